@@ -1,0 +1,138 @@
+/*
+ * An adapter is our code for one wire dialect, both ways: as a surface that
+ * clients speak, and as a provider. It only translates: no I/O, no statics,
+ * memory from the arena it is given. A NULL function means the default or
+ * "not offered". Registered by one row in adapters.def; nothing else in the
+ * program names a dialect.
+ */
+#ifndef TOLLGATE_ADAPTERS_ADAPTER_H
+#define TOLLGATE_ADAPTERS_ADAPTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "adapters/chat.h"
+#include "app/base/err.h"
+#include "policy/policy.h"
+
+struct arena;
+struct buf;
+struct sse_event;
+
+/* Why an attempt failed, as bits; policy is masks over them. */
+enum fail {
+	FAIL_CONNECT = 1 << 0,	/* nothing was sent */
+	FAIL_TIMEOUT = 1 << 1,
+	FAIL_RATE = 1 << 2,	/* 429 */
+	FAIL_SERVER = 1 << 3,	/* 5xx */
+	FAIL_OVERLOAD = 1 << 4, /* 503, 529 */
+	FAIL_AUTH = 1 << 5,	/* 401, 403: our credential */
+	FAIL_CONTEXT = 1 << 6,	/* too long for this model */
+	FAIL_CONTENT = 1 << 7,	/* content policy */
+	FAIL_BROKEN = 1 << 8,	/* no usable answer */
+	FAIL_REQUEST = 1 << 9,	/* the client's own fault: 400, 404, 422 … */
+	FAIL_QUOTA = 1 << 10	/* our account is out of money */
+};
+
+/* Failures that another deployment may do better. */
+#define FAIL_RETRYABLE                                                       \
+	(FAIL_CONNECT | FAIL_TIMEOUT | FAIL_RATE | FAIL_SERVER |             \
+	    FAIL_OVERLOAD | FAIL_AUTH | FAIL_BROKEN | FAIL_QUOTA)
+
+/* A provider's error, read from its answer; strings from the arena or "". */
+struct upstream_error {
+	unsigned fail; /* FAIL_* */
+	int status;    /* HTTP status, 0 = it came inside a stream */
+	const char *message, *type, *code, *param;
+};
+
+/* A request to a provider, ready for the transport. */
+struct http_call {
+	const char *method;
+	const char *url;
+	struct header headers[24];
+	size_t header_count;
+	const char *body;
+	size_t body_len;
+};
+
+/* Who answers, for the gateway's own marks in an answer. */
+struct answer_meta {
+	const char *request_id;
+	const char *provider; /* "" until known */
+	const char *model;    /* the provider's name of it */
+	int64_t cost;	      /* n$, -1 = not known */
+};
+
+/*
+ * A reader of one streamed answer, and a writer of one: an adapter's own
+ * memory between events (from the attempt's arena), opaque to the house.
+ */
+struct stream {
+	struct arena *arena;	/* lives as long as the attempt */
+	struct arena *scratch;	/* reset after every event */
+	const struct chat *chat;
+	const struct deployment *deployment;
+	void *own;		/* the adapter's */
+};
+
+struct adapter {
+	const char *name; /* "openai" */
+
+	/* --- as a client surface --- */
+
+	/*
+	 * Read a checked request into chat (already zeroed; doc set).
+	 * Errors name the field in f->param.
+	 */
+	enum err (*read_request)(struct arena *a, struct chat *chat,
+	    struct fault *f);
+	/* The whole answer in this dialect, appended to out. */
+	enum err (*write_reply)(struct arena *a, const struct chat *chat,
+	    const struct reply *reply, const struct answer_meta *meta,
+	    struct buf *out);
+	/*
+	 * One delta as SSE bytes, appended to out (nothing when this dialect
+	 * has no word for it). DELTA_END writes the end mark.
+	 */
+	enum err (*write_delta)(struct stream *s, const struct delta *d,
+	    const struct answer_meta *meta, struct buf *out);
+	/* An error body. */
+	void (*write_error)(enum err e, const struct fault *f,
+	    const struct answer_meta *meta, struct buf *out);
+	/* An error inside a stream that has begun, as SSE bytes. */
+	void (*write_stream_error)(struct stream *s, enum err e,
+	    const struct fault *f, const struct answer_meta *meta,
+	    struct buf *out);
+
+	/* --- as a provider --- */
+
+	/* The provider's request: URL, headers (credential apart), body. */
+	enum err (*write_request)(struct arena *a, const struct chat *chat,
+	    const struct deployment *d, struct http_call *call,
+	    struct fault *f);
+	/* A whole answer with a 2xx status. ERR_BAD_UPSTREAM: not usable. */
+	enum err (*read_reply)(struct arena *a, const struct chat *chat,
+	    const struct deployment *d, const char *body, size_t len,
+	    struct reply *reply, struct fault *f);
+	/*
+	 * One event of a stream → deltas through emit. ERR_BAD_UPSTREAM: not
+	 * usable. The end of the stream is read_event with ev NULL: emit
+	 * what is still owed (finish, usage, DELTA_END), or fail with
+	 * ERR_BAD_UPSTREAM when the answer was cut off.
+	 */
+	enum err (*read_event)(struct stream *s, const struct sse_event *ev,
+	    delta_fn *emit, void *arg, struct fault *f);
+	/* An answer with an error status, whatever its body. */
+	void (*classify)(struct arena *a, int status, const char *body,
+	    size_t len, struct upstream_error *out);
+};
+
+/* By name, or NULL. */
+const struct adapter *adapter_find(const char *name);
+
+/* Names of all, NULL at the end. */
+extern const char *const adapter_names[];
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * The arena: a list of blocks. Small requests are cut from the newest block,
+ * large ones get a block of their own, which can then grow in place.
+ */
+#include "app/base/arena.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN alignof(max_align_t)
+#define BLOCK_FIRST 4096
+#define BLOCK_MAX 65536
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ALONE_FROM 0 /* every allocation is a malloc of its own */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ALONE_FROM 0
+#endif
+#endif
+#ifndef ALONE_FROM
+#define ALONE_FROM 2048
+#endif
+
+struct block {
+	struct block *prev, *next; /* lone blocks: a ring through arena.alone */
+	size_t size, used;
+	alignas(ALIGN) char data[];
+};
+
+struct arena {
+	struct block *top;   /* newest shared block, older ones behind prev */
+	struct block *alone; /* blocks with one allocation each */
+	size_t cap, used, step;
+};
+
+struct arena *
+arena_new(size_t cap)
+{
+	struct arena *a = calloc(1, sizeof *a);
+
+	if (a != NULL) {
+		a->cap = cap;
+		a->step = BLOCK_FIRST;
+	}
+	return a;
+}
+
+static void
+free_list(struct block *b)
+{
+	struct block *prev;
+
+	for (; b != NULL; b = prev) {
+		prev = b->prev;
+		free(b);
+	}
+}
+
+void
+arena_free(struct arena *a)
+{
+	if (a == NULL)
+		return;
+	free_list(a->top);
+	free_list(a->alone);
+	free(a);
+}
+
+static struct block *
+block_new(struct arena *a, size_t size)
+{
+	struct block *b;
+
+	if (size > a->cap - a->used)
+		return NULL;
+	b = malloc(sizeof *b + size);
+	if (b == NULL)
+		return NULL;
+	b->prev = b->next = NULL;
+	b->size = size;
+	b->used = 0;
+	a->used += size;
+	return b;
+}
+
+static void *
+alloc_alone(struct arena *a, size_t n)
+{
+	struct block *b = block_new(a, n);
+
+	if (b == NULL)
+		return NULL;
+	b->used = n;
+	b->prev = a->alone;
+	if (b->prev != NULL)
+		b->prev->next = b;
+	a->alone = b;
+	return b->data;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	struct block *b = a->top;
+	void *p;
+
+	if (n > SIZE_MAX / 2)
+		return NULL;
+	if (n >= ALONE_FROM)
+		return alloc_alone(a, n);
+	n = (n + ALIGN - 1) & ~(ALIGN - 1);
+	if (b == NULL || b->size - b->used < n) {
+		b = block_new(a, a->step);
+		if (b == NULL)
+			return NULL;
+		b->prev = a->top;
+		a->top = b;
+		if (a->step < BLOCK_MAX)
+			a->step *= 2;
+	}
+	p = b->data + b->used;
+	b->used += n;
+	return p;
+}
+
+void *
+arena_zalloc(struct arena *a, size_t n)
+{
+	void *p = arena_alloc(a, n);
+
+	if (p != NULL)
+		memset(p, 0, n);
+	return p;
+}
+
+static void *
+resize_alone(struct arena *a, void *p, size_t old, size_t n)
+{
+	struct block *b, *was;
+
+	was = (struct block *)(void *)((char *)p -
+	    offsetof(struct block, data));
+	if (n > old && n - old > a->cap - a->used)
+		return NULL;
+	b = realloc(was, sizeof *b + n);
+	if (b == NULL)
+		return NULL;
+	a->used = a->used - b->size + n;
+	b->size = b->used = n;
+	if (b->prev != NULL)
+		b->prev->next = b;
+	if (b->next != NULL)
+		b->next->prev = b;
+	else
+		a->alone = b;
+	return b->data;
+}
+
+void *
+arena_resize(struct arena *a, void *p, size_t old, size_t n)
+{
+	void *q;
+
+	if (p == NULL)
+		return arena_alloc(a, n);
+	if (n > SIZE_MAX / 2)
+		return NULL;
+	if (old >= ALONE_FROM && n >= ALONE_FROM)
+		return resize_alone(a, p, old, n);
+	q = arena_alloc(a, n);
+	if (q != NULL)
+		memcpy(q, p, old < n ? old : n);
+	return q;
+}
+
+char *
+arena_dup(struct arena *a, const char *p, size_t n)
+{
+	char *q;
+
+	if (n == SIZE_MAX)
+		return NULL;
+	q = arena_alloc(a, n + 1);
+	if (q != NULL) {
+		if (n > 0)
+			memcpy(q, p, n);
+		q[n] = '\0';
+	}
+	return q;
+}
+
+char *
+arena_str(struct arena *a, const char *s)
+{
+	return arena_dup(a, s, strlen(s));
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return NULL;
+	p = arena_alloc(a, (size_t)n + 1);
+	if (p == NULL)
+		return NULL;
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+size_t
+arena_used(const struct arena *a)
+{
+	return a->used;
+}

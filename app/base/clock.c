@@ -1,0 +1,25 @@
+/* The two clocks. */
+#include "app/base/clock.h"
+
+#include <time.h>
+
+static int64_t
+now(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t
+clock_mono(void)
+{
+	return now(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_wall(void)
+{
+	return now(CLOCK_REALTIME);
+}

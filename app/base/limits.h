@@ -1,0 +1,42 @@
+/*
+ * Every bound of the house, with its name. A resource that a client, a
+ * provider or an operator can make grow has a row here; what goes beyond is
+ * a clear error, never a crash and never a silent cut.
+ */
+#ifndef TOLLGATE_BASE_LIMITS_H
+#define TOLLGATE_BASE_LIMITS_H
+
+#define KIB(n) ((size_t)(n) << 10)
+#define MIB(n) ((size_t)(n) << 20)
+
+/* From the client. */
+#define LIMIT_BODY MIB(32)	     /* request body, bytes */
+#define LIMIT_PARAMS KIB(64)	     /* FastCGI parameters of a request */
+#define LIMIT_HEADERS 256	     /* parameters of a request, count */
+#define LIMIT_JSON_DEPTH 128	     /* nesting of arrays and objects */
+#define LIMIT_MESSAGES 10000	     /* messages of a chat */
+#define LIMIT_MODEL_NAME 256	     /* bytes of a model name */
+#define LIMIT_CREDENTIAL 512	     /* bytes of a key as sent */
+#define LIMIT_URI KIB(8)	     /* bytes of REQUEST_URI */
+#define LIMIT_INTAKE_SECONDS 120     /* for a whole request to arrive */
+#define LIMIT_EXCHANGES 16384	     /* open connections of a worker */
+
+/* From the provider. */
+#define LIMIT_EVENT MIB(1)	     /* one SSE event */
+#define LIMIT_REPLY MIB(64)	     /* a whole answer */
+#define LIMIT_ERROR_BODY KIB(256)    /* an answer with an error status */
+#define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */
+#define LIMIT_HELD KIB(256)	     /* stream bytes held before content */
+
+/* Towards the client. */
+#define LIMIT_OUT KIB(256)	     /* queued bytes that pause the provider */
+#define LOW_OUT KIB(64)		     /* queued bytes that resume it */
+#define PING_SECONDS 5		     /* silence before a keep-alive comment */
+
+/* Of the house. */
+#define LIMIT_ARENA MIB(512)	     /* memory of one request */
+#define LIMIT_POLICY MIB(8)	     /* one policy file */
+#define LIMIT_ATTEMPTS 3	     /* attempts of a request, default */
+#define LIMIT_RETRY_AFTER 3600	     /* seconds of cooldown a provider may ask */
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * The front: requests come in and answers go out here, and nothing else in
+ * the program names libfcgi. One struct exchange is one request with its way
+ * back, whether it came over FastCGI (any number at a time on the loop) or
+ * as CGI (one, then the loop ends).
+ *
+ * Everything runs on the worker's loop and never blocks: a connection is
+ * given to libfcgi only when its request is whole in the socket (or, when it
+ * is larger than the socket's buffer, in a memory file), and output goes out
+ * only when poll says that the socket takes it.
+ */
+#ifndef TOLLGATE_APP_FRONT_H
+#define TOLLGATE_APP_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "app/base/err.h"
+
+struct front;
+
+struct exchange {
+	/* CGI names ("REQUEST_URI") and values, NULL at the end; ours to read. */
+	const char *const *params;
+	const char *body; /* body_len bytes, never NULL */
+	size_t body_len;
+	enum err refused; /* what the front itself found: ERR_TOO_LARGE, … or OK */
+	int64_t arrived;  /* clock_mono when its first byte was seen */
+	void *user;	  /* the owner's */
+};
+
+/* What the front tells its owner. All on the loop. */
+struct front_calls {
+	/* A whole request. The owner must end it with exchange_end. */
+	void (*request)(void *arg, struct exchange *x);
+	/* The queue fell below LOW_OUT again after exchange_write said full. */
+	void (*drained)(void *arg, struct exchange *x);
+	/* The client's side is gone: writes are dropped, exchange_end is still due. */
+	void (*gone)(void *arg, struct exchange *x);
+};
+
+/*
+ * Serve FastCGI connections of a listening socket (made non-blocking) on the
+ * loop. NULL when memory is short. calls is copied.
+ */
+struct front *front_listen(uv_loop_t *loop, int listen_fd,
+    const struct front_calls *calls, void *arg);
+
+/*
+ * Serve the one request of this process' environment, standard input and
+ * standard output (RFC 3875). The body is read before the loop runs.
+ */
+struct front *front_cgi(uv_loop_t *loop, const struct front_calls *calls,
+    void *arg);
+
+/* Take no more connections; close idle ones. Running exchanges go on. */
+void front_stop(struct front *f);
+
+/* Exchanges handed out and not yet ended. */
+size_t front_active(const struct front *f);
+
+/* Release it; no exchange may be running. Its handles close on the loop. */
+void front_free(struct front *f);
+
+/* A parameter's value, or NULL. */
+const char *exchange_param(const struct exchange *x, const char *name);
+
+/* How many parameters have this name (two servers' spellings may fall together). */
+unsigned exchange_param_count(const struct exchange *x, const char *name);
+
+/*
+ * Queue bytes of the CGI answer ("Status: 200 OK\r\n…"). Copies them. False
+ * when the queue is over LIMIT_OUT (the bytes are queued all the same: stop
+ * producing until `drained`) or the client is gone.
+ */
+bool exchange_write(struct exchange *x, const char *bytes, size_t len);
+
+/* Bytes queued and not yet taken by the socket. */
+size_t exchange_pending(const struct exchange *x);
+bool exchange_gone(const struct exchange *x);
+
+/*
+ * The answer is complete: what is queued still goes out, then the request
+ * ends and x is invalid (it is released later; the caller forgets it now).
+ */
+void exchange_end(struct exchange *x);
+
+/* Break it off: the client must see a truncated answer, not an end. */
+void exchange_abort(struct exchange *x);
+
+#endif

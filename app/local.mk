@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libapp.a
+libapp_a_SOURCES = \
+	app/front.h app/transport.h

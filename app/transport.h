@@ -1,0 +1,101 @@
+/*
+ * The transport: HTTP calls to providers on the worker's loop, by libcurl's
+ * multi-socket interface; nothing else in the program names libcurl. All
+ * calls of a worker share connections, HTTP/2 streams, TLS sessions and
+ * names. No redirects, no proxies, no protocols but http and https, and no
+ * address that the policy did not name.
+ */
+#ifndef TOLLGATE_APP_TRANSPORT_H
+#define TOLLGATE_APP_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "app/base/err.h"
+
+struct transport;
+struct call;
+
+/* Why a call ended. */
+enum call_end {
+	CALL_OK,	/* a whole answer */
+	CALL_CONNECT,	/* no connection: name, refused, TLS, certificate, denied address */
+	CALL_TIMEOUT_CONNECT,
+	CALL_TIMEOUT_BYTES, /* silence on the wire */
+	CALL_BROKEN,	/* reset, truncated, not HTTP */
+	CALL_TOO_LARGE,	/* headers over their bound */
+	CALL_MEMORY
+};
+
+struct call_header {
+	const char *name, *value;
+};
+
+/* What to send. Everything is used during transport_start only, but the body. */
+struct call_request {
+	const char *method;		   /* "POST", "GET" */
+	const char *url;		   /* http:// or https:// */
+	const struct call_header *headers; /* values with CTLs are refused */
+	size_t header_count;
+	const char *body;		   /* must live until done; may be NULL */
+	size_t body_len;
+	int64_t connect_timeout;	   /* µs, 0 = none */
+	int64_t bytes_timeout;		   /* µs of silence, 0 = none; paused time does not count */
+	bool private_net;		   /* private and loopback addresses are allowed */
+};
+
+/* All on the loop; none is called after done or transport_cancel. */
+struct call_sink {
+	/* The request is on the wire (head written, connection made). */
+	void (*sent)(void *arg);
+	/* The final status and, by call_header, its headers. */
+	void (*head)(void *arg, struct call *c, int status);
+	/*
+	 * Bytes of the body, decoded of transfer codings. False pauses the
+	 * call *after* taking these bytes; call_resume goes on.
+	 */
+	bool (*data)(void *arg, struct call *c, const char *bytes, size_t len);
+	/* The end, exactly once unless cancelled; c is invalid afterwards. */
+	void (*done)(void *arg, enum call_end end);
+};
+
+/* A header of the answer (name without case), or NULL; valid until done. */
+const char *call_header(const struct call *c, const char *name);
+
+/* Microseconds from start to connected, and to the first byte; -1 = not yet. */
+int64_t call_connect_time(const struct call *c);
+int64_t call_first_byte_time(const struct call *c);
+
+struct transport *transport_new(uv_loop_t *loop);
+
+/* Cancels what runs; the handles close on the loop. */
+void transport_free(struct transport *t);
+
+/*
+ * Start a call. Callbacks come later, from the loop, never from within this
+ * function. NULL when memory is short or the request is not sendable (bad
+ * URL, CTL in a header).
+ */
+struct call *transport_start(struct transport *t,
+    const struct call_request *rq, const struct call_sink *sink, void *arg);
+
+/* Go on after data answered false. May be called from any callback. */
+void call_resume(struct call *c);
+
+/*
+ * End it now: the connection is closed (HTTP/1) or the stream reset (HTTP/2).
+ * No callback follows. Allowed from within callbacks of the same call.
+ */
+void transport_cancel(struct call *c);
+
+/* Calls under way. */
+size_t transport_active(const struct transport *t);
+
+/* Bytes of the running program's TLS trust store are libcurl's default; a
+ * test may name another bundle (PEM). NULL resets. */
+void transport_ca_file(struct transport *t, const char *path);
+
+#endif

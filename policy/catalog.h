@@ -1,0 +1,126 @@
+/*
+ * The catalog: what is publicly known of providers and models (addresses,
+ * key names, prices, limits, capabilities, benchmark scores). It is compiled
+ * at build time from policy/catalog.json into one position-independent image
+ * that is part of the program (read on demand from the executable, shared by
+ * all workers); `tollgate models update FILE` writes a newer image to
+ * $TOLLGATE_STATE/catalog.bin, which then takes its place.
+ *
+ * All pointers handed out live as long as the catalog. Immutable, so any
+ * number of readers. An image from a file is checked whole (magic, version,
+ * offsets, order) when opened.
+ */
+#ifndef TOLLGATE_POLICY_CATALOG_H
+#define TOLLGATE_POLICY_CATALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "app/base/err.h"
+#include "policy/price.h"
+
+struct catalog;
+
+/* How a provider wants its credential. */
+enum auth_scheme {
+	AUTH_BEARER, /* Authorization: Bearer KEY */
+	AUTH_HEADER, /* auth_header: KEY, as x-api-key or api-key */
+	AUTH_SIGV4,  /* AWS */
+	AUTH_GOOGLE, /* service account */
+	AUTH_NONE
+};
+
+/* Departures from the OpenAI chat dialect, as bits (rows, not files). */
+enum quirk {
+	QUIRK_NO_STREAM_OPTIONS = 1 << 0, /* refuses stream_options */
+	QUIRK_MAX_TOKENS = 1 << 1, /* wants max_tokens, not max_completion_tokens */
+	QUIRK_MAX_COMPLETION = 1 << 2 /* wants max_completion_tokens */
+};
+
+struct catalog_provider {
+	const char *name;	 /* "anthropic" */
+	const char *title;	 /* "Anthropic" */
+	const char *adapter;	 /* "openai", "anthropic", …; "" = none yet */
+	const char *base_url;	 /* without a slash at the end; may hold ${VAR} */
+	const char *env;	 /* first environment name of the key, "" = none */
+	const char *doc;	 /* page of its documentation */
+	const char *auth_header; /* for AUTH_HEADER, lower case */
+	enum auth_scheme auth;
+	unsigned quirks;	 /* QUIRK_* */
+	uint32_t first, count;	 /* its models, for catalog_model_at */
+};
+
+/* What a model can do. */
+enum cap {
+	CAP_TOOLS = 1 << 0,
+	CAP_REASONING = 1 << 1,
+	CAP_STRUCTURED = 1 << 2,
+	CAP_IMAGE_IN = 1 << 3,
+	CAP_PDF_IN = 1 << 4,
+	CAP_AUDIO_IN = 1 << 5,
+	CAP_VIDEO_IN = 1 << 6,
+	CAP_TEXT_OUT = 1 << 7,
+	CAP_IMAGE_OUT = 1 << 8,
+	CAP_AUDIO_OUT = 1 << 9,
+	CAP_TEMPERATURE = 1 << 10,
+	CAP_ATTACHMENT = 1 << 11,
+	CAP_OPEN_WEIGHTS = 1 << 12
+};
+
+struct catalog_score {
+	const char *benchmark; /* "SWE-Bench Verified" */
+	double value;
+};
+
+struct catalog_model {
+	const char *provider;  /* "openai" */
+	const char *name;      /* the provider's own name, may hold '/' */
+	const char *title;
+	const char *family;    /* "" = unknown */
+	const char *released;  /* "2026-03-19", "" = unknown */
+	const char *status;    /* "", "beta", "deprecated", … */
+	uint32_t context;      /* tokens, 0 = unknown */
+	uint32_t max_output;   /* tokens, 0 = unknown */
+	unsigned caps;	       /* CAP_* */
+	struct price price;    /* price.known says whether there is one */
+	uint32_t scores;       /* for catalog_score */
+};
+
+/*
+ * The catalog in force: file when it is not NULL and valid, else the one in
+ * the program. The fault tells why a file was not taken (the result is then
+ * still the built-in one). NULL only when memory is short.
+ */
+struct catalog *catalog_open(const char *file, struct fault *f);
+void catalog_close(struct catalog *c);
+
+/* "2026-07-02": the day of the facts. */
+const char *catalog_date(const struct catalog *c);
+
+/* By name, or false (out untouched). */
+bool catalog_provider(const struct catalog *c, const char *name,
+    struct catalog_provider *out);
+bool catalog_model(const struct catalog *c, const char *provider,
+    const char *model, struct catalog_model *out);
+
+/* In order of name: 0 <= i < count. */
+uint32_t catalog_providers(const struct catalog *c);
+bool catalog_provider_at(const struct catalog *c, uint32_t i,
+    struct catalog_provider *out);
+uint32_t catalog_models(const struct catalog *c);
+bool catalog_model_at(const struct catalog *c, uint32_t i,
+    struct catalog_model *out);
+
+/* Score i < m->scores of a model. */
+bool catalog_score(const struct catalog *c, const struct catalog_model *m,
+    uint32_t i, struct catalog_score *out);
+
+/*
+ * Compile JSON in the form of policy/catalog.json into an image at path
+ * (written beside it and renamed). Errors name the row.
+ */
+enum err catalog_compile(const char *json, size_t len, const char *path,
+    struct fault *f);
+
+#endif

@@ -1,0 +1,3 @@
+noinst_LIBRARIES += libpolicy.a
+libpolicy_a_SOURCES = \
+	policy/catalog.h policy/policy.h policy/price.h

@@ -1,0 +1,90 @@
+/*
+ * Prices and costs: integers of nano-dollars (n$) only, no floating point.
+ * A price a million tokens in n$ is USD × 10^9; 0.15 USD / M = 150000000.
+ * cost = ceil(sum of tokens × price / 10^6), summed in 128 bits and rounded
+ * up once a request.
+ */
+#ifndef TOLLGATE_POLICY_PRICE_H
+#define TOLLGATE_POLICY_PRICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is counted. Rates of the first group are n$ per 10^6 units. */
+enum unit {
+	UNIT_INPUT,	     /* input tokens not in a row below */
+	UNIT_OUTPUT,	     /* output tokens not in a row below */
+	UNIT_CACHED_INPUT,   /* input read from the provider's prompt cache */
+	UNIT_CACHE_WRITE,    /* input written to it (5 minutes) */
+	UNIT_CACHE_WRITE_1H, /* (1 hour) */
+	UNIT_REASONING,	     /* output spent on reasoning */
+	UNIT_AUDIO_INPUT,
+	UNIT_AUDIO_OUTPUT,
+	UNIT_CHARACTERS,     /* of text to speech */
+	UNIT_PER_MILLION,    /* number of the rows above */
+	/* Rates of this group are n$ each. */
+	UNIT_REQUEST = UNIT_PER_MILLION,
+	UNIT_IMAGE,
+	UNIT_SEARCH,
+	UNIT_SECOND,
+	UNIT_COUNT
+};
+
+#define PRICE_TIERS 4
+#define PRICE_UNSET (-1) /* a rate that falls back: see price_rate */
+
+struct price_tier {
+	int64_t above; /* holds when all input tokens are more than this */
+	int64_t rate[UNIT_PER_MILLION];
+};
+
+struct price {
+	bool known;		  /* false: nothing is known, cost cannot be told */
+	int64_t rate[UNIT_COUNT]; /* n$, PRICE_UNSET or 0..PRICE_MAX */
+	unsigned tiers;		  /* used rows of tier[], ascending by above */
+	struct price_tier tier[PRICE_TIERS];
+};
+
+#define PRICE_MAX INT64_C(1000000000000000) /* n$ = 10^6 USD per 10^6 tokens */
+
+/* Units used, disjoint: a cached token is not also an input token. */
+struct usage {
+	int64_t n[UNIT_COUNT]; /* 0..2^53 each */
+	bool known;	       /* false: the provider told none */
+	bool estimated;	       /* counted by us, not by the provider */
+};
+
+/* A price with every rate unset and known = false. */
+void price_init(struct price *p);
+
+/*
+ * The rate that applies: tier by total input, then the fallbacks (cached and
+ * written input cost as input, reasoning as output, audio as text of its
+ * side; all else is free when unset).
+ */
+int64_t price_rate(const struct price *p, enum unit u, int64_t all_input);
+
+/*
+ * What the units cost in n$, rounded up once; INT64_MAX when it does not
+ * fit. 0 when the price is not known.
+ */
+int64_t price_cost(const struct price *p, const struct usage *u);
+
+/* Sums: every kind of input, every kind of output tokens. */
+int64_t usage_input(const struct usage *u);
+int64_t usage_output(const struct usage *u);
+
+/*
+ * "0.15", "1e-3", "2" (USD, 0..10^6) as n$ × 1; at most nine decimals are
+ * kept exactly, more are refused. False when text is no such number.
+ */
+bool price_parse(const char *text, size_t len, int64_t *nano);
+
+/* n$ as decimal USD without trailing zeros ("0.00231", "0"); size >= 32. */
+void price_format(int64_t nano, char *out, size_t size);
+
+/* The row's name in policy and records: "cached_input"; NULL past the end. */
+const char *unit_name(enum unit u);
+
+#endif

@@ -1,0 +1,6 @@
+if HAVE_TESTDEPS
+include tests/unit/local.mk
+endif
+if FUZZERS
+include tests/fuzz/local.mk
+endif
