@@ -1,3 +1,4 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
-	policy/catalog.h policy/policy.h policy/price.h
+	policy/catalog.h policy/policy.h \
+	policy/price.c policy/price.h

@@ -59,9 +59,10 @@ struct usage {
 void price_init(struct price *p);
 
 /*
- * The rate that applies: tier by total input, then the fallbacks (cached and
- * written input cost as input, reasoning as output, audio as text of its
- * side; all else is free when unset).
+ * The rate that applies: tier by total input (a unit unset in the tier keeps
+ * its plain rate), then the fallbacks (cached and written input cost as
+ * input, written for an hour as written, reasoning as output, audio as text
+ * of its side; all else is free when unset).
  */
 int64_t price_rate(const struct price *p, enum unit u, int64_t all_input);
 

@@ -1,3 +1,8 @@
 # One program a module. UNIT_LINK: all the house but main, and cmocka.
 UNIT_LINK = $(HOUSE_LINK) $(TESTDEPS_LIBS)
 UNIT_CPPFLAGS = $(AM_CPPFLAGS) $(TESTDEPS_CFLAGS)
+
+check_PROGRAMS += tests/unit/test_price
+tests_unit_test_price_SOURCES = tests/unit/test_price.c
+tests_unit_test_price_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_price_LDADD = $(UNIT_LINK)

@@ -1,0 +1,241 @@
+/*
+ * Prices and costs in whole nano-dollars. All products are made and added in
+ * 128 bits and rounded once; there is no floating point in this file, and
+ * there must be none.
+ */
+#include "policy/price.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COUNT_MAX (INT64_C(1) << 53) /* units of one kind in one request */
+#define MILLION 1000000
+#define NANO 1000000000
+#define DECIMALS 9	     /* of a dollar that a nano-dollar can tell */
+#define DIGITS_MAX 16	     /* of PRICE_MAX: more cannot be in range */
+#define EXPONENT_MAX 1000000 /* beyond it only zero is in range */
+
+/* fallback: what a unit costs as when it has no rate; itself = it is free. */
+static const struct {
+	const char *name;
+	enum unit fallback;
+} units[] = {
+	[UNIT_INPUT] = { "input", UNIT_INPUT },
+	[UNIT_OUTPUT] = { "output", UNIT_OUTPUT },
+	[UNIT_CACHED_INPUT] = { "cached_input", UNIT_INPUT },
+	[UNIT_CACHE_WRITE] = { "cache_write", UNIT_INPUT },
+	[UNIT_CACHE_WRITE_1H] = { "cache_write_1h", UNIT_CACHE_WRITE },
+	[UNIT_REASONING] = { "reasoning", UNIT_OUTPUT },
+	[UNIT_AUDIO_INPUT] = { "audio_input", UNIT_INPUT },
+	[UNIT_AUDIO_OUTPUT] = { "audio_output", UNIT_OUTPUT },
+	[UNIT_CHARACTERS] = { "characters", UNIT_CHARACTERS },
+	[UNIT_REQUEST] = { "request", UNIT_REQUEST },
+	[UNIT_IMAGE] = { "image", UNIT_IMAGE },
+	[UNIT_SEARCH] = { "search", UNIT_SEARCH },
+	[UNIT_SECOND] = { "second", UNIT_SECOND },
+};
+_Static_assert(sizeof units / sizeof units[0] == UNIT_COUNT, "a row a unit");
+
+const char *
+unit_name(enum unit u)
+{
+	return (unsigned)u < UNIT_COUNT ? units[u].name : NULL;
+}
+
+void
+price_init(struct price *p)
+{
+	unsigned i, u;
+
+	memset(p, 0, sizeof *p);
+	for (u = 0; u < UNIT_COUNT; u++)
+		p->rate[u] = PRICE_UNSET;
+	for (i = 0; i < PRICE_TIERS; i++)
+		for (u = 0; u < UNIT_PER_MILLION; u++)
+			p->tier[i].rate[u] = PRICE_UNSET;
+}
+
+/* A count as the contract wants it, whatever came. */
+static int64_t
+count_of(const struct usage *u, enum unit i)
+{
+	if (u->n[i] < 0)
+		return 0;
+	return u->n[i] > COUNT_MAX ? COUNT_MAX : u->n[i];
+}
+
+int64_t
+usage_input(const struct usage *u)
+{
+	return count_of(u, UNIT_INPUT) + count_of(u, UNIT_CACHED_INPUT) +
+	    count_of(u, UNIT_CACHE_WRITE) + count_of(u, UNIT_CACHE_WRITE_1H) +
+	    count_of(u, UNIT_AUDIO_INPUT);
+}
+
+int64_t
+usage_output(const struct usage *u)
+{
+	return count_of(u, UNIT_OUTPUT) + count_of(u, UNIT_REASONING) +
+	    count_of(u, UNIT_AUDIO_OUTPUT);
+}
+
+/* The tier that holds for so much input, or NULL. */
+static const struct price_tier *
+tier_of(const struct price *p, int64_t all_input)
+{
+	const struct price_tier *t = NULL;
+	unsigned i;
+
+	for (i = 0; i < p->tiers && i < PRICE_TIERS; i++)
+		if (all_input > p->tier[i].above)
+			t = &p->tier[i];
+	return t;
+}
+
+/* A unit's own rate, the tier's before the plain one, or PRICE_UNSET. */
+static int64_t
+own_rate(const struct price *p, const struct price_tier *t, enum unit u)
+{
+	if (t != NULL && u < UNIT_PER_MILLION && t->rate[u] >= 0)
+		return t->rate[u];
+	return p->rate[u];
+}
+
+int64_t
+price_rate(const struct price *p, enum unit u, int64_t all_input)
+{
+	const struct price_tier *t = tier_of(p, all_input);
+	int64_t rate;
+
+	for (;;) {
+		rate = own_rate(p, t, u);
+		if (rate >= 0)
+			return rate > PRICE_MAX ? PRICE_MAX : rate;
+		if (units[u].fallback == u)
+			return 0;
+		u = units[u].fallback;
+	}
+}
+
+int64_t
+price_cost(const struct price *p, const struct usage *u)
+{
+	unsigned __int128 sum = 0; /* < 14 × 2^53 × 10^15 × 10^6 < 2^127 */
+	int64_t all = usage_input(u);
+	unsigned i;
+
+	if (!p->known)
+		return 0;
+	for (i = 0; i < UNIT_COUNT; i++) {
+		unsigned __int128 part = (uint64_t)count_of(u, i);
+
+		part *= (uint64_t)price_rate(p, i, all);
+		sum += i < UNIT_PER_MILLION ? part : part * MILLION;
+	}
+	sum = (sum + (MILLION - 1)) / MILLION;
+	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
+/* A decimal number being read: digits × 10^exp. */
+struct decimal {
+	uint64_t digits; /* without zeros at the end */
+	int64_t zeros;	 /* that followed the last other digit */
+	int64_t after;	 /* digits after the point */
+	int64_t exp;
+};
+
+/* Take the digits at p; false when there is none or there are too many. */
+static bool
+read_digits(struct decimal *d, const char **p, const char *end, bool fraction)
+{
+	const char *start = *p;
+	int significant = 0;
+	uint64_t n;
+
+	for (n = d->digits; n != 0; n /= 10)
+		significant++;
+	for (; *p < end && **p >= '0' && **p <= '9'; (*p)++) {
+		d->after += fraction;
+		if (**p == '0') {
+			d->zeros += d->digits != 0;
+			continue;
+		}
+		if (d->digits != 0)
+			significant += (int)(d->zeros < DIGITS_MAX ?
+			    d->zeros : DIGITS_MAX);
+		if (++significant > DIGITS_MAX)
+			return false;
+		for (; d->zeros > 0; d->zeros--)
+			d->digits *= 10;
+		d->digits = d->digits * 10 + (uint64_t)(**p - '0');
+	}
+	return *p > start;
+}
+
+/* The exponent behind 'e', kept small: what it says beyond is the same. */
+static bool
+read_exponent(struct decimal *d, const char **p, const char *end)
+{
+	bool negative = false;
+	const char *start;
+
+	if (*p < end && (**p == '+' || **p == '-'))
+		negative = *(*p)++ == '-';
+	for (start = *p; *p < end && **p >= '0' && **p <= '9'; (*p)++)
+		if (d->exp < EXPONENT_MAX)
+			d->exp = d->exp * 10 + (**p - '0');
+	if (negative)
+		d->exp = -d->exp;
+	return *p > start;
+}
+
+bool
+price_parse(const char *text, size_t len, int64_t *nano)
+{
+	struct decimal d = { 0 };
+	const char *p = text, *end = text + len;
+	int64_t exp;
+
+	if (!read_digits(&d, &p, end, false))
+		return false;
+	if (p < end && *p == '.') {
+		p++;
+		if (!read_digits(&d, &p, end, true))
+			return false;
+	}
+	if (p < end && (*p == 'e' || *p == 'E')) {
+		p++;
+		if (!read_exponent(&d, &p, end))
+			return false;
+	}
+	if (p != end)
+		return false;
+	exp = d.exp + d.zeros - d.after + DECIMALS;
+	if (d.digits == 0)
+		exp = 0;
+	if (exp < 0)
+		return false;
+	for (; exp > 0 && d.digits <= PRICE_MAX; exp--)
+		d.digits *= 10;
+	if (d.digits > PRICE_MAX)
+		return false;
+	*nano = (int64_t)d.digits;
+	return true;
+}
+
+void
+price_format(int64_t nano, char *out, size_t size)
+{
+	uint64_t n = nano < 0 ? -(uint64_t)nano : (uint64_t)nano;
+	char fraction[DECIMALS + 2] = "";
+	size_t i;
+
+	if (n % NANO != 0) {
+		snprintf(fraction, sizeof fraction, ".%09" PRIu64, n % NANO);
+		for (i = strlen(fraction); fraction[i - 1] == '0'; i--)
+			fraction[i - 1] = '\0';
+	}
+	snprintf(out, size, "%s%" PRIu64 "%s", nano < 0 ? "-" : "", n / NANO,
+	    fraction);
+}
