@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ALIGN alignof(max_align_t)
-#define BLOCK_FIRST 4096
+#define BLOCK_FIRST 2048
 #define BLOCK_MAX 65536
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -23,7 +23,7 @@
 #endif
 #endif
 #ifndef ALONE_FROM
-#define ALONE_FROM 2048
+#define ALONE_FROM 1024
 #endif
 
 struct block {
@@ -45,7 +45,7 @@ arena_new(size_t cap)
 
 	if (a != NULL) {
 		a->cap = cap;
-		a->step = BLOCK_FIRST;
+		a->step = cap < BLOCK_FIRST ? cap : BLOCK_FIRST;
 	}
 	return a;
 }
@@ -69,6 +69,25 @@ arena_free(struct arena *a)
 	free_list(a->top);
 	free_list(a->alone);
 	free(a);
+}
+
+void
+arena_reset(struct arena *a)
+{
+	struct block *b, *prev;
+
+	free_list(a->alone);
+	a->alone = NULL;
+	for (b = a->top; b != NULL && b->prev != NULL; b = prev) {
+		prev = b->prev;
+		free(b);
+	}
+	a->top = b;
+	a->used = 0;
+	if (b != NULL) {
+		b->used = 0;
+		a->used = b->size;
+	}
 }
 
 static struct block *

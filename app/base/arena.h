@@ -17,6 +17,9 @@ struct arena *arena_new(size_t cap);
 /* End the arena and all that came from it; NULL is fine. */
 void arena_free(struct arena *a);
 
+/* Forget all allocations but keep a first block for the next use. */
+void arena_reset(struct arena *a);
+
 /*
  * n bytes aligned for any object, or NULL beyond the cap or when memory is
  * short. n may be 0 (a valid pointer). arena_zalloc clears them.
