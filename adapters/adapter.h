@@ -32,13 +32,15 @@ enum fail {
 	FAIL_CONTENT = 1 << 7,	/* content policy */
 	FAIL_BROKEN = 1 << 8,	/* no usable answer */
 	FAIL_REQUEST = 1 << 9,	/* the client's own fault: 400, 404, 422 … */
-	FAIL_QUOTA = 1 << 10	/* our account is out of money */
+	FAIL_QUOTA = 1 << 10,	/* our account is out of money */
+	FAIL_MISSING = 1 << 11	/* the provider has no such model */
 };
 
 /* Failures that another deployment may do better. */
 #define FAIL_RETRYABLE                                                       \
 	(FAIL_CONNECT | FAIL_TIMEOUT | FAIL_RATE | FAIL_SERVER |             \
-	    FAIL_OVERLOAD | FAIL_AUTH | FAIL_BROKEN | FAIL_QUOTA)
+	    FAIL_OVERLOAD | FAIL_AUTH | FAIL_BROKEN | FAIL_QUOTA |           \
+	    FAIL_MISSING)
 
 /* A provider's error, read from its answer; strings from the arena or "". */
 struct upstream_error {
@@ -112,7 +114,10 @@ struct adapter {
 	enum err (*write_request)(struct arena *a, const struct chat *chat,
 	    const struct deployment *d, struct http_call *call,
 	    struct fault *f);
-	/* A whole answer with a 2xx status. ERR_BAD_UPSTREAM: not usable. */
+	/*
+	 * A whole answer with a 2xx status. ERR_BAD_UPSTREAM: not usable. An
+	 * error that the provider put under a 2xx comes in reply->error.
+	 */
 	enum err (*read_reply)(struct arena *a, const struct chat *chat,
 	    const struct deployment *d, const char *body, size_t len,
 	    struct reply *reply, struct fault *f);

@@ -48,8 +48,11 @@ enum finish {
 	FINISH_ERROR
 };
 
+struct upstream_error;
+
 /* A whole answer. */
 struct reply {
+	const struct upstream_error *error; /* not NULL: this instead of all else */
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised body of that dialect */
 	struct str id, model;	    /* as the provider gave them */
@@ -67,16 +70,14 @@ enum delta_kind {
 	DELTA_END      /* the answer is whole */
 };
 
-struct upstream_error;
-
 /* One streamed part. */
 struct delta {
 	enum delta_kind kind;
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised event data of that dialect, or empty */
-	struct json doc;	    /* raw, parsed */
+	struct str id;		    /* the answer's id as the provider gave it, or empty */
 	enum finish finish;	    /* with DELTA_FINISH */
-	struct usage usage;	    /* usage.known: it came with this event */
+	struct usage usage;	    /* known: it came with this event; END: of all */
 	int64_t text_bytes;	    /* of content in this event */
 	const struct upstream_error *error; /* with DELTA_ERROR */
 };

@@ -45,7 +45,7 @@ arena_new(size_t cap)
 
 	if (a != NULL) {
 		a->cap = cap;
-		a->step = cap < BLOCK_FIRST ? cap : BLOCK_FIRST;
+		a->step = BLOCK_FIRST;
 	}
 	return a;
 }
@@ -135,6 +135,8 @@ arena_alloc(struct arena *a, size_t n)
 	n = (n + ALIGN - 1) & ~(ALIGN - 1);
 	if (b == NULL || b->size - b->used < n) {
 		b = block_new(a, a->step);
+		if (b == NULL)
+			b = block_new(a, n); /* near the cap */
 		if (b == NULL)
 			return NULL;
 		b->prev = a->top;

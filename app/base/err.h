@@ -31,7 +31,7 @@ const struct err_row *err_row(enum err e);
 struct fault {
 	enum err code;
 	char param[96];	 /* the field, as "messages[3].content" */
-	char text[256];
+	char text[512];
 };
 
 /*

@@ -1,0 +1,553 @@
+/*
+ * The OpenAI chat dialect: reading a client's request, asking a provider,
+ * writing answers and errors. Answers of providers: openai_answer.c.
+ */
+#include "adapters/openai.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/limits.h"
+
+/* ----------------------------------------------------------- request */
+
+#define IS(type) (1U << (JSON_##type))
+#define IS_BOOL (IS(TRUE) | IS(FALSE))
+
+/*
+ * Types of the members that we know; null is always "not given" and members
+ * that we do not know pass untouched.
+ */
+static const struct {
+	const char *name;
+	unsigned types;
+	const char *what;
+} members[] = {
+	{ "model", IS(STRING), "a string" },
+	{ "messages", IS(ARRAY), "an array" },
+	{ "stream", IS_BOOL, "a boolean" },
+	{ "stream_options", IS(OBJECT), "an object" },
+	{ "n", IS(NUMBER), "an integer" },
+	{ "max_tokens", IS(NUMBER), "an integer" },
+	{ "max_completion_tokens", IS(NUMBER), "an integer" },
+	{ "temperature", IS(NUMBER), "a number" },
+	{ "top_p", IS(NUMBER), "a number" },
+	{ "frequency_penalty", IS(NUMBER), "a number" },
+	{ "presence_penalty", IS(NUMBER), "a number" },
+	{ "stop", IS(STRING) | IS(ARRAY), "a string or an array" },
+	{ "tools", IS(ARRAY), "an array" },
+	{ "tool_choice", IS(STRING) | IS(OBJECT), "a string or an object" },
+	{ "response_format", IS(OBJECT), "an object" },
+	{ "logit_bias", IS(OBJECT), "an object" },
+	{ "user", IS(STRING), "a string" },
+};
+
+/* Content parts that ask for a capability. */
+static const struct {
+	const char *type;
+	unsigned cap;
+} parts[] = {
+	{ "image_url", CAP_IMAGE_IN },
+	{ "input_audio", CAP_AUDIO_IN },
+	{ "file", CAP_PDF_IN },
+	{ "video_url", CAP_VIDEO_IN },
+};
+
+static enum err
+check_members(const struct json *doc, struct fault *f)
+{
+	unsigned type;
+	size_t i;
+
+	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
+		type = 1U << json_type(doc,
+		    json_get(doc, JSON_ROOT, members[i].name));
+		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
+			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
+			    "'%s' must be %s", members[i].name,
+			    members[i].what);
+	}
+	return ERR_OK;
+}
+
+/* A positive integer member, or `otherwise` when it is not given. */
+static enum err
+positive(const struct json *doc, const char *name, int64_t otherwise,
+    int64_t *out, struct fault *f)
+{
+	uint32_t v = json_get(doc, JSON_ROOT, name);
+	int64_t n = otherwise;
+
+	if (json_type(doc, v) == JSON_NUMBER &&
+	    (!json_int(doc, v, &n) || n < 1))
+		return fault_set(f, ERR_BAD_REQUEST, name,
+		    "'%s' must be a positive integer", name);
+	*out = n;
+	return ERR_OK;
+}
+
+static unsigned
+needs_of_content(const struct json *doc, uint32_t content)
+{
+	unsigned needs = 0;
+	uint32_t part, type;
+	size_t i;
+
+	if (json_type(doc, content) != JSON_ARRAY)
+		return 0;
+	for (part = json_first(doc, content); part != JSON_NONE;
+	    part = json_next(doc, content, part)) {
+		type = json_get(doc, part, "type");
+		for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
+			if (json_is(doc, type, parts[i].type))
+				needs |= parts[i].cap;
+	}
+	return needs;
+}
+
+static enum err
+read_messages(struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t list = json_get(doc, JSON_ROOT, "messages"), m;
+	char where[40];
+	int i = 0;
+
+	if (json_count(doc, list) == 0)
+		return fault_set(f, ERR_BAD_REQUEST, "messages",
+		    "'messages' must hold at least one message");
+	if (json_count(doc, list) > LIMIT_MESSAGES)
+		return fault_set(f, ERR_TOO_LARGE, "messages",
+		    "more than %d messages", LIMIT_MESSAGES);
+	for (m = json_first(doc, list); m != JSON_NONE;
+	    m = json_next(doc, list, m), i++) {
+		if (!json_nonempty(doc, json_get(doc, m, "role"))) {
+			snprintf(where, sizeof where, "messages[%d].role", i);
+			return fault_set(f, ERR_BAD_REQUEST, where,
+			    "every message must be an object with a 'role'");
+		}
+		chat->needs |= needs_of_content(doc,
+		    json_get(doc, m, "content"));
+	}
+	return ERR_OK;
+}
+
+/* The name of a model goes into logs and URLs: printable, bounded. */
+static enum err
+read_model(struct arena *a, struct chat *chat, struct fault *f)
+{
+	uint32_t v = json_get(&chat->doc, JSON_ROOT, "model");
+	const char *p;
+
+	if (!json_nonempty(&chat->doc, v))
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is missing");
+	chat->model = json_cstr(&chat->doc, v, a);
+	if (chat->model == NULL)
+		return ERR_INTERNAL;
+	if (strlen(chat->model) > LIMIT_MODEL_NAME)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is longer than %d bytes", LIMIT_MODEL_NAME);
+	for (p = chat->model; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return fault_set(f, ERR_BAD_REQUEST, "model",
+			    "'model' holds a space or control character");
+	return ERR_OK;
+}
+
+static enum err
+read_limits(struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	enum err e;
+
+	e = positive(doc, "n", 1, &chat->choices, f);
+	if (e == ERR_OK)
+		e = positive(doc, "max_tokens", 0, &chat->max_output, f);
+	if (e == ERR_OK)
+		e = positive(doc, "max_completion_tokens", chat->max_output,
+		    &chat->max_output, f);
+	return e;
+}
+
+static enum err
+openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	enum err e;
+
+	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
+		return fault_set(f, ERR_BAD_REQUEST, NULL,
+		    "the body must be a JSON object");
+	e = check_members(doc, f);
+	if (e == ERR_OK)
+		e = read_model(a, chat, f);
+	if (e == ERR_OK)
+		e = read_messages(chat, f);
+	if (e == ERR_OK)
+		e = read_limits(chat, f);
+	if (e != ERR_OK)
+		return e;
+	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
+	    JSON_TRUE;
+	chat->stream_usage = json_type(doc, json_at(doc, JSON_ROOT,
+	    "stream_options", "include_usage", NULL)) == JSON_TRUE;
+	if (json_count(doc, json_get(doc, JSON_ROOT, "tools")) > 0)
+		chat->needs |= CAP_TOOLS;
+	if (json_is(doc, json_at(doc, JSON_ROOT, "response_format", "type",
+	    NULL), "json_schema"))
+		chat->needs |= CAP_STRUCTURED;
+	chat->user = json_cstr(doc, json_get(doc, JSON_ROOT, "user"), a);
+	if (chat->user == NULL)
+		chat->user = "";
+	return ERR_OK;
+}
+
+/* A C string as a JSON string in the arena, or NULL. */
+static char *
+quoted(struct arena *a, const char *s)
+{
+	struct buf b;
+	char *raw = NULL;
+
+	buf_init(&b, KIB(64));
+	json_quote(&b, s, strlen(s));
+	if (!b.failed)
+		raw = arena_dup(a, b.data, b.len);
+	buf_free(&b);
+	return raw;
+}
+
+/* Usage must come with the stream, whether the client asked or not. */
+static void
+ask_usage(struct edits *e, const struct chat *chat, unsigned quirks)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t options = json_get(doc, JSON_ROOT, "stream_options");
+
+	if (!chat->stream || (quirks & QUIRK_NO_STREAM_OPTIONS) != 0)
+		edits_remove(e, JSON_ROOT, "stream_options");
+	else if (json_type(doc, options) != JSON_OBJECT)
+		edits_set(e, JSON_ROOT, "stream_options",
+		    "{\"include_usage\":true}", 22);
+	else if (!chat->stream_usage)
+		edits_set(e, options, "include_usage", "true", 4);
+}
+
+/* The bound on output under the name that this provider knows. */
+static void
+name_limit(struct edits *e, const struct chat *chat, unsigned quirks)
+{
+	static const char *const names[] = { "max_tokens",
+		"max_completion_tokens" };
+	const struct json *doc = &chat->doc;
+	const char *want, *other, *raw;
+	uint32_t v;
+	size_t len;
+
+	if ((quirks & (QUIRK_MAX_TOKENS | QUIRK_MAX_COMPLETION)) == 0)
+		return;
+	want = names[(quirks & QUIRK_MAX_COMPLETION) != 0];
+	other = names[(quirks & QUIRK_MAX_COMPLETION) == 0];
+	v = json_get(doc, JSON_ROOT, other);
+	if (v == JSON_NONE)
+		return;
+	if (json_get(doc, JSON_ROOT, want) == JSON_NONE &&
+	    json_type(doc, v) == JSON_NUMBER) {
+		raw = json_raw(doc, v, &len);
+		edits_add(e, JSON_ROOT, want, raw, len);
+	}
+	edits_remove(e, JSON_ROOT, other);
+}
+
+static enum err
+no_memory(struct fault *f)
+{
+	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+}
+
+static enum err
+openai_write_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	const struct provider *p = d->provider;
+	struct edits e;
+	struct buf body;
+	char *model;
+	bool ok;
+
+	model = quoted(a, d->model);
+	call->method = "POST";
+	call->url = arena_printf(a, "%s/chat/completions", p->base_url);
+	if (model == NULL || call->url == NULL)
+		return no_memory(f);
+	edits_init(&e, &chat->doc, a);
+	edits_set(&e, JSON_ROOT, "model", model, strlen(model));
+	ask_usage(&e, chat, p->quirks);
+	name_limit(&e, chat, p->quirks);
+	buf_init(&body, LIMIT_BODY + KIB(64));
+	ok = edits_apply(&e, &body);
+	call->body = ok ? arena_dup(a, body.data, body.len) : NULL;
+	call->body_len = body.len;
+	buf_free(&body);
+	return call->body == NULL ? no_memory(f) : ERR_OK;
+}
+
+/* ------------------------------------------------------------ writing */
+
+/* The writer's memory of one stream. */
+struct written {
+	const char *id; /* of the answer, "" until known */
+	bool usage;	/* an event of usage alone went out */
+};
+
+static void
+write_meta(struct json_writer *w, const struct answer_meta *meta)
+{
+	char cost[32];
+
+	jw_object(w);
+	jw_key(w, "request_id");
+	jw_string(w, meta->request_id);
+	jw_key(w, "provider");
+	jw_string(w, meta->provider);
+	jw_key(w, "model");
+	jw_string(w, meta->model);
+	if (meta->cost >= 0) {
+		price_format(meta->cost, cost, sizeof cost);
+		jw_key(w, "cost");
+		jw_string(w, cost);
+	}
+	jw_end_object(w);
+}
+
+static void
+write_pair(struct json_writer *w, const char *key, int64_t n)
+{
+	jw_key(w, key);
+	jw_int(w, n);
+}
+
+static void
+write_usage(struct json_writer *w, const struct usage *u)
+{
+	int64_t in = usage_input(u), of = usage_output(u);
+
+	jw_object(w);
+	write_pair(w, "prompt_tokens", in);
+	write_pair(w, "completion_tokens", of);
+	write_pair(w, "total_tokens", in + of);
+	jw_key(w, "prompt_tokens_details");
+	jw_object(w);
+	write_pair(w, "cached_tokens", u->n[UNIT_CACHED_INPUT]);
+	write_pair(w, "audio_tokens", u->n[UNIT_AUDIO_INPUT]);
+	jw_end_object(w);
+	jw_key(w, "completion_tokens_details");
+	jw_object(w);
+	write_pair(w, "reasoning_tokens", u->n[UNIT_REASONING]);
+	write_pair(w, "audio_tokens", u->n[UNIT_AUDIO_OUTPUT]);
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
+/* One event; line ends between tokens would end the data line. */
+static void
+write_event(struct buf *out, const char *p, size_t len)
+{
+	size_t i, from;
+
+	buf_puts(out, "data: ");
+	from = out->len;
+	buf_put(out, p, len);
+	if (!out->failed && (memchr(p, '\n', len) != NULL ||
+	    memchr(p, '\r', len) != NULL))
+		for (i = from; i < out->len; i++)
+			if (out->data[i] == '\n' || out->data[i] == '\r')
+				out->data[i] = ' ';
+	buf_puts(out, "\n\n");
+}
+
+/* The provider's usage event with our own words added at its end. */
+static void
+write_usage_event(const struct delta *d, const struct answer_meta *meta,
+    struct buf *out)
+{
+	size_t len = d->raw.len;
+	struct json_writer w;
+	struct buf b;
+
+	while (len > 0 && d->raw.p[len - 1] != '}')
+		len--;
+	buf_init(&b, LIMIT_EVENT * 2);
+	buf_put(&b, d->raw.p, len - 1);
+	buf_puts(&b, ",\"tollgate\":");
+	jw_init(&w, &b);
+	write_meta(&w, meta);
+	buf_putc(&b, '}');
+	if (b.failed)
+		out->failed = true;
+	else
+		write_event(out, b.data, b.len);
+	buf_free(&b);
+}
+
+/* The usage event that OpenAI's own stream would have had. */
+static void
+write_own_usage(const struct written *st, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out)
+{
+	struct json_writer w;
+
+	buf_puts(out, "data: ");
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "id");
+	jw_string(&w, *st->id == '\0' ? meta->request_id : st->id);
+	jw_key(&w, "object");
+	jw_string(&w, "chat.completion.chunk");
+	write_pair(&w, "created", (int64_t)time(NULL));
+	jw_key(&w, "model");
+	jw_string(&w, meta->model);
+	jw_key(&w, "choices");
+	jw_array(&w);
+	jw_end_array(&w);
+	jw_key(&w, "usage");
+	write_usage(&w, &d->usage);
+	jw_key(&w, "tollgate");
+	write_meta(&w, meta);
+	jw_end_object(&w);
+	buf_puts(out, "\n\n");
+}
+
+static struct written *
+written(struct stream *s)
+{
+	struct written *st = s->own;
+
+	if (st == NULL) {
+		s->own = st = arena_zalloc(s->arena, sizeof *st);
+		if (st != NULL)
+			st->id = "";
+	}
+	return st;
+}
+
+static enum err
+openai_write_delta(struct stream *s, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out)
+{
+	struct written *st = written(s);
+
+	if (st == NULL)
+		return ERR_INTERNAL;
+	if (*st->id == '\0' && d->id.len > 0) {
+		st->id = arena_dup(s->arena, d->id.p, d->id.len);
+		if (st->id == NULL)
+			return ERR_INTERNAL;
+	}
+	switch (d->kind) {
+	case DELTA_USAGE:
+		if (s->chat->stream_usage)
+			write_usage_event(d, meta, out);
+		st->usage = true;
+		break;
+	case DELTA_END:
+		if (s->chat->stream_usage && !st->usage && d->usage.known)
+			write_own_usage(st, d, meta, out);
+		buf_puts(out, "data: [DONE]\n\n");
+		break;
+	case DELTA_ERROR:
+		break;
+	default:
+		write_event(out, d->raw.p, d->raw.len);
+	}
+	return out->failed ? ERR_INTERNAL : ERR_OK;
+}
+
+static enum err
+openai_write_reply(struct arena *a, const struct chat *chat,
+    const struct reply *reply, const struct answer_meta *meta,
+    struct buf *out)
+{
+	(void)a;
+	(void)chat;
+	(void)meta;
+	buf_put(out, reply->raw.p, reply->raw.len);
+	return out->failed ? ERR_INTERNAL : ERR_OK;
+}
+
+static void
+write_error_object(struct json_writer *w, enum err e, const struct fault *f)
+{
+	const struct err_row *row = err_row(e);
+
+	jw_object(w);
+	jw_key(w, "message");
+	jw_string(w, *f->text == '\0' ? row->text : f->text);
+	jw_key(w, "type");
+	jw_string(w, row->type);
+	jw_key(w, "param");
+	if (*f->param == '\0')
+		jw_null(w);
+	else
+		jw_string(w, f->param);
+	jw_key(w, "code");
+	jw_string(w, row->code);
+	jw_end_object(w);
+}
+
+static void
+openai_write_error(enum err e, const struct fault *f,
+    const struct answer_meta *meta, struct buf *out)
+{
+	struct json_writer w;
+
+	(void)meta;
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "error");
+	write_error_object(&w, e, f);
+	jw_end_object(&w);
+}
+
+static void
+openai_write_stream_error(struct stream *s, enum err e,
+    const struct fault *f, const struct answer_meta *meta, struct buf *out)
+{
+	static const char failed[] = "[{\"index\":0,\"delta\":{},"
+				     "\"finish_reason\":\"error\"}]";
+	struct written *st = written(s);
+	struct json_writer w;
+
+	buf_puts(out, "data: ");
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "error");
+	write_error_object(&w, e, f);
+	jw_key(&w, "id");
+	jw_string(&w, st == NULL || *st->id == '\0' ? meta->request_id :
+	    st->id);
+	jw_key(&w, "object");
+	jw_string(&w, "chat.completion.chunk");
+	jw_key(&w, "choices");
+	jw_raw(&w, failed, sizeof failed - 1);
+	jw_end_object(&w);
+	buf_puts(out, "\n\n");
+}
+
+const struct adapter adapter_openai = {
+	.name = "openai",
+	.read_request = openai_read_request,
+	.write_reply = openai_write_reply,
+	.write_delta = openai_write_delta,
+	.write_error = openai_write_error,
+	.write_stream_error = openai_write_stream_error,
+	.write_request = openai_write_request,
+	.read_reply = openai_read_reply,
+	.read_event = openai_read_event,
+	.classify = errors_classify,
+};
