@@ -4,3 +4,4 @@ endif
 if FUZZERS
 include tests/fuzz/local.mk
 endif
+include tests/bench/local.mk

@@ -1,0 +1,33 @@
+-- The load of the bench for wrk: one chat request of a given size, sent
+-- again and again. Arguments after the URL: bytes of the body, key.
+-- Prints one line "bench KEY=VALUE …" that tests/bench reads; times in µs.
+
+local words = "The tide turns at noon, and the boats that lay on the sand " ..
+    "lift one by one; a child counts them: \\\"one, two, … eleven\\\".\\n"
+
+function init(args)
+	local size = tonumber(args[1])
+	local head = '{"model":"bench","stream":false,"max_tokens":256,' ..
+	    '"temperature":0.7,"messages":[{"role":"system","content":' ..
+	    '"You are a patient harbour master."},' ..
+	    '{"role":"user","content":"'
+	local tail = '"}]}'
+	local room = size - #head - #tail
+	local text = string.rep(words, math.floor(room / #words))
+
+	text = text .. string.rep("x", room - #text)
+	wrk.method = "POST"
+	wrk.body = head .. text .. tail
+	wrk.headers["Content-Type"] = "application/json"
+	wrk.headers["Authorization"] = "Bearer " .. args[2]
+end
+
+function done(summary, latency, requests)
+	local e = summary.errors
+
+	io.write(string.format("bench requests=%d us=%d p50=%.1f p90=%.1f " ..
+	    "p99=%.1f max=%.1f status=%d socket=%d timeout=%d\n",
+	    summary.requests, summary.duration, latency:percentile(50),
+	    latency:percentile(90), latency:percentile(99), latency.max,
+	    e.status, e.connect + e.read + e.write, e.timeout))
+end

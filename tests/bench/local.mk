@@ -1,0 +1,12 @@
+# The bench is built and run by hand: make bench-tools; tests/bench/run.
+EXTRA_PROGRAMS += tests/bench/upstream tests/bench/streams
+tests_bench_upstream_SOURCES = tests/bench/upstream.c
+tests_bench_upstream_LDADD = libbase.a
+tests_bench_streams_SOURCES = tests/bench/streams.c
+tests_bench_streams_LDADD = libbase.a
+CLEANFILES += tests/bench/upstream tests/bench/streams
+EXTRA_DIST += tests/bench/run tests/bench/fronts.py tests/bench/measure.py \
+	tests/bench/procs.py tests/bench/load.lua
+
+.PHONY: bench-tools
+bench-tools: tests/bench/upstream tests/bench/streams

@@ -1,0 +1,130 @@
+"""One measurement at a time: requests by wrk, streams by tests/bench/streams;
+figures as plain dicts."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+from fronts import PATH
+from procs import Failed, cpu, pin, pss
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def wrk(bench, front, size, seconds):
+    p = subprocess.Popen(
+        ["wrk", "-t1", f"-c{bench.args.connections}", f"-d{seconds}",
+         "--timeout", "10", "-s", os.path.join(HERE, "load.lua"),
+         f"http://127.0.0.1:{front.port}{PATH}", "--", str(size), bench.key],
+        stdout=subprocess.PIPE, text=True)
+    pin(p.pid, bench.args.load_cores)
+    out = p.communicate()[0]
+    m = re.search(r"^bench (.*)$", out, re.M)
+    if p.returncode != 0 or m is None:
+        raise Failed(f"wrk: {out}")
+    return {k: float(v) for k, v in
+            (kv.split("=") for kv in m[1].split())}
+
+
+def requests(bench, front, size, seconds):
+    """Requests/s, ms at p50 and p99, CPU ms a request by part."""
+    direct = front.app is None and front.web is bench.upstream
+    if direct: # it is what is measured, so it gets the core of that
+        pin(bench.upstream.pid, bench.args.sut_cores)
+    if not bench.args.quick:
+        wrk(bench, front, size, 1) # warm
+    before = {k: cpu([pid]) for k, pid in front.parts().items()}
+    r = wrk(bench, front, size, seconds)
+    used = {k: cpu([pid]) - before[k] for k, pid in front.parts().items()}
+    if direct:
+        pin(bench.upstream.pid, bench.args.load_cores)
+    n = max(r["requests"], 1)
+    return {"rps": n / r["us"] * 1e6, "p50": r["p50"] / 1000,
+            "p99": r["p99"] / 1000, "max": r["max"] / 1000,
+            "cpu_ms": {k: v * 1000 / n for k, v in used.items()},
+            "errors": int(r["status"] + r["socket"] + r["timeout"])}
+
+
+def stream_body(bench):
+    """A chat request of 1 KiB that asks for a stream."""
+    body = {"model": "bench", "stream": True,
+            "stream_options": {"include_usage": True},
+            "messages": [{"role": "user", "content": ""}]}
+    body["messages"][0]["content"] = "x" * (1024 - len(json.dumps(body)))
+    return bench.write("stream.json", json.dumps(body))
+
+
+def streams(bench, front, n):
+    """n streams at once: delays, first chunks, losses, CPU, memory."""
+    a = bench.args
+    parts = front.parts()
+    idle = {k: pss([pid]) for k, pid in parts.items()}
+    used = {k: cpu([pid]) for k, pid in parts.items()}
+    p = subprocess.Popen(
+        [bench.tool("streams"), "--port", str(front.port), "--streams",
+         str(n), "--ramp", str(a.ramp), "--chunks", str(a.chunks),
+         "--path", PATH, "--key", bench.key, "--body", stream_body(bench)],
+        stdout=subprocess.PIPE, text=True)
+    pin(p.pid, a.load_cores)
+    line = p.stdout.readline()
+    memory = {}
+    if line == "open\n":
+        time.sleep(a.hold / 3)
+        memory = {k: (pss([pid]) - idle[k]) / n for k, pid in parts.items()}
+        line = p.stdout.readline()
+    p.stdout.read()
+    if p.wait() != 0 or not line.startswith("{"):
+        raise Failed(f"streams through {front.id}: no result")
+    r = json.loads(line)
+    r["memory_kib"] = memory
+    r["cpu_us_chunk"] = {k: (cpu([pid]) - used[k]) * 1e6 / max(r["chunks"], 1)
+                         for k, pid in parts.items()}
+    r["bad"] = n - r["complete"] + r["lost"] + r["disordered"]
+    return r
+
+
+def cgi_env(bench, body, **more):
+    """What a web server gives to a CGI program (RFC 3875)."""
+    return {
+        "GATEWAY_INTERFACE": "CGI/1.1", "SERVER_PROTOCOL": "HTTP/1.1",
+        "SERVER_SOFTWARE": "bench", "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1",
+        "REQUEST_METHOD": "POST", "REQUEST_URI": PATH, "SCRIPT_NAME": PATH,
+        "QUERY_STRING": "", "CONTENT_TYPE": "application/json",
+        "CONTENT_LENGTH": str(len(body)), "PATH": "/usr/bin:/bin",
+        "HTTP_HOST": "127.0.0.1", "HTTP_AUTHORIZATION": "Bearer " + bench.key,
+        **more}
+
+
+def run_once(argv, env, stdin, stdout):
+    """ms of a process from its start to its end, by the wall; its status."""
+    files = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
+             (os.POSIX_SPAWN_OPEN, 1, stdout,
+              os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)]
+    began = time.perf_counter()
+    pid = os.posix_spawn(argv[0], argv, env, file_actions=files)
+    status = os.waitpid(pid, 0)[1]
+    return (time.perf_counter() - began) * 1000, status
+
+
+def cgi(bench, argv, env, times):
+    """One process a request, one after the other: ms at p50 and p99."""
+    body = json.dumps({"model": "bench", "messages": [
+        {"role": "user", "content": "x" * 900}]})
+    stdin = bench.write("cgi.in", body)
+    stdout = os.path.join(bench.dir, "cgi.out")
+    took, errors = [], 0
+    mine = os.sched_getaffinity(0)
+    pin(os.getpid(), bench.args.sut_cores)
+    for _ in range(times):
+        ms, status = run_once(argv, cgi_env(bench, body, **env), stdin, stdout)
+        with open(stdout, "rb") as f:
+            answer = f.read()
+        took.append(ms)
+        errors += status != 0 or b"chatcmpl-bench" not in answer
+    pin(os.getpid(), mine)
+    took.sort()
+    return {"p50": took[len(took) // 2], "p99": took[len(took) * 99 // 100],
+            "errors": errors}
