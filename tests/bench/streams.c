@@ -6,7 +6,6 @@
  * at the end. What it reads it checks, but it is no HTTP library: one
  * request a connection, plain HTTP/1.1.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

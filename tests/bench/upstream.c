@@ -6,7 +6,6 @@
  * answer. It must not be put where anybody but the bench can reach it: it
  * knows no keys and no limits beyond its own buffers.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
