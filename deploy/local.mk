@@ -1,0 +1,41 @@
+# What the web servers include is installed as it lies here: the files name
+# each other below $(pkgdatadir).
+deploylighttpddir = $(pkgdatadir)/lighttpd
+dist_deploylighttpd_DATA = \
+	deploy/lighttpd/tollgate.conf \
+	deploy/lighttpd/tollgate-socket.conf \
+	deploy/lighttpd/tollgate-cgi.conf \
+	deploy/lighttpd/tollgate-common.conf \
+	deploy/lighttpd/tollgate-only.conf \
+	deploy/lighttpd/tollgate-settings.conf
+dist_deploylighttpd_SCRIPTS = deploy/lighttpd/machine
+
+deployapachedir = $(pkgdatadir)/apache
+dist_deployapache_DATA = \
+	deploy/apache/tollgate-proxy.conf \
+	deploy/apache/tollgate-fcgid.conf \
+	deploy/apache/tollgate-cgi.conf \
+	deploy/apache/tollgate-common.conf \
+	deploy/apache/tollgate-errors.conf \
+	deploy/apache/tollgate-mpm.conf \
+	deploy/apache/htaccess
+
+deployerrorsdir = $(pkgdatadir)/errors
+dist_deployerrors_DATA = \
+	deploy/errors/400.html deploy/errors/401.html \
+	deploy/errors/403.html deploy/errors/404.html \
+	deploy/errors/405.html deploy/errors/408.html \
+	deploy/errors/411.html deploy/errors/413.html \
+	deploy/errors/414.html deploy/errors/417.html \
+	deploy/errors/431.html deploy/errors/500.html \
+	deploy/errors/501.html deploy/errors/502.html \
+	deploy/errors/503.html deploy/errors/504.html \
+	deploy/errors/505.html
+
+deploysystemddir = $(pkgdatadir)/systemd
+dist_deploysystemd_DATA = \
+	deploy/systemd/tollgate.socket \
+	deploy/systemd/tollgate.service \
+	deploy/systemd/tmpfiles.conf
+
+EXTRA_DIST += deploy/install-packages deploy/demo/packages.txt
