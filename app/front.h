@@ -4,10 +4,9 @@
  * back, whether it came over FastCGI (any number at a time on the loop) or
  * as CGI (one, then the loop ends).
  *
- * Everything runs on the worker's loop and never blocks: a connection is
- * given to libfcgi only when its request is whole in the socket (or, when it
- * is larger than the socket's buffer, in a memory file), and output goes out
- * only when poll says that the socket takes it.
+ * Everything runs on the worker's loop and never blocks: a request is
+ * gathered as it comes and given to libfcgi only when it is whole,
+ * and output goes out only when poll says that the socket takes it.
  */
 #ifndef TOLLGATE_APP_FRONT_H
 #define TOLLGATE_APP_FRONT_H
@@ -43,8 +42,9 @@ struct front_calls {
 };
 
 /*
- * Serve FastCGI connections of a listening socket (made non-blocking) on the
- * loop. NULL when memory is short. calls is copied.
+ * Serve FastCGI connections of a listening socket (made non-blocking; it
+ * stays the caller's) on the loop. NULL when memory is short. calls is
+ * copied. SIGPIPE is ignored from now on.
  */
 struct front *front_listen(uv_loop_t *loop, int listen_fd,
     const struct front_calls *calls, void *arg);
@@ -59,7 +59,7 @@ struct front *front_cgi(uv_loop_t *loop, const struct front_calls *calls,
 /* Take no more connections; close idle ones. Running exchanges go on. */
 void front_stop(struct front *f);
 
-/* Exchanges handed out and not yet ended. */
+/* Exchanges handed out that are not ended, or whose answer is not all out. */
 size_t front_active(const struct front *f);
 
 /* Release it; no exchange may be running. Its handles close on the loop. */

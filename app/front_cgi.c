@@ -1,0 +1,314 @@
+/*
+ * The one request of a CGI process (RFC 3875): parameters from the
+ * environment, the body from standard input, the answer to standard output,
+ * which may be a pipe, a socket or a file. Only names that CGI knows are
+ * taken: the environment holds more, and some of it is nobody's business.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/front_int.h"
+
+#define CHUNK 4096 /* what a pipe takes whole when poll says it takes any */
+
+struct cgi {
+	struct front front;
+	struct answer answer;
+	uv_poll_t out;	  /* not for files, which never wait */
+	uv_timer_t start; /* the request is handed out on the loop */
+	bool polled;
+	bool writable; /* polled for writing */
+	size_t written;
+	const char **params;
+	char *body;
+};
+
+/* Names, and what names begin with, when they end in '_'. */
+static const char *const names[] = { "AUTH_TYPE", "CONTENT_LENGTH",
+	"CONTENT_TYPE", "DOCUMENT_ROOT", "GATEWAY_INTERFACE", "HTTPS", "HTTP_",
+	"PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING", "REDIRECT_", "REMOTE_",
+	"REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID" };
+
+static bool
+name_known(const char *param)
+{
+	size_t i, n;
+
+	for (i = 0; i < sizeof names / sizeof *names; i++) {
+		n = strlen(names[i]);
+		if (strncmp(param, names[i], n) != 0)
+			continue;
+		if (names[i][n - 1] == '_' || param[n] == '=')
+			return strchr(param + n, '=') != NULL;
+	}
+	return false;
+}
+
+static struct cgi *
+cgi_of(struct answer *a)
+{
+	return (struct cgi *)(void *)a->front;
+}
+
+/* --- the request ------------------------------------------------------- */
+
+static bool
+params_read(struct cgi *s)
+{
+	size_t count = 0, bytes = 0;
+	char **e;
+
+	s->params = calloc(LIMIT_HEADERS + 1, sizeof *s->params);
+	s->answer.x.params = s->params;
+	if (s->params == NULL)
+		return false;
+	for (e = environ; *e != NULL; e++) {
+		if (!name_known(*e))
+			continue;
+		bytes += strlen(*e);
+		if (count == LIMIT_HEADERS || bytes > LIMIT_PARAMS) {
+			s->answer.x.refused = ERR_HEADERS_TOO_LARGE;
+			break;
+		}
+		s->params[count++] = *e;
+	}
+	return true;
+}
+
+static enum err
+length_read(const char *text, uint64_t *length)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; text[i] != '\0'; i++) {
+		if (text[i] < '0' || text[i] > '9' || i > 17)
+			return ERR_BAD_REQUEST;
+		n = n * 10 + (uint64_t)(text[i] - '0');
+	}
+	*length = n;
+	return n > LIMIT_BODY ? ERR_TOO_LARGE : ERR_OK;
+}
+
+/* Some bytes of standard input: their number, 0 at its end, -1 too late. */
+static ssize_t
+stdin_read(char *p, size_t n, int64_t until)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	int64_t left;
+	ssize_t got;
+
+	for (;;) {
+		left = until - clock_mono();
+		if (left <= 0)
+			return -1;
+		if (poll(&in, 1, (int)(left / 1000) + 1) <= 0)
+			continue;
+		got = read(STDIN_FILENO, p, n);
+		if (got >= 0)
+			return got;
+		if (errno != EINTR && errno != EAGAIN)
+			return 0;
+	}
+}
+
+/* Read and throw away, so that the server does not choke on it. */
+static void
+stdin_drain(uint64_t length, int64_t until)
+{
+	char waste[KIB(16)];
+	ssize_t n = 1;
+
+	for (; length > 0 && n > 0; length -= (uint64_t)n)
+		n = stdin_read(waste,
+		    length < sizeof waste ? (size_t)length : sizeof waste,
+		    until);
+}
+
+static enum err
+body_read(struct cgi *s, size_t length, int64_t until)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	s->body = malloc(length);
+	if (s->body == NULL)
+		return ERR_INTERNAL;
+	while (have < length) {
+		n = stdin_read(s->body + have, length - have, until);
+		if (n <= 0)
+			return n < 0 ? ERR_SLOW_CLIENT : ERR_BAD_REQUEST;
+		have += (size_t)n;
+	}
+	s->answer.x.body = s->body;
+	s->answer.x.body_len = length;
+	return ERR_OK;
+}
+
+static bool
+request_read(struct cgi *s)
+{
+	struct exchange *x = &s->answer.x;
+	int64_t until;
+	uint64_t length = 0;
+	const char *text;
+	enum err e;
+
+	x->arrived = clock_mono();
+	x->body = "";
+	if (!params_read(s))
+		return false;
+	until = x->arrived + LIMIT_INTAKE_SECONDS * INT64_C(1000000);
+	text = exchange_param(x, "CONTENT_LENGTH");
+	e = text == NULL ? ERR_OK : length_read(text, &length);
+	if (x->refused != ERR_OK || e == ERR_TOO_LARGE)
+		stdin_drain(length, until);
+	else if (e == ERR_OK && length > 0)
+		e = body_read(s, (size_t)length, until);
+	if (x->refused == ERR_OK)
+		x->refused = e;
+	return true;
+}
+
+/* --- the answer -------------------------------------------------------- */
+
+static void
+on_out(uv_poll_t *handle, int status, int events)
+{
+	struct cgi *s = handle->data;
+
+	if (status < 0 || (events & UV_DISCONNECT) != 0) {
+		uv_poll_stop(handle);
+		s->polled = false;
+		answer_gone(&s->answer);
+	} else if ((events & UV_WRITABLE) != 0) {
+		answer_pump(&s->answer);
+	}
+}
+
+static bool
+cgi_ready(struct answer *a)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	(void)a;
+	return poll(&p, 1, 0) > 0;
+}
+
+static void
+cgi_await(struct answer *a, bool writable)
+{
+	struct cgi *s = cgi_of(a);
+
+	if (!s->polled || s->writable == writable)
+		return;
+	s->writable = writable;
+	uv_poll_start(&s->out,
+	    UV_DISCONNECT | (writable ? UV_WRITABLE : 0), on_out);
+}
+
+static ssize_t
+cgi_put(struct answer *a, const char *p, size_t n)
+{
+	ssize_t done = 0;
+
+	if (n > 0)
+		done = write(STDOUT_FILENO, p, n < CHUNK ? n : CHUNK);
+	if (done < 0)
+		return errno == EINTR || errno == EAGAIN ? 0 : -1;
+	a->finished = a->ended && (size_t)done == n;
+	return done;
+}
+
+static void
+cgi_release(struct answer *a)
+{
+	struct cgi *s = cgi_of(a);
+
+	if (s->polled)
+		uv_poll_stop(&s->out);
+	s->polled = false;
+	if (s->body != NULL)
+		explicit_bzero(s->body, a->x.body_len);
+	free(s->body);
+	free(s->params);
+	s->body = NULL;
+	s->params = NULL;
+}
+
+static void
+cgi_stop(struct front *f)
+{
+	(void)f; /* there is but one request, and it has come */
+}
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct cgi *s = h->data;
+
+	front_closed(&s->front);
+}
+
+static void
+cgi_close(struct front *f)
+{
+	struct cgi *s = (struct cgi *)(void *)f;
+
+	if (uv_handle_get_type((uv_handle_t *)&s->out) == UV_POLL)
+		uv_close((uv_handle_t *)&s->out, on_closed);
+	uv_close((uv_handle_t *)&s->start, on_closed);
+}
+
+static const struct front_ops cgi_ops = {
+	.ready = cgi_ready,
+	.await = cgi_await,
+	.put = cgi_put,
+	.release = cgi_release,
+	.stop = cgi_stop,
+	.close = cgi_close,
+};
+
+static void
+on_start(uv_timer_t *start)
+{
+	struct cgi *s = start->data;
+
+	answer_start(&s->front, &s->answer);
+}
+
+struct front *
+front_cgi(uv_loop_t *loop, const struct front_calls *calls, void *arg)
+{
+	struct cgi *s = calloc(1, sizeof *s);
+	int off = 0;
+
+	if (s == NULL || !request_read(s)) {
+		free(s);
+		return NULL;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	front_init(&s->front, loop, &cgi_ops, calls, arg);
+	s->front.active = 0;
+	s->polled = uv_poll_init(loop, &s->out, STDOUT_FILENO) == 0;
+	if (s->polled) {
+		ioctl(STDOUT_FILENO, FIONBIO, &off); /* others may share it */
+		s->out.data = s;
+		s->front.handles++;
+		uv_poll_start(&s->out, UV_DISCONNECT, on_out);
+	}
+	uv_timer_init(loop, &s->start);
+	s->start.data = s;
+	s->front.handles++;
+	uv_timer_start(&s->start, on_start, 0, 0);
+	return &s->front;
+}

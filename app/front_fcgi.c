@@ -1,0 +1,772 @@
+/*
+ * FastCGI connections on the loop. Requests are gathered as they come
+ * (app/intake.h); a whole one is given to libfcgi, which decodes its
+ * parameters and frames its answer. libfcgi blocks when it reads and when it
+ * writes: so its head is read from a memory file, never from the socket, and
+ * at most one record at a time is written, when poll says that it fits.
+ *
+ * The socket is polled for reading all the time, also while its exchange
+ * runs: so an abort, a hang-up and the rest of a refused upload are seen.
+ */
+#include "config.h"
+
+#include "app/front_fcgi.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcgiapp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/front_int.h"
+#include "app/intake.h"
+
+#define RECORD 8184	   /* content of an answer's record: 8 KiB with its head */
+#define RECORD_LAST 8160   /* … with the records that end it behind */
+#define READS 8		   /* recv calls of one connection before others' turn */
+#define ACCEPTS 2	   /* new connections before other workers' turn */
+#define PAUSE_MS 200	   /* no accepting when descriptors ran out */
+#define TICK_MS 500	   /* how exact due times are */
+#define LINGER_SECONDS 5   /* for the server to stop sending what we refused */
+
+struct fcgi {
+	struct front front;
+	int fd; /* listens; the caller's */
+	uv_poll_t listen;
+	uv_timer_t pause; /* until accepting is tried again */
+	uv_timer_t tick;  /* runs while a connection has a due time */
+	struct conn *conns;
+	size_t count, timed;
+	unsigned patience;
+	bool accepting;
+	int head_fd; /* memory file that libfcgi reads heads from */
+	const char *allowed; /* FCGI_WEB_SERVER_ADDRS, or NULL */
+	unsigned char bytes[KIB(64)];
+};
+
+struct conn {
+	uv_poll_t poll;
+	struct fcgi *fcgi;
+	struct conn *next, **link;
+	struct request *request; /* the running one, or NULL */
+	struct intake in;
+	struct buf ahead; /* what came behind the start of a second request */
+	int64_t arrived, due; /* µs, 0: none */
+	int fd;
+	int events; /* that are polled */
+	bool writable; /* polled for writing too */
+	bool lingering; /* answered; the server still sends */
+	bool closing;
+};
+
+struct request {
+	struct answer answer; /* first: see front_int.h */
+	struct conn *conn;
+	FCGX_Request fcgx;
+	char *body;
+	size_t body_len;
+	bool keep; /* the connection, when the answer is out */
+};
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+static void take(struct conn *c, const unsigned char *p, size_t n);
+static void conn_watch(struct conn *c);
+static void listen_set(struct fcgi *s);
+static void on_tick(uv_timer_t *tick);
+static void on_pause_over(uv_timer_t *pause);
+
+/* --- connections ------------------------------------------------------- */
+
+static void
+conn_events(struct conn *c)
+{
+	int events = 0;
+
+	if (c->closing)
+		return;
+	if (c->request == NULL || !c->request->answer.gone) {
+		events = c->in.second ? UV_DISCONNECT : UV_READABLE;
+		if (c->writable)
+			events |= UV_WRITABLE;
+	}
+	if (events == c->events)
+		return;
+	c->events = events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else
+		uv_poll_start(&c->poll, events, on_poll);
+}
+
+static void
+on_conn_closed(uv_handle_t *h)
+{
+	struct conn *c = h->data;
+	struct front *f = &c->fcgi->front;
+
+	free(c);
+	front_closed(f);
+}
+
+static void
+conn_due(struct conn *c, int64_t due)
+{
+	struct fcgi *s = c->fcgi;
+
+	if (due != 0 && c->due == 0 && s->timed++ == 0)
+		uv_timer_start(&s->tick, on_tick, TICK_MS, TICK_MS);
+	else if (due == 0 && c->due != 0)
+		s->timed--;
+	c->due = due;
+}
+
+static void
+conn_close(struct conn *c)
+{
+	struct fcgi *s = c->fcgi;
+
+	if (c->closing)
+		return;
+	c->closing = true;
+	conn_due(c, 0);
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	s->count--;
+	uv_close((uv_handle_t *)&c->poll, on_conn_closed);
+	close(c->fd);
+	intake_free(&c->in);
+	buf_free(&c->ahead);
+	listen_set(s);
+}
+
+/*
+ * The server's side ended or broke. What is still to be read there is worth
+ * nothing; a running exchange's owner must hear of it and end it first.
+ */
+static void
+conn_lost(struct conn *c)
+{
+	if (c->request == NULL) {
+		conn_close(c);
+		return;
+	}
+	answer_gone(&c->request->answer);
+	conn_events(c);
+}
+
+/*
+ * Close so that the answer arrives: a socket that is closed with unread
+ * bytes resets the connection, and the server may drop our answer for it.
+ */
+static void
+conn_linger(struct conn *c)
+{
+	c->lingering = true;
+	shutdown(c->fd, SHUT_WR);
+	conn_due(c, clock_mono() + LINGER_SECONDS * INT64_C(1000000));
+	conn_events(c);
+}
+
+/* --- a request, from whole to released -------------------------------- */
+
+/* Write the records of the request's head into the memory file. */
+static bool
+head_write(struct fcgi *s, struct intake *in)
+{
+	/* BEGIN, two PARAMS, the end of PARAMS, the end of STDIN */
+	unsigned char heads[5][RECORD_HEAD], body[RECORD_BODY] = { 0, 1 };
+	size_t first = in->params.len, second = 0, total;
+	struct iovec iov[8];
+	int n = 0;
+
+	if (s->head_fd < 0)
+		s->head_fd = memfd_create("request", MFD_CLOEXEC);
+	if (s->head_fd < 0)
+		return false;
+	if (first > RECORD_CONTENT) {
+		first = RECORD_CONTENT;
+		second = in->params.len - first;
+	}
+	record_head(heads[0], RECORD_BEGIN, in->id, sizeof body);
+	record_head(heads[1], RECORD_PARAMS, in->id, first);
+	record_head(heads[2], RECORD_PARAMS, in->id, second);
+	record_head(heads[3], RECORD_PARAMS, in->id, 0);
+	record_head(heads[4], RECORD_STDIN, in->id, 0);
+	iov[n++] = (struct iovec){ heads[0], RECORD_HEAD };
+	iov[n++] = (struct iovec){ body, sizeof body };
+	if (first > 0) {
+		iov[n++] = (struct iovec){ heads[1], RECORD_HEAD };
+		iov[n++] = (struct iovec){ in->params.data, first };
+	}
+	if (second > 0) {
+		iov[n++] = (struct iovec){ heads[2], RECORD_HEAD };
+		iov[n++] = (struct iovec){ in->params.data + first, second };
+	}
+	iov[n++] = (struct iovec){ heads[3], 2 * RECORD_HEAD };
+	total = 4 * RECORD_HEAD + in->params.len +
+	    (first > 0 ? RECORD_HEAD : 0) + (second > 0 ? RECORD_HEAD : 0);
+	return pwritev(s->head_fd, iov, n, 0) == (ssize_t)total &&
+	    lseek(s->head_fd, 0, SEEK_SET) == 0;
+}
+
+/*
+ * Have libfcgi accept the request. With a descriptor and keepConnection set
+ * it takes that one instead of accepting by itself.
+ */
+static bool
+request_accept(struct request *r, struct fcgi *s, struct intake *in)
+{
+	FCGX_Request *q = &r->fcgx;
+
+	if (!head_write(s, in))
+		return false;
+	FCGX_InitRequest(q, -1, 0);
+	q->ipcFd = s->head_fd;
+	q->keepConnection = 1;
+	if (FCGX_Accept_r(q) != 0) {
+		s->head_fd = -1; /* it has closed it */
+		return false;
+	}
+	q->ipcFd = r->conn->fd;
+	/* No use for them any more: 9 KiB of each exchange. */
+	FCGX_FreeStream(&q->in);
+	FCGX_FClose(q->err);
+	FCGX_FreeStream(&q->err);
+	return ftruncate(s->head_fd, 0) == 0;
+}
+
+static void
+request_free(struct request *r)
+{
+	char **p;
+
+	if (r->fcgx.envp != NULL)
+		for (p = r->fcgx.envp; *p != NULL; p++)
+			explicit_bzero(*p, strlen(*p));
+	FCGX_Free(&r->fcgx, 0);
+	if (r->body != NULL)
+		explicit_bzero(r->body, r->body_len);
+	free(r->body);
+	free(r);
+}
+
+/* The body as gathered becomes the request's own. */
+static void
+body_move(struct request *r, struct buf *b)
+{
+	char *fit;
+
+	r->body = b->data;
+	r->body_len = b->len;
+	if (b->size - b->len > KIB(4) && b->len > 0) {
+		fit = realloc(b->data, b->len);
+		if (fit != NULL)
+			r->body = fit;
+	}
+	buf_init(b, b->max);
+}
+
+static void
+request_start(struct conn *c)
+{
+	struct request *r = calloc(1, sizeof *r);
+	struct exchange *x;
+
+	if (r == NULL) {
+		conn_close(c);
+		return;
+	}
+	r->conn = c;
+	if (!request_accept(r, c->fcgi, &c->in)) {
+		request_free(r);
+		conn_close(c);
+		return;
+	}
+	body_move(r, &c->in.body);
+	r->keep = c->in.keep && c->in.refused == ERR_OK;
+	buf_free(&c->in.params);
+	x = &r->answer.x;
+	x->params = (const char *const *)r->fcgx.envp;
+	x->body = r->body != NULL ? r->body : "";
+	x->body_len = r->body_len;
+	x->refused = c->in.refused;
+	x->arrived = c->arrived;
+	c->request = r;
+	conn_due(c, 0);
+	answer_start(&c->fcgi->front, &r->answer);
+}
+
+static bool
+request_ready(struct answer *a)
+{
+	const struct request *r = (struct request *)(void *)a;
+	struct pollfd p = { .fd = r->conn->fd, .events = POLLOUT };
+
+	/* An error is found by writing. */
+	return poll(&p, 1, 0) > 0;
+}
+
+static void
+request_await(struct answer *a, bool writable)
+{
+	struct conn *c = ((struct request *)(void *)a)->conn;
+
+	c->writable = writable;
+	conn_events(c);
+}
+
+static ssize_t
+request_put(struct answer *a, const char *p, size_t n)
+{
+	struct request *r = (struct request *)(void *)a;
+	FCGX_Stream *out = r->fcgx.out;
+	bool last = a->ended && n <= RECORD_LAST;
+
+	if (n > RECORD)
+		n = RECORD;
+	if (n > 0 && FCGX_PutStr(p, (int)n, out) < 0)
+		return -1;
+	if ((last ? FCGX_FClose(out) : FCGX_FFlush(out)) != 0)
+		return -1;
+	a->finished = last;
+	return (ssize_t)n;
+}
+
+/* The connection is kept: on to the next request, which may have begun. */
+static void
+conn_next(struct conn *c)
+{
+	struct buf ahead = c->ahead;
+
+	buf_init(&c->ahead, ahead.max);
+	c->arrived = clock_mono();
+	if (intake_next(&c->in) == INTAKE_BAD)
+		conn_close(c);
+	else if (ahead.len > 0)
+		take(c, (const unsigned char *)ahead.data, ahead.len);
+	else
+		conn_watch(c);
+	buf_free(&ahead);
+	conn_events(c);
+}
+
+static void
+request_release(struct answer *a)
+{
+	struct request *r = (struct request *)(void *)a;
+	struct conn *c = r->conn;
+	bool keep = r->keep && a->finished && !a->gone;
+	bool linger = a->finished && !a->gone;
+
+	c->request = NULL;
+	c->writable = false;
+	request_free(r);
+	if (linger && !keep && c->in.phase == INTAKE_REST) {
+		conn_linger(c);
+		return;
+	}
+	if (!keep || (c->fcgi->front.stopped && !c->in.second)) {
+		conn_close(c);
+		return;
+	}
+	conn_next(c);
+}
+
+/* --- bytes come in ----------------------------------------------------- */
+
+/*
+ * Answer a management record. All that FCGI_GET_VALUES can ask is answered
+ * whatever it asked: names beyond the question do no harm.
+ */
+static void
+answer_management(struct conn *c)
+{
+	static const char values[] = "\016\005FCGI_MAX_CONNS16384"
+				     "\015\005FCGI_MAX_REQS16384"
+				     "\017\001FCGI_MPXS_CONNS0";
+	unsigned char out[RECORD_HEAD + sizeof values] = { 0 };
+	size_t len = RECORD_BODY;
+
+	if (c->in.walk.type == RECORD_GET_VALUES) {
+		len = sizeof values - 1;
+		record_head(out, RECORD_GET_VALUES_RESULT, 0, len);
+		memcpy(out + RECORD_HEAD, values, len);
+	} else {
+		record_head(out, RECORD_UNKNOWN_TYPE, 0, len);
+		out[RECORD_HEAD] = c->in.walk.type;
+	}
+	len += RECORD_HEAD;
+	if (send(c->fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
+		conn_lost(c);
+}
+
+/* What the intake says of the bytes; false: no more of them. */
+static bool
+heed(struct conn *c, enum intake_says says, const unsigned char *p, size_t n)
+{
+	switch (says) {
+	case INTAKE_READY:
+		request_start(c);
+		return !c->closing;
+	case INTAKE_ASKED:
+		answer_management(c);
+		return !c->closing;
+	case INTAKE_SECOND: /* waits for the end of the running one */
+		buf_put(&c->ahead, p, n);
+		if (c->ahead.failed)
+			conn_lost(c);
+		return false;
+	case INTAKE_ABORTED:
+	case INTAKE_BAD:
+		conn_lost(c);
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A request that is not whole yet has a time to become so. */
+static void
+conn_watch(struct conn *c)
+{
+	struct fcgi *s = c->fcgi;
+	bool waits = c->in.phase == INTAKE_PARAMS || c->in.phase == INTAKE_BODY;
+
+	if (c->closing || c->lingering)
+		return;
+	if (!waits && walk_between(&c->in.walk))
+		conn_due(c, 0);
+	else if (c->request == NULL && c->due == 0)
+		conn_due(c, c->arrived + s->patience * INT64_C(1000000));
+}
+
+static void
+take(struct conn *c, const unsigned char *p, size_t n)
+{
+	enum intake_says says;
+
+	if (intake_idle(&c->in))
+		c->arrived = clock_mono();
+	while (n > 0) {
+		says = intake_feed(&c->in, &p, &n);
+		if (!heed(c, says, p, n))
+			break;
+	}
+	conn_watch(c);
+}
+
+/* Read what is there, some of it. */
+static void
+conn_read(struct conn *c)
+{
+	unsigned char *bytes = c->fcgi->bytes;
+	const size_t size = sizeof c->fcgi->bytes;
+	ssize_t n = (ssize_t)size;
+	int i;
+
+	for (i = 0; i < READS && n == (ssize_t)size; i++) {
+		if (c->closing || c->in.second)
+			return;
+		n = recv(c->fd, bytes, size, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			conn_lost(c);
+			return;
+		}
+		if (c->lingering)
+			continue;
+		take(c, bytes, (size_t)n);
+		explicit_bzero(bytes, (size_t)n);
+	}
+	conn_events(c);
+}
+
+static void
+on_poll(uv_poll_t *poll_handle, int status, int events)
+{
+	struct conn *c = poll_handle->data;
+
+	if (status < 0) { /* libuv has stopped it */
+		c->events = 0;
+		conn_lost(c);
+		return;
+	}
+	if ((events & UV_READABLE) != 0)
+		conn_read(c);
+	else if ((events & UV_DISCONNECT) != 0)
+		conn_lost(c);
+	if ((events & UV_WRITABLE) != 0 && !c->closing && c->request != NULL)
+		answer_pump(&c->request->answer);
+}
+
+/* --- time -------------------------------------------------------------- */
+
+static void
+conn_overdue(struct conn *c)
+{
+	if (c->lingering || c->in.phase != INTAKE_BODY) {
+		conn_close(c);
+		return;
+	}
+	/* The parameters are known: it can be told why. */
+	c->in.refused = ERR_SLOW_CLIENT;
+	c->in.phase = INTAKE_REST;
+	buf_free(&c->in.body);
+	request_start(c);
+}
+
+static void
+on_tick(uv_timer_t *tick)
+{
+	struct fcgi *s = tick->data;
+	struct conn *c, *next;
+	int64_t now = clock_mono();
+
+	for (c = s->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->due != 0 && c->due <= now)
+			conn_overdue(c);
+	}
+	if (s->timed == 0)
+		uv_timer_stop(tick);
+}
+
+/* --- accepting --------------------------------------------------------- */
+
+static void
+conn_start(struct fcgi *s, int fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+	int off = 0;
+
+	if (c == NULL || uv_poll_init(s->front.loop, &c->poll, fd) != 0) {
+		free(c);
+		close(fd);
+		return;
+	}
+	ioctl(fd, FIONBIO, &off); /* libfcgi wants it as it was */
+	c->poll.data = c;
+	c->fcgi = s;
+	c->fd = fd;
+	c->next = s->conns;
+	c->link = &s->conns;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	s->conns = c;
+	s->count++;
+	s->front.handles++;
+	intake_init(&c->in);
+	buf_init(&c->ahead, sizeof s->bytes);
+	conn_events(c);
+}
+
+/* FCGI_WEB_SERVER_ADDRS (FastCGI 1.0, section 3.2): who may connect by TCP. */
+static bool
+peer_allowed(const struct fcgi *s, const struct sockaddr_storage *peer)
+{
+	char name[INET_ADDRSTRLEN];
+	const struct sockaddr_in *in = (const void *)peer;
+	const char *p = s->allowed;
+	size_t n, len;
+
+	if (p == NULL || peer->ss_family != AF_INET)
+		return p == NULL || peer->ss_family == AF_UNIX;
+	if (inet_ntop(AF_INET, &in->sin_addr, name, sizeof name) == NULL)
+		return false;
+	len = strlen(name);
+	for (; *p != '\0'; p += n) {
+		p += strspn(p, ", ");
+		n = strcspn(p, ", ");
+		if (n == len && memcmp(p, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* One connection; false: no more of them now. */
+static bool
+accept_one(struct fcgi *s)
+{
+	struct sockaddr_storage peer = { .ss_family = AF_UNIX };
+	socklen_t len = sizeof peer;
+	int fd, on = 1;
+
+	fd = accept4(s->fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC);
+	if (fd < 0) {
+		if (errno == EAGAIN)
+			return false;
+		if (errno == EINTR || errno == ECONNABORTED)
+			return true;
+		/* Out of descriptors or memory: do not spin. */
+		uv_timer_start(&s->pause, on_pause_over, PAUSE_MS, 0);
+		listen_set(s);
+		return false;
+	}
+	if (!peer_allowed(s, &peer)) {
+		close(fd);
+		return true;
+	}
+	if (peer.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	conn_start(s, fd);
+	return true;
+}
+
+static void
+on_listen(uv_poll_t *handle, int status, int events)
+{
+	struct fcgi *s = handle->data;
+	int i;
+
+	(void)events;
+	if (status < 0) {
+		s->accepting = false;
+		uv_timer_start(&s->pause, on_pause_over, PAUSE_MS, 0);
+		return;
+	}
+	for (i = 0; i < ACCEPTS && s->count < LIMIT_EXCHANGES; i++)
+		if (!accept_one(s))
+			break;
+	listen_set(s);
+}
+
+static void
+on_pause_over(uv_timer_t *pause)
+{
+	listen_set(pause->data);
+}
+
+/* Listen, unless there is a reason not to. */
+static void
+listen_set(struct fcgi *s)
+{
+	bool want = !s->front.stopped && s->count < LIMIT_EXCHANGES &&
+	    !uv_is_active((uv_handle_t *)&s->pause);
+
+	if (want == s->accepting)
+		return;
+	s->accepting = want;
+	if (want)
+		uv_poll_start(&s->listen, UV_READABLE, on_listen);
+	else
+		uv_poll_stop(&s->listen);
+}
+
+/* --- the front as a whole ---------------------------------------------- */
+
+static void
+fcgi_stop(struct front *f)
+{
+	struct fcgi *s = (struct fcgi *)(void *)f;
+	struct conn *c, *next;
+
+	uv_timer_stop(&s->pause);
+	listen_set(s);
+	for (c = s->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->request == NULL && intake_idle(&c->in) && !c->lingering)
+			conn_close(c);
+	}
+}
+
+static void
+on_closed(uv_handle_t *h)
+{
+	struct fcgi *s = h->data;
+
+	front_closed(&s->front);
+}
+
+static void
+fcgi_close(struct front *f)
+{
+	struct fcgi *s = (struct fcgi *)(void *)f;
+	struct conn *c, *next;
+
+	for (c = s->conns; c != NULL; c = next) {
+		next = c->next;
+		conn_close(c);
+	}
+	if (s->head_fd >= 0)
+		close(s->head_fd);
+	uv_close((uv_handle_t *)&s->listen, on_closed);
+	uv_close((uv_handle_t *)&s->pause, on_closed);
+	uv_close((uv_handle_t *)&s->tick, on_closed);
+}
+
+static const struct front_ops fcgi_ops = {
+	.ready = request_ready,
+	.await = request_await,
+	.put = request_put,
+	.release = request_release,
+	.stop = fcgi_stop,
+	.close = fcgi_close,
+};
+
+/* libfcgi may not take signals from their owner. */
+static bool
+library_init(void)
+{
+	static const int signals[] = { SIGPIPE, SIGUSR1, SIGTERM };
+	struct sigaction saved[3];
+	size_t i;
+	int rc;
+
+	for (i = 0; i < 3; i++)
+		sigaction(signals[i], NULL, &saved[i]);
+	rc = FCGX_Init();
+	saved[0].sa_handler = SIG_IGN;
+	saved[0].sa_flags = 0;
+	for (i = 0; i < 3; i++)
+		sigaction(signals[i], &saved[i], NULL);
+	return rc == 0;
+}
+
+struct front *
+front_listen(uv_loop_t *loop, int listen_fd, const struct front_calls *calls,
+    void *arg)
+{
+	struct fcgi *s = calloc(1, sizeof *s);
+
+	if (s == NULL || !library_init() ||
+	    uv_poll_init(loop, &s->listen, listen_fd) != 0) {
+		free(s);
+		return NULL;
+	}
+	front_init(&s->front, loop, &fcgi_ops, calls, arg);
+	uv_timer_init(loop, &s->pause);
+	uv_timer_init(loop, &s->tick);
+	s->listen.data = s->pause.data = s->tick.data = s;
+	s->front.handles += 3;
+	s->fd = listen_fd;
+	s->head_fd = -1;
+	s->patience = LIMIT_INTAKE_SECONDS;
+	s->allowed = getenv("FCGI_WEB_SERVER_ADDRS");
+	listen_set(s);
+	return &s->front;
+}
+
+void
+front_patience(struct front *f, unsigned seconds)
+{
+	((struct fcgi *)(void *)f)->patience = seconds;
+}
+
+size_t
+front_connections(const struct front *f)
+{
+	return ((const struct fcgi *)(const void *)f)->count;
+}

@@ -1,0 +1,76 @@
+/*
+ * What the two fronts share: the answer's queue and who is told what. Only
+ * for app/front*.c and their tests.
+ */
+#ifndef TOLLGATE_APP_FRONT_INT_H
+#define TOLLGATE_APP_FRONT_INT_H
+
+#include <sys/types.h>
+
+#include "app/base/buf.h"
+#include "app/front.h"
+
+struct answer;
+
+/* How a front brings bytes out. */
+struct front_ops {
+	/* May some bytes be written without blocking? */
+	bool (*ready)(struct answer *a);
+	/* Have answer_pump called when they may, or no longer. */
+	void (*await)(struct answer *a, bool writable);
+	/*
+	 * Write some of n bytes; when all is out and a->ended, write the end
+	 * too, if it fits, and set a->finished. The bytes taken, or -1.
+	 */
+	ssize_t (*put)(struct answer *a, const char *p, size_t n);
+	/* Over: release the request; the connection too unless finished. */
+	void (*release)(struct answer *a);
+	void (*stop)(struct front *f);
+	/* Close the front's own handles. */
+	void (*close)(struct front *f);
+};
+
+/* An exchange and the way back. */
+struct answer {
+	struct exchange x; /* first: what the owner sees */
+	struct front *front;
+	struct answer *next_dirty;
+	struct buf out;
+	size_t head;	/* bytes of out that are written */
+	bool dirty;	/* in the list of answers to be pumped */
+	bool full;	/* the owner waits for drained */
+	bool gone;	/* the client's side is gone, or ours had to give up */
+	bool told;	/* the owner knows that it is gone */
+	bool ended;	/* by the owner */
+	bool finished;	/* the end is written */
+};
+
+struct front {
+	const struct front_ops *ops;
+	uv_loop_t *loop;
+	struct front_calls calls;
+	void *arg;
+	uv_idle_t idle; /* runs while answers are dirty */
+	struct answer *dirty;
+	size_t active;
+	unsigned handles; /* not yet closed */
+	bool stopped, freed;
+};
+
+/* Set up the common part. */
+void front_init(struct front *f, uv_loop_t *loop, const struct front_ops *ops,
+    const struct front_calls *calls, void *arg);
+
+/* uv_close callback of every handle of a front: counts, and frees f. */
+void front_closed(struct front *f);
+
+/* Hand out a whole request. */
+void answer_start(struct front *f, struct answer *a);
+
+/* The client's side is gone: tell the owner, soon. */
+void answer_gone(struct answer *a);
+
+/* Write what can be written, tell the owner, release what is over. */
+void answer_pump(struct answer *a);
+
+#endif
