@@ -4,8 +4,6 @@
  * which may be a pipe, a socket or a file. Only names that CGI knows are
  * taken: the environment holds more, and some of it is nobody's business.
  */
-#include "config.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>

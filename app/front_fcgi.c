@@ -8,8 +8,6 @@
  * The socket is polled for reading all the time, also while its exchange
  * runs: so an abort, a hang-up and the rest of a refused upload are seen.
  */
-#include "config.h"
-
 #include "app/front_fcgi.h"
 
 #include <arpa/inet.h>

@@ -2,8 +2,6 @@
  * The FastCGI front on a real loop and a real socket. A thread plays the web
  * server; the owner's side answers by what REQUEST_URI asks for.
  */
-#include "config.h"
-
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
