@@ -6,6 +6,7 @@
 
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +17,21 @@
 #define BLOCK_MAX 65536
 
 #if defined(__SANITIZE_ADDRESS__)
-#define ALONE_FROM 0 /* every allocation is a malloc of its own */
+#define ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define ALONE_FROM 0
+#define ASAN 1
 #endif
 #endif
-#ifndef ALONE_FROM
-#define ALONE_FROM 1024
+
+#ifdef ASAN
+#define ALONE(n) true /* every allocation is a malloc of its own */
+#else
+#define ALONE(n) ((n) >= 1024)
 #endif
 
 struct block {
-	struct block *prev, *next; /* lone blocks: a ring through arena.alone */
+	struct block *prev, *next; /* next: of lone blocks only */
 	size_t size, used;
 	alignas(ALIGN) char data[];
 };
@@ -126,17 +130,17 @@ void *
 arena_alloc(struct arena *a, size_t n)
 {
 	struct block *b = a->top;
+	size_t left;
 	void *p;
 
 	if (n > SIZE_MAX / 2)
 		return NULL;
-	if (n >= ALONE_FROM)
+	if (ALONE(n))
 		return alloc_alone(a, n);
 	n = (n + ALIGN - 1) & ~(ALIGN - 1);
 	if (b == NULL || b->size - b->used < n) {
-		b = block_new(a, a->step);
-		if (b == NULL)
-			b = block_new(a, n); /* near the cap */
+		left = a->cap - a->used;
+		b = block_new(a, left < a->step && left >= n ? left : a->step);
 		if (b == NULL)
 			return NULL;
 		b->prev = a->top;
@@ -159,13 +163,18 @@ arena_zalloc(struct arena *a, size_t n)
 	return p;
 }
 
+static struct block *
+block_of(void *p)
+{
+	return (struct block *)(void *)((char *)p -
+	    offsetof(struct block, data));
+}
+
 static void *
 resize_alone(struct arena *a, void *p, size_t old, size_t n)
 {
-	struct block *b, *was;
+	struct block *b, *was = block_of(p);
 
-	was = (struct block *)(void *)((char *)p -
-	    offsetof(struct block, data));
 	if (n > old && n - old > a->cap - a->used)
 		return NULL;
 	b = realloc(was, sizeof *b + n);
@@ -182,6 +191,37 @@ resize_alone(struct arena *a, void *p, size_t old, size_t n)
 	return b->data;
 }
 
+static void
+free_alone(struct arena *a, struct block *b)
+{
+	if (b->prev != NULL)
+		b->prev->next = b->next;
+	if (b->next != NULL)
+		b->next->prev = b->prev;
+	else
+		a->alone = b->prev;
+	a->used -= b->size;
+	free(b);
+}
+
+/* Make the newest piece of the newest block larger or smaller. */
+static bool
+resize_last(struct arena *a, void *p, size_t old, size_t n)
+{
+	struct block *b = a->top;
+	size_t from;
+
+	old = (old + ALIGN - 1) & ~(ALIGN - 1);
+	n = (n + ALIGN - 1) & ~(ALIGN - 1);
+	if (b == NULL || old > b->used || b->data + (b->used - old) != p)
+		return false;
+	from = b->used - old;
+	if (n > b->size - from)
+		return false;
+	b->used = from + n;
+	return true;
+}
+
 void *
 arena_resize(struct arena *a, void *p, size_t old, size_t n)
 {
@@ -191,11 +231,16 @@ arena_resize(struct arena *a, void *p, size_t old, size_t n)
 		return arena_alloc(a, n);
 	if (n > SIZE_MAX / 2)
 		return NULL;
-	if (old >= ALONE_FROM && n >= ALONE_FROM)
+	if (ALONE(old) && ALONE(n))
 		return resize_alone(a, p, old, n);
+	if (!ALONE(old) && !ALONE(n) && resize_last(a, p, old, n))
+		return p;
 	q = arena_alloc(a, n);
-	if (q != NULL)
-		memcpy(q, p, old < n ? old : n);
+	if (q == NULL)
+		return NULL;
+	memcpy(q, p, old < n ? old : n);
+	if (ALONE(old))
+		free_alone(a, block_of(p));
 	return q;
 }
 

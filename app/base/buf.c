@@ -42,9 +42,9 @@ buf_reserve(struct buf *b, size_t n)
 	if (b->size - b->len >= n)
 		return true;
 	size = b->size < 256 ? 256 : b->size;
-	while (size - b->len < n)
+	while (size - b->len < n && size <= b->max / 2)
 		size *= 2;
-	if (size > b->max)
+	if (size > b->max || size - b->len < n)
 		size = b->max;
 	p = realloc(b->data, size);
 	if (p == NULL) {
@@ -80,27 +80,24 @@ buf_putc(struct buf *b, char c)
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
-	char small[256];
+	char small[256], *large = NULL;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(small, sizeof small, fmt, ap);
 	va_end(ap);
+	if (n >= (int)sizeof small) {
+		va_start(ap, fmt);
+		n = vasprintf(&large, fmt, ap);
+		va_end(ap);
+	}
 	if (n < 0) {
 		b->failed = true;
 		return;
 	}
-	if ((size_t)n < sizeof small) {
-		buf_put(b, small, (size_t)n);
-		return;
-	}
-	if (!buf_reserve(b, (size_t)n + 1)) /* vsnprintf writes a NUL too */
-		return;
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	b->len += (size_t)n;
+	buf_put(b, large != NULL ? large : small, (size_t)n);
+	free(large);
 }
 
 void
