@@ -4,4 +4,11 @@ libbase_a_SOURCES = \
 	app/base/buf.c app/base/buf.h \
 	app/base/clock.c app/base/clock.h \
 	app/base/err.c app/base/err.def app/base/err.h \
-	app/base/limits.h
+	app/base/hash.c app/base/hash.h \
+	app/base/json.c app/base/json.h app/base/jsonedit.c \
+	app/base/jsonread.c app/base/jsonwrite.c \
+	app/base/limits.h \
+	app/base/scan.c app/base/scan.h \
+	app/base/siphash.c app/base/siphash.h \
+	app/base/sse.c app/base/sse.h \
+	app/base/tape.h

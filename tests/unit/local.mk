@@ -7,8 +7,25 @@ tests_unit_test_price_SOURCES = tests/unit/test_price.c
 tests_unit_test_price_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_price_LDADD = $(UNIT_LINK)
 
-check_PROGRAMS += tests/unit/test_front
-tests_unit_test_front_SOURCES = tests/unit/test_front.c tests/unit/webserver.h
-tests_unit_test_front_CPPFLAGS = $(UNIT_CPPFLAGS)
-tests_unit_test_front_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(FCGI_LIBS) \
-	$(TESTDEPS_LIBS)
+# Programs that count allocations or make them fail.
+ALLOC_SOURCES = tests/unit/alloc.c tests/unit/alloc.h
+ALLOC_LINKFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
+	-Wl,--wrap=realloc -Wl,--wrap=free
+
+check_PROGRAMS += tests/unit/test_json
+tests_unit_test_json_SOURCES = tests/unit/test_json.c $(ALLOC_SOURCES) \
+	tests/unit/jsonc.c tests/unit/jsonc.h
+tests_unit_test_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_json_LDFLAGS = $(ALLOC_LINKFLAGS)
+tests_unit_test_json_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_sse
+tests_unit_test_sse_SOURCES = tests/unit/test_sse.c $(ALLOC_SOURCES)
+tests_unit_test_sse_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sse_LDFLAGS = $(ALLOC_LINKFLAGS)
+tests_unit_test_sse_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_hash
+tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
+tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_hash_LDADD = $(UNIT_LINK)
