@@ -7,6 +7,12 @@ tests_unit_test_price_SOURCES = tests/unit/test_price.c
 tests_unit_test_price_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_price_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_front
+tests_unit_test_front_SOURCES = tests/unit/test_front.c tests/unit/webserver.h
+tests_unit_test_front_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_front_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(FCGI_LIBS) \
+	$(TESTDEPS_LIBS)
+
 # Programs that count allocations or make them fail.
 ALLOC_SOURCES = tests/unit/alloc.c tests/unit/alloc.h
 ALLOC_LINKFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc \
