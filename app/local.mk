@@ -6,3 +6,5 @@ libapp_a_SOURCES = \
 	app/intake.c app/intake.h \
 	app/record_walk.c app/record_walk.h \
 	app/transport.h
+
+libapp_a_SOURCES += app/models_cli.c app/models_cli.h

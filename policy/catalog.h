@@ -35,14 +35,23 @@ enum auth_scheme {
 enum quirk {
 	QUIRK_NO_STREAM_OPTIONS = 1 << 0, /* refuses stream_options */
 	QUIRK_MAX_TOKENS = 1 << 1, /* wants max_tokens, not max_completion_tokens */
-	QUIRK_MAX_COMPLETION = 1 << 2 /* wants max_completion_tokens */
+	QUIRK_MAX_COMPLETION = 1 << 2, /* wants max_completion_tokens */
+	QUIRK_RAW_PREDICT = 1 << 3 /* anthropic on Vertex: base_url is followed
+				    * by /models/MODEL:rawPredict or
+				    * :streamRawPredict, and the body has
+				    * anthropic_version, no model */
 };
+
+/*
+ * base_url may hold ${region} and ${project}, which are fields of the
+ * policy's provider row, and ${VAR} for an environment variable VAR.
+ */
 
 struct catalog_provider {
 	const char *name;	 /* "anthropic" */
 	const char *title;	 /* "Anthropic" */
 	const char *adapter;	 /* "openai", "anthropic", …; "" = none yet */
-	const char *base_url;	 /* without a slash at the end; may hold ${VAR} */
+	const char *base_url;	 /* without a slash at the end */
 	const char *env;	 /* first environment name of the key, "" = none */
 	const char *doc;	 /* page of its documentation */
 	const char *auth_header; /* for AUTH_HEADER, lower case */
@@ -63,9 +72,11 @@ enum cap {
 	CAP_TEXT_OUT = 1 << 7,
 	CAP_IMAGE_OUT = 1 << 8,
 	CAP_AUDIO_OUT = 1 << 9,
-	CAP_TEMPERATURE = 1 << 10,
+	CAP_TEMPERATURE = 1 << 10, /* not known to refuse it */
 	CAP_ATTACHMENT = 1 << 11,
-	CAP_OPEN_WEIGHTS = 1 << 12
+	CAP_OPEN_WEIGHTS = 1 << 12,
+	CAP_TEXT_IN = 1 << 13,
+	CAP_VIDEO_OUT = 1 << 14
 };
 
 struct catalog_score {
@@ -81,16 +92,23 @@ struct catalog_model {
 	const char *released;  /* "2026-03-19", "" = unknown */
 	const char *status;    /* "", "beta", "deprecated", … */
 	uint32_t context;      /* tokens, 0 = unknown */
+	uint32_t max_input;    /* tokens, 0 = what context leaves */
 	uint32_t max_output;   /* tokens, 0 = unknown */
 	unsigned caps;	       /* CAP_* */
 	struct price price;    /* price.known says whether there is one */
-	uint32_t scores;       /* for catalog_score */
+	uint32_t scores;       /* number of them, for catalog_score */
+	uint32_t first_score;  /* opaque */
+	/* How this model is spoken to: most often just as its provider. */
+	const char *adapter, *base_url, *auth_header;
+	enum auth_scheme auth;
+	unsigned quirks;
 };
 
 /*
  * The catalog in force: file when it is not NULL and valid, else the one in
  * the program. The fault tells why a file was not taken (the result is then
- * still the built-in one). NULL only when memory is short.
+ * still the built-in one); its code is ERR_OK when all is well, also when
+ * the file is not there. f may be NULL. NULL only when memory is short.
  */
 struct catalog *catalog_open(const char *file, struct fault *f);
 void catalog_close(struct catalog *c);
@@ -98,7 +116,10 @@ void catalog_close(struct catalog *c);
 /* "2026-07-02": the day of the facts. */
 const char *catalog_date(const struct catalog *c);
 
-/* By name, or false (out untouched). */
+/*
+ * By name, or false (out untouched). A provider is found under its aliases
+ * too ("gemini" is "google"); out->name is always the one name.
+ */
 bool catalog_provider(const struct catalog *c, const char *name,
     struct catalog_provider *out);
 bool catalog_model(const struct catalog *c, const char *provider,

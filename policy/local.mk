@@ -1,6 +1,32 @@
 noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
-	policy/catalog.h \
 	policy/policy.h \
 	policy/price.c policy/price.h \
 	policy/route.c policy/route.h
+
+libpolicy_a_SOURCES += \
+	policy/catalog.c policy/catalog.h \
+	policy/catalog_blob.c \
+	policy/catalog_build.c policy/catalog_build.h \
+	policy/catalog_check.c \
+	policy/catalog_compile.c \
+	policy/catalog_image.h \
+	policy/catalog_row.c policy/catalog_row.h \
+	policy/state.c policy/state.h
+
+# The catalog is compiled by a program of its own, which must not need what it
+# is part of: it is built from the same sources once more.
+noinst_PROGRAMS += policy/mkcatalog
+policy_mkcatalog_SOURCES = policy/mkcatalog.c policy/catalog_build.c \
+	policy/catalog_check.c policy/catalog_compile.c policy/catalog_row.c \
+	policy/price.c
+policy_mkcatalog_CPPFLAGS = $(AM_CPPFLAGS)
+policy_mkcatalog_LDADD = libbase.a -lm
+
+policy/catalog.bin: policy/mkcatalog$(EXEEXT) policy/catalog.json
+	$(AM_V_GEN)policy/mkcatalog$(EXEEXT) $(srcdir)/policy/catalog.json $@
+
+policy/catalog_blob.$(OBJEXT): policy/catalog.bin
+
+EXTRA_DIST += policy/catalog.json tools/catalog.py
+CLEANFILES += policy/catalog.bin

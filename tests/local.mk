@@ -5,3 +5,4 @@ if FUZZERS
 include tests/fuzz/local.mk
 endif
 include tests/bench/local.mk
+EXTRA_DIST += tests/fuzz/seeds/catalog/empty tests/fuzz/seeds/catalog/small

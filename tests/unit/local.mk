@@ -35,3 +35,19 @@ check_PROGRAMS += tests/unit/test_hash
 tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_hash_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_catalog
+tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
+tests_unit_test_catalog_CPPFLAGS = $(UNIT_CPPFLAGS) \
+	-DSRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_catalog_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_models_cli
+tests_unit_test_models_cli_SOURCES = tests/unit/test_models_cli.c
+tests_unit_test_models_cli_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_models_cli_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_state
+tests_unit_test_state_SOURCES = tests/unit/test_state.c
+tests_unit_test_state_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_state_LDADD = $(UNIT_LINK)

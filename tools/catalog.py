@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""Make policy/catalog.json from the data of models.dev.
+
+    tools/catalog.py providers.json models.json > policy/catalog.json
+
+The two inputs are models.dev's providers and models as lists of rows, each
+file with the head {"source", "commit", "date", "price_unit", "rows"}. The
+output has one row a line, ordered by name, so that a change of facts reads
+as a diff. Prices become decimal strings, rounded once to the nano-dollar;
+what is missing in models.dev stands in the tables below.
+"""
+import decimal
+import json
+import re
+import sys
+
+# The dialect that an SDK package of models.dev speaks.
+DIALECTS = {
+    "@ai-sdk/openai-compatible": "openai",
+    "@ai-sdk/openai": "openai",
+    "@ai-sdk/anthropic": "anthropic",
+    "@ai-sdk/google": "gemini",
+    "@ai-sdk/google-vertex": "gemini",
+    "@ai-sdk/google-vertex/anthropic": "anthropic",
+    "@ai-sdk/amazon-bedrock": "bedrock",
+    "@ai-sdk/amazon-bedrock/mantle": "responses",
+    "@ai-sdk/azure": "openai",
+    "@ai-sdk/cerebras": "openai",
+    "@ai-sdk/cohere": "cohere",
+    "@ai-sdk/deepinfra": "openai",
+    "@ai-sdk/gateway": "openai",
+    "@ai-sdk/groq": "openai",
+    "@ai-sdk/mistral": "openai",
+    "@ai-sdk/perplexity": "openai",
+    "@ai-sdk/togetherai": "openai",
+    "@ai-sdk/vercel": "openai",
+    "@ai-sdk/xai": "openai",
+    "@aihubmix/ai-sdk-provider": "openai",
+    "@openrouter/ai-sdk-provider": "openai",
+    "ai-gateway-provider": "openai",
+    "merge-gateway-ai-sdk-provider": "openai",
+    "venice-ai-sdk-provider": "openai",
+    # No public API of a known dialect: an address of the customer's own
+    # behind OAuth (SAP), an internal proxy (GitLab).
+    "@jerome-benoit/sap-ai-provider-v2": "",
+    "gitlab-ai-provider": "",
+}
+
+VERTEX = ("https://${region}-aiplatform.googleapis.com/v1/projects/"
+          "${project}/locations/${region}/publishers/")
+
+# The address where models.dev leaves it to an SDK.
+BASE_URLS = {
+    "aihubmix": "https://aihubmix.com/v1",
+    "amazon-bedrock": "https://bedrock-runtime.${region}.amazonaws.com",
+    "anthropic": "https://api.anthropic.com",
+    "azure": "https://${AZURE_RESOURCE_NAME}.openai.azure.com/openai/v1",
+    "azure-cognitive-services":
+        "https://${AZURE_COGNITIVE_SERVICES_RESOURCE_NAME}"
+        ".cognitiveservices.azure.com/openai/v1",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "cloudflare-ai-gateway":
+        "https://api.cloudflare.com/client/v4/accounts/"
+        "${CLOUDFLARE_ACCOUNT_ID}/ai/v1",
+    "cohere": "https://api.cohere.com",
+    "deepinfra": "https://api.deepinfra.com/v1/openai",
+    "google": "https://generativelanguage.googleapis.com/v1beta",
+    "google-vertex": VERTEX + "google",
+    "google-vertex-anthropic": VERTEX + "anthropic",
+    "groq": "https://api.groq.com/openai/v1",
+    "merge-gateway": "https://api-gateway.merge.dev/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "openai": "https://api.openai.com/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "togetherai": "https://api.together.xyz/v1",
+    "v0": "https://api.v0.dev/v1",
+    "venice": "https://api.venice.ai/api/v1",
+    "vercel": "https://ai-gateway.vercel.sh/v1",
+    "xai": "https://api.x.ai/v1",
+}
+
+# Variables that are fields of the policy's own provider row.
+VARIABLES = {
+    "${AWS_REGION}": "${region}",
+    "${GOOGLE_VERTEX_ENDPOINT}": "${region}-aiplatform.googleapis.com",
+    "${GOOGLE_VERTEX_LOCATION}": "${region}",
+    "${GOOGLE_VERTEX_PROJECT}": "${project}",
+}
+
+# Other names that people use for a provider.
+ALIASES = {
+    "alibaba": ["dashscope", "qwen"],
+    "amazon-bedrock": ["bedrock"],
+    "azure": ["azure-openai"],
+    "cloudflare-workers-ai": ["cloudflare", "workers-ai"],
+    "fireworks-ai": ["fireworks"],
+    "google": ["gemini"],
+    "google-vertex": ["vertex"],
+    "google-vertex-anthropic": ["vertex-anthropic"],
+    "llamacpp": ["llama.cpp"],
+    "moonshotai": ["moonshot"],
+    "novita-ai": ["novita"],
+    "snowflake-cortex": ["snowflake"],
+    "togetherai": ["together"],
+    "vercel": ["vercel-gateway"],
+    "zhipuai": ["zhipu"],
+}
+
+# Providers that models.dev lacks: servers of one's own, and some more.
+MORE = [
+    ("ai21", "AI21 Labs", "https://api.ai21.com/studio/v1", "AI21_API_KEY",
+     "https://docs.ai21.com"),
+    ("hyperbolic", "Hyperbolic", "https://api.hyperbolic.xyz/v1",
+     "HYPERBOLIC_API_KEY", "https://docs.hyperbolic.xyz"),
+    ("llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "",
+     "https://github.com/ggml-org/llama.cpp/tree/master/tools/server"),
+    ("localai", "LocalAI", "http://127.0.0.1:8080/v1", "",
+     "https://localai.io"),
+    ("ollama", "Ollama", "http://127.0.0.1:11434/v1", "",
+     "https://docs.ollama.com/api/openai-compatibility"),
+    ("sambanova", "SambaNova", "https://api.sambanova.ai/v1",
+     "SAMBANOVA_API_KEY", "https://docs.sambanova.ai"),
+    ("sglang", "SGLang", "http://127.0.0.1:30000/v1", "",
+     "https://docs.sglang.ai"),
+    ("vllm", "vLLM", "http://127.0.0.1:8000/v1", "", "https://docs.vllm.ai"),
+    ("voyage", "Voyage AI", "https://api.voyageai.com/v1", "VOYAGE_API_KEY",
+     "https://docs.voyageai.com"),
+    ("writer", "Writer", "https://api.writer.com/v1", "WRITER_API_KEY",
+     "https://dev.writer.com"),
+]
+
+# Servers of one's own that models.dev has: they ask for no key by default.
+LOCAL = {"atomic-chat", "lmstudio", "privatemode-ai"}
+
+# How a key is sent: of the dialect, unless the provider has its own way.
+DIALECT_AUTH = {
+    "anthropic": {"auth": "header", "auth_header": "x-api-key"},
+    "gemini": {"auth": "header", "auth_header": "x-goog-api-key"},
+    "bedrock": {"auth": "sigv4"},
+}
+PROVIDER_AUTH = {
+    "azure": {"auth": "header", "auth_header": "api-key"},
+    "azure-cognitive-services": {"auth": "header", "auth_header": "api-key"},
+    "google-vertex": {"auth": "google"},
+    "google-vertex-anthropic": {"auth": "google"},
+}
+
+# Mistral and the Bedrock models of Databricks refuse stream_options (both
+# report usage without it).
+NO_STREAM_OPTIONS = {"databricks", "mistral"}
+# These know max_tokens and max_completion_tokens alike. All others of the
+# OpenAI dialect are taken to know max_tokens only (DeepSeek, for one, ignores
+# max_completion_tokens silently) ...
+KNOWS_BOTH = {"baseten", "cerebras", "github-copilot", "groq",
+              "merge-gateway", "openrouter", "vercel", "xai"}
+# ... but OpenAI itself, whose reasoning models refuse max_tokens, whoever
+# sells them on.
+MAX_COMPLETION = {"azure", "azure-cognitive-services", "openai"}
+OPENAI_REASONING = re.compile(r"(^|[/:])(openai[-.])?(gpt-5|o[134](-|$))")
+OPENAI_MODEL = re.compile(r"^(gpt-|o[134](-|$)|codex|chatgpt|model-router)")
+# OpenAI serves these by its Responses API only.
+RESPONSES_ONLY = re.compile(
+    r"^((gpt-5[^/]*|o1|o3)-pro|.*codex.*|.*deep-research|computer-use.*)$")
+
+# What models.dev calls a price, and what it is here.
+PRICES = {
+    "input": "input",
+    "output": "output",
+    "cache_read": "cached_input",
+    "cache_input": "cached_input",
+    "cached_input": "cached_input",
+    "cache_write": "cache_write",
+    "cached_write": "cache_write",
+    "reasoning": "reasoning",
+    "input_audio": "audio_input",
+    "output_audio": "audio_output",
+}
+# Prices a row of these may have that are not for a token counted here: of
+# citations (they come as input), of image tokens, and per thousand searches.
+NO_PRICES = {"citation", "image", "request", "tiers"}
+# Fees a request or a search, in USD, which models.dev lacks or has per
+# thousand. Perplexity's are those of its default, a low search context.
+FEES = {
+    ("perplexity", "sonar"): {"request": "0.005"},
+    ("perplexity", "sonar-pro"): {"request": "0.006"},
+    ("perplexity", "sonar-reasoning-pro"): {"request": "0.006"},
+    ("perplexity", "sonar-deep-research"): {"search": "0.005"},
+}
+ANTHROPIC_SEARCH = "0.01"
+# Who sells Claude at Anthropic's own scheme, in which writing the cache for
+# an hour costs twice the input.
+ANTHROPIC_SCHEME = {"amazon-bedrock", "anthropic", "azure",
+                    "azure-cognitive-services", "google-vertex",
+                    "google-vertex-anthropic"}
+
+CAPS = {"tool_call": "tools", "reasoning": "reasoning",
+        "structured_output": "structured", "attachment": "attachment",
+        "open_weights": "open_weights"}
+
+
+def price(value):
+    """A decimal string without noise: 0.30000000000000004 is 0.3."""
+    number = decimal.Decimal(repr(value)).quantize(
+        decimal.Decimal("1e-9"), decimal.ROUND_HALF_UP)
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def rates(cost, anthropic):
+    """The rates of a price or of one of its tiers."""
+    out = {}
+    for name, value in cost.items():
+        if name in PRICES:
+            out[PRICES[name]] = price(value)
+        elif name not in NO_PRICES and name != "tier":
+            sys.exit("unknown price: " + name)
+    if anthropic and "cache_write" in out:
+        hour = decimal.Decimal(out["input"]) * 2
+        if decimal.Decimal(out["cache_write"]) < hour:
+            out["cache_write_1h"] = price(float(hour))
+    return out
+
+
+def model_price(row):
+    cost = row.get("cost")
+    if cost is None:
+        return None
+    anthropic = (row["provider"] in ANTHROPIC_SCHEME and "claude" in row["id"])
+    out = rates(cost, anthropic)
+    out.update(FEES.get((row["provider"], row["id"]), {}))
+    if row["provider"] == "anthropic":
+        out["search"] = ANTHROPIC_SEARCH
+    tiers = [dict({"above": tier["tier"]["size"]}, **rates(tier, anthropic))
+             for tier in cost.get("tiers", [])]
+    if tiers:
+        out["tiers"] = sorted(tiers, key=lambda tier: tier["above"])
+    return out
+
+
+def base_url(url, adapter):
+    """As the dialect's official SDK takes it, without a slash at the end."""
+    for name, value in VARIABLES.items():
+        url = url.replace(name, value)
+    url = url.rstrip("/").removesuffix("/chat/completions")
+    if adapter == "anthropic":
+        url = url.removesuffix("/v1")
+    return url
+
+
+def quirks(provider, adapter, model=""):
+    out = []
+    if adapter == "anthropic" and provider.startswith("google-vertex"):
+        out.append("raw_predict")
+    if adapter != "openai":
+        return out
+    if provider in NO_STREAM_OPTIONS:
+        out.append("no_stream_options")
+    completion = (provider in MAX_COMPLETION
+                  and (not model or OPENAI_MODEL.match(model)))
+    if completion or OPENAI_REASONING.search(model):
+        out.append("max_completion")
+    elif provider not in KNOWS_BOTH:
+        out.append("max_tokens")
+    return out
+
+
+def wire(provider, adapter, url, model=""):
+    """Where and how a provider or a model of it is spoken to."""
+    out = {"adapter": adapter}
+    if adapter:
+        out["base_url"] = base_url(url, adapter)
+        out.update(PROVIDER_AUTH.get(provider) or
+                   DIALECT_AUTH.get(adapter, {"auth": "bearer"}))
+        out["quirks"] = " ".join(quirks(provider, adapter, model))
+    return out
+
+
+def key_name(names):
+    """The first environment name that holds a key."""
+    for name in names:
+        if re.search(r"KEY|TOKEN|PAT$|CREDENTIALS", name):
+            return name
+    return ""
+
+
+def provider_row(row):
+    name = row["id"]
+    adapter = DIALECTS[row["package"]]
+    if row["package"] == "@ai-sdk/openai" and name == "perplexity-agent":
+        adapter = "responses"
+    url = row["api"] or BASE_URLS.get(name, "")
+    if adapter and not url:
+        sys.exit(name + ": no base_url")
+    out = {"name": name, "title": row["name"].strip()}
+    out.update(wire(name, adapter, url))
+    if name in LOCAL:
+        out["auth"] = "none"
+    out["env"] = key_name(row["env"])
+    out["doc"] = row["doc"]
+    return out
+
+
+def more_row(name, title, url, env, doc):
+    out = {"name": name, "title": title}
+    out.update(wire(name, "openai", url))
+    if not env:
+        out["auth"] = "none"
+    out["env"] = env
+    out["doc"] = doc
+    return out
+
+
+def model_adapter(row, package):
+    """The dialect of a model whose provider has several."""
+    override = row.get("override", {})
+    npm = override.get("npm", package)
+    adapter = DIALECTS[npm]
+    shape = override.get("shape")
+    if shape == "responses":
+        return "responses"
+    if npm == "@ai-sdk/openai" and shape is None:
+        # ZenMux and OpenAI offer both ways; the others mean Responses.
+        if row["provider"] not in ("openai", "zenmux"):
+            return "responses"
+    tail = row["id"].rsplit("/", 1)[-1]
+    if (npm in ("@ai-sdk/openai", "@ai-sdk/azure")
+            and RESPONSES_ONLY.match(tail)):
+        return "responses"
+    return adapter
+
+
+def model_wire(row, source, provider):
+    """What of the wire differs from the provider's own."""
+    adapter = model_adapter(row, source["package"])
+    url = (row.get("override", {}).get("api") or source["api"]
+           or BASE_URLS.get(row["provider"], ""))
+    if row["provider"] == "google-vertex" and adapter == "anthropic":
+        url = VERTEX + "anthropic"
+    own = wire(row["provider"], adapter, url, row["id"])
+    if provider.get("auth") == "none":
+        own["auth"] = "none"
+    return {name: value for name, value in own.items()
+            if value != provider.get(name)}
+
+
+def caps(row):
+    out = [cap for name, cap in CAPS.items() if row.get(name)]
+    if row.get("temperature") is not False:
+        out.append("temperature")
+    for way, short in (("input", "in"), ("output", "out")):
+        for kind in ("text", "image", "pdf", "audio", "video"):
+            if kind in row["modalities"][way] and (kind, way) != (
+                    "pdf", "output"):
+                out.append(kind + "_" + short)
+    return " ".join(out)
+
+
+def scores(row):
+    """One score a benchmark: the best one by the metric listed first."""
+    best, metrics = {}, {}
+    for run in row.get("benchmarks", []):
+        name, metric = run["name"], run.get("metric")
+        if metrics.setdefault(name, metric) == metric:
+            best[name] = max(run["score"], best.get(name, run["score"]))
+    return best
+
+
+def model_row(row, source, provider):
+    out = {"provider": row["provider"], "name": row["id"],
+           "title": row["name"].strip()}
+    optional = {
+        "family": row.get("family"),
+        "released": row.get("release_date"),
+        "status": row.get("status"),
+        "context": row["limit"]["context"],
+        "max_input": row["limit"].get("input"),
+        "max_output": row["limit"]["output"],
+        "caps": caps(row),
+        "scores": scores(row),
+    }
+    out.update({name: value for name, value in optional.items() if value})
+    cost = model_price(row)
+    if cost is not None:
+        out["price"] = cost
+    out.update(model_wire(row, source, provider))
+    return out
+
+
+def lines(rows):
+    return ",\n".join(json.dumps(row, ensure_ascii=False,
+                                 separators=(",", ":")) for row in rows)
+
+
+def main():
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        providers = json.load(file)
+    with open(sys.argv[2], encoding="utf-8") as file:
+        models = json.load(file)
+    sources = {row["id"]: row for row in providers["rows"]}
+    table = {name: provider_row(row) for name, row in sources.items()}
+    for row in MORE:
+        if row[0] not in table:
+            table[row[0]] = more_row(*row)
+    for name, aliases in ALIASES.items():
+        table[name]["aliases"] = aliases
+    rows = [model_row(row, sources[row["provider"]], table[row["provider"]])
+            for row in models["rows"]]
+    rows.sort(key=lambda row: (row["provider"].encode(),
+                               row["name"].encode()))
+    head = {"form": 1, "source": "https://models.dev, commit "
+            + models["commit"] + "; completed by tools/catalog.py",
+            "licence": "MIT, Copyright (c) 2025 spin.dev",
+            "date": models["date"]}
+    sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    print("{")
+    for name, value in head.items():
+        print(json.dumps(name) + ": " + json.dumps(value) + ",")
+    print('"providers": [')
+    print(lines(table[name] for name in sorted(table, key=str.encode)))
+    print('],\n"models": [')
+    print(lines(rows))
+    print("]\n}")
+
+
+if __name__ == "__main__":
+    main()
