@@ -5,6 +5,23 @@ libpolicy_a_SOURCES = \
 	policy/route.c policy/route.h
 
 libpolicy_a_SOURCES += \
+	policy/check.c \
+	policy/check_key.c \
+	policy/check_provider.c \
+	policy/diag.c policy/diag.h \
+	policy/doc.c \
+	policy/load.c policy/load.h \
+	policy/policy.c \
+	policy/read.c \
+	policy/schema.c policy/schema.h \
+	policy/secret.c policy/secret.h \
+	policy/unit.c policy/unit.h \
+	policy/url.c policy/url.h \
+	policy/value.c \
+	policy/vault.c policy/vault.h \
+	policy/yaml.c policy/yaml.h
+
+libpolicy_a_SOURCES += \
 	policy/catalog.c policy/catalog.h \
 	policy/catalog_blob.c \
 	policy/catalog_build.c policy/catalog_build.h \

@@ -21,6 +21,7 @@
 struct arena;
 
 #define KEY_HASH 32 /* bytes of HMAC-SHA-256 */
+#define PEPPER 64   /* bytes of its key, padded with zeros as HMAC does */
 
 /* A header that a provider gets with every request. */
 struct header {
@@ -42,6 +43,9 @@ struct provider {
 	const char *organization, *project, *region, *api_version;
 	const char *retention;	  /* "none", "days", … as stated */
 	const char *timezone;	  /* IANA, "" = UTC */
+	/* Secrets of signed requests, "" when not given. */
+	const char *credentials;  /* the document itself */
+	const char *access_key, *secret_key, *session_token;
 	bool private_net;	  /* may be reached at private addresses */
 	const struct header *headers;
 	size_t header_count;
@@ -113,7 +117,9 @@ struct policy {
 	unsigned attempts;
 	const char *log;	    /* "stderr" or the path of the record file */
 	int64_t drain;		    /* µs a stopping worker gives its streams */
-	unsigned char pepper[KEY_HASH];
+	unsigned char pepper[PEPPER]; /* the HMAC key of struct vkey.hash */
+	const char *store;	    /* address of the counters, checked */
+	const char *timezone;	    /* IANA, of the windows */
 	const char *hash;	    /* hex SHA-256 of the source text: its version */
 	const struct catalog *catalog;
 	struct policy_file *files;

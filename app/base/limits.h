@@ -36,6 +36,11 @@
 /* Of the house. */
 #define LIMIT_ARENA MIB(512)	     /* memory of one request */
 #define LIMIT_POLICY MIB(8)	     /* one policy file */
+#define LIMIT_POLICY_FILES 256	     /* files of one policy */
+#define LIMIT_POLICY_NODES 1000000   /* values in one of them */
+#define LIMIT_POLICY_DEPTH 16	     /* nesting in one of them */
+#define LIMIT_POLICY_MEMORY MIB(512) /* of a load, and of what stays */
+#define LIMIT_POLICY_TARGETS 1024    /* deployments of one model */
 #define LIMIT_ATTEMPTS 3	     /* attempts of a request, default */
 #define LIMIT_RETRY_AFTER 3600	     /* seconds of cooldown a provider may ask */
 

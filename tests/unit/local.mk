@@ -51,3 +51,16 @@ check_PROGRAMS += tests/unit/test_state
 tests_unit_test_state_SOURCES = tests/unit/test_state.c
 tests_unit_test_state_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_state_LDADD = $(UNIT_LINK)
+
+# Policies, refused and taken.
+POLICY_CPPFLAGS = $(UNIT_CPPFLAGS) \
+	-DPOLICIES='"$(abs_top_srcdir)/tests/unit/policies"' \
+	-DDOCS='"$(abs_top_srcdir)/docs"'
+
+check_PROGRAMS += tests/unit/test_policy_bad
+tests_unit_test_policy_bad_SOURCES = tests/unit/test_policy_bad.c \
+	tests/unit/policy_help.h
+tests_unit_test_policy_bad_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_bad_LDADD = $(UNIT_LINK)
+
+EXTRA_DIST += tests/unit/policies/bad.txt

@@ -1,0 +1,388 @@
+/*
+ * Providers: what the policy says, and what the catalog adds to it. Names no
+ * dialect: how an adapter wants its credential is asked of the catalog.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "policy/load.h"
+#include "policy/secret.h"
+#include "policy/url.h"
+
+#define DEFAULT_ADAPTER "openai"
+#define URL_MAX 4096
+#define SECRET_MAX 8192
+
+struct making {
+	struct load *l;
+	const struct src_provider *s;
+	struct provider *p;
+	struct catalog_provider row; /* zero: the catalog has none */
+	bool known;
+};
+
+/* Where a fault in a field is told: at the field when it is given. */
+static const struct node *
+place(const struct making *m, const char *key)
+{
+	const struct node *n = node_get(m->s->row.node, key);
+
+	return n != NULL ? n : m->s->row.node;
+}
+
+static bool
+given(const struct making *m, const char *key)
+{
+	return node_get(m->s->row.node, key) != NULL;
+}
+
+static bool
+is_adapter(const struct policy_env *env, const char *name)
+{
+	size_t i;
+
+	for (i = 0; env->adapters[i] != NULL; i++)
+		if (strcmp(env->adapters[i], name) == 0)
+			return true;
+	return false;
+}
+
+static void
+unknown_adapter(const struct making *m, const char *name)
+{
+	struct guess g;
+	char hint[128];
+	size_t i;
+
+	guess_init(&g, name);
+	for (i = 0; m->l->env->adapters[i] != NULL; i++)
+		guess_offer(&g, m->l->env->adapters[i]);
+	diag_fault(m->l->diag, place(m, "adapter"), "unknown adapter '%s'%s",
+	    name, guess_words(&g, hint, sizeof hint));
+}
+
+static void
+make_adapter(const struct making *m)
+{
+	struct provider *p = m->p;
+
+	if (p->adapter[0] != '\0') {
+		if (!is_adapter(m->l->env, p->adapter))
+			unknown_adapter(m, p->adapter);
+	} else if (m->known && (m->row.adapter[0] == '\0' ||
+	    !is_adapter(m->l->env, m->row.adapter))) {
+		diag_fault(m->l->diag, m->s->row.node, "the dialect of '%s' is "
+		    "not supported by this version; name an adapter if it "
+		    "speaks another", p->name);
+	} else {
+		p->adapter = m->known ? m->row.adapter : DEFAULT_ADAPTER;
+	}
+}
+
+/* How a provider of this dialect takes its key, when nothing says more. */
+static void
+auth_by_adapter(const struct making *m)
+{
+	const struct catalog *c = m->l->env->catalog;
+	struct catalog_provider row = { 0 };
+	uint32_t i, count = c != NULL ? catalog_providers(c) : 0;
+	bool found;
+
+	found = c != NULL && catalog_provider(c, m->p->adapter, &row) &&
+	    strcmp(row.adapter, m->p->adapter) == 0;
+	for (i = 0; i < count && !found; i++)
+		found = catalog_provider_at(c, i, &row) &&
+		    strcmp(row.adapter, m->p->adapter) == 0 &&
+		    row.auth != AUTH_NONE;
+	if (!found)
+		return; /* bearer */
+	m->p->auth = row.auth;
+	m->p->auth_header = row.auth_header;
+}
+
+static void
+make_auth(const struct making *m)
+{
+	struct provider *p = m->p;
+
+	p->auth = AUTH_BEARER;
+	p->auth_header = "";
+	if (m->known && strcmp(p->adapter, m->row.adapter) == 0) {
+		p->auth = m->row.auth;
+		p->auth_header = m->row.auth_header;
+		p->quirks = m->row.quirks;
+	} else {
+		auth_by_adapter(m);
+	}
+}
+
+/* A variable of the catalog's address, from the row's own fields. */
+static const char *
+own_variable(const struct provider *p, const char *name)
+{
+	const struct {
+		const char *suffix, *value;
+	} own[] = {
+		{ "ORGANIZATION", p->organization },
+		{ "PROJECT", p->project },
+		{ "REGION", p->region },
+		{ "LOCATION", p->region },
+		{ "API_VERSION", p->api_version },
+	};
+	size_t i, n, len = strlen(name);
+
+	for (i = 0; i < sizeof own / sizeof own[0]; i++) {
+		n = strlen(own[i].suffix);
+		if (len >= n && own[i].value[0] != '\0' &&
+		    strcasecmp(name + len - n, own[i].suffix) == 0 &&
+		    (len == n || name[len - n - 1] == '_'))
+			return own[i].value;
+	}
+	return NULL;
+}
+
+/*
+ * The value of ${name}, or NULL and a fault (a warning when checking). Names
+ * in lower case are fields of the row, others may stand in the environment.
+ */
+static const char *
+variable(const struct making *m, const char *name)
+{
+	const char *v = own_variable(m->p, name);
+	bool field = name[0] >= 'a' && name[0] <= 'z';
+
+	if (v == NULL && m->l->outside && !field)
+		v = getenv(name);
+	if (v != NULL && v[0] != '\0')
+		return v;
+	if (field)
+		diag_fault(m->l->diag, m->s->row.node,
+		    "'%.80s' is missing: it is part of the address", name);
+	else if (m->l->env->check_only)
+		diag_warn(m->l->diag, m->s->row.node, "the address of '%s' "
+		    "needs the environment variable %.80s", m->p->name, name);
+	else
+		diag_fault(m->l->diag, m->s->row.node, "the address of '%s' "
+		    "needs %.80s: set it in the environment, or give base_url",
+		    m->p->name, name);
+	return NULL;
+}
+
+/* The catalog's address with its ${variables} filled in. */
+static bool
+expand(const struct making *m, const char *from, struct buf *out)
+{
+	char name[128];
+	const char *v;
+	size_t n;
+	bool ok = true;
+
+	while (*from != '\0') {
+		n = from[0] == '$' && from[1] == '{' ?
+		    strcspn(from + 2, "}") : 0;
+		if (n == 0 || from[2 + n] != '}' || n >= sizeof name) {
+			buf_putc(out, *from++);
+			continue;
+		}
+		memcpy(name, from + 2, n);
+		name[n] = '\0';
+		from += n + 3;
+		v = variable(m, name);
+		if (v != NULL)
+			buf_puts(out, v);
+		ok = ok && v != NULL;
+	}
+	return ok;
+}
+
+static void
+url_from_catalog(const struct making *m)
+{
+	struct buf out;
+	const char *wrong;
+	char *url;
+
+	buf_init(&out, URL_MAX);
+	if (!expand(m, m->row.base_url, &out))
+		goto out;
+	buf_putc(&out, '\0');
+	if (out.failed) {
+		diag_fault(m->l->diag, m->s->row.node,
+		    "the address of '%s' is too long", m->p->name);
+		goto out;
+	}
+	wrong = url_flaw(out.data);
+	if (wrong != NULL) {
+		diag_fault(m->l->diag, m->s->row.node, "the address of '%s', "
+		    "filled from the environment, is not one: %s", m->p->name,
+		    wrong);
+		goto out;
+	}
+	url = arena_str(m->l->arena, out.data);
+	if (url == NULL)
+		diag_nomem(m->l->diag);
+	else
+		m->p->base_url = url;
+out:
+	buf_free(&out);
+}
+
+static void
+make_url(const struct making *m)
+{
+	struct provider *p = m->p;
+
+	if (!given(m, "base_url")) {
+		if (m->known && m->row.base_url[0] != '\0')
+			url_from_catalog(m);
+		else
+			diag_fault(m->l->diag, m->s->row.node,
+			    "'base_url' is missing");
+	}
+	p->base_url = arena_dup(m->l->arena, p->base_url,
+	    url_trimmed(p->base_url));
+	if (p->base_url == NULL) {
+		diag_nomem(m->l->diag);
+		p->base_url = "";
+	}
+	if (url_private(p->base_url))
+		p->private_net = true;
+}
+
+static void
+unknown_provider(const struct making *m)
+{
+	struct catalog_provider row;
+	struct guess g;
+	char hint[128];
+	uint32_t i;
+
+	guess_init(&g, m->p->name);
+	for (i = 0; m->l->env->catalog != NULL &&
+	    i < catalog_providers(m->l->env->catalog); i++)
+		if (catalog_provider_at(m->l->env->catalog, i, &row))
+			guess_offer(&g, row.name);
+	diag_fault(m->l->diag, m->s->row.node, "the catalog knows no provider "
+	    "'%.64s'%s; one of your own needs base_url", m->p->name,
+	    guess_words(&g, hint, sizeof hint));
+}
+
+static void
+make_key(const struct making *m)
+{
+	struct provider *p = m->p;
+	const char *key;
+
+	if (given(m, "key")) {
+		key = node_get(m->s->row.node, "key")->text;
+		if (key != NULL && strcmp(key, "none") == 0)
+			p->auth = AUTH_NONE;
+		else if (p->auth == AUTH_NONE)
+			p->auth = AUTH_BEARER;
+		return;
+	}
+	if (p->auth == AUTH_NONE || p->auth == AUTH_SIGV4 ||
+	    p->auth == AUTH_GOOGLE)
+		return; /* other fields, or the place it runs at, tell */
+	if (!m->known || m->row.env[0] == '\0') {
+		diag_fault(m->l->diag, m->s->row.node,
+		    "'key' is missing (a secret reference, or none)");
+		return;
+	}
+	key = secret_env(m->l, m->s->row.node, m->row.env, SECRET_MAX);
+	if (key != NULL)
+		p->key = key;
+}
+
+static void
+make_headers(const struct making *m)
+{
+	const struct header *from = m->s->headers.items;
+	size_t i, n = m->s->headers.count;
+	struct header *to;
+
+	if (n == 0)
+		return;
+	to = arena_alloc(m->l->arena, n * sizeof *to);
+	if (to == NULL) {
+		diag_nomem(m->l->diag);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		to[i] = from[i];
+		if (to[i].value == NULL) /* missing, and only checked */
+			to[i].value = "";
+		if (from[i].name != NULL && m->p->auth == AUTH_HEADER &&
+		    strcasecmp(from[i].name, m->p->auth_header) == 0)
+			diag_fault(m->l->diag, place(m, "headers"),
+			    "'%s' is set from key", from[i].name);
+	}
+	m->p->headers = to;
+	m->p->header_count = n;
+}
+
+/* Nothing is ever NULL. */
+static void
+fill_blanks(struct provider *p)
+{
+	const char **all[] = { &p->name, &p->adapter, &p->base_url, &p->key,
+		&p->auth_header, &p->organization, &p->project, &p->region,
+		&p->api_version, &p->credentials, &p->access_key,
+		&p->secret_key, &p->session_token, &p->retention,
+		&p->timezone };
+	size_t i;
+
+	for (i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (*all[i] == NULL)
+			*all[i] = "";
+}
+
+static void
+make_provider(struct load *l, const struct src_provider *s,
+    struct provider *p)
+{
+	struct making m = { .l = l, .s = s, .p = p };
+
+	*p = s->p;
+	p->name = s->row.name;
+	fill_blanks(p);
+	if (s->row.node->kind != NODE_MAP && !node_null(s->row.node))
+		return; /* said */
+	m.known = l->env->catalog != NULL &&
+	    catalog_provider(l->env->catalog, p->name, &m.row);
+	if (!m.known && !given(&m, "base_url")) {
+		unknown_provider(&m);
+		return;
+	}
+	make_adapter(&m);
+	make_auth(&m);
+	make_url(&m);
+	make_key(&m);
+	make_headers(&m);
+	if (url_clear(p->base_url) && !p->private_net && p->key[0] != '\0')
+		diag_warn(l->diag, place(&m, "base_url"),
+		    "the key goes over the network without TLS");
+}
+
+void
+check_providers(struct load *l, const struct source *s, struct policy *p)
+{
+	const struct src_provider *rows = s->providers.items;
+	size_t i, n = s->providers.count;
+
+	if (n == 0)
+		return;
+	p->providers = arena_zalloc(l->arena, n * sizeof *p->providers);
+	if (p->providers == NULL) {
+		diag_nomem(l->diag);
+		return;
+	}
+	p->provider_count = n;
+	for (i = 0; i < n; i++) {
+		make_provider(l, &rows[i], &p->providers[i]);
+		p->providers[i].index = i;
+	}
+}

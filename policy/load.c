@@ -1,0 +1,481 @@
+/*
+ * From a path to a policy: find the files, read them, merge their sections,
+ * and take the steps of the load one after another.
+ */
+#include "policy/load.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/hash.h"
+#include "app/base/limits.h"
+#include "policy/vault.h"
+
+/* The files of a policy, by name. */
+struct listing {
+	char *paths[LIMIT_POLICY_FILES];
+	size_t count;
+	bool more; /* than we take */
+};
+
+/* All there is while a policy is made. */
+struct loading {
+	struct load l;
+	struct policy *p;
+	struct node *root;
+	EVP_MD_CTX *digest; /* of all text */
+};
+
+static bool
+policy_name(const char *name)
+{
+	static const char *const ends[] = { ".yaml", ".yml", ".json" };
+	size_t i, len = strlen(name), n;
+
+	for (i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		n = strlen(ends[i]);
+		if (len > n && name[0] != '.' &&
+		    strcmp(name + len - n, ends[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+by_path(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void
+listing_free(struct listing *ls)
+{
+	while (ls->count > 0)
+		free(ls->paths[--ls->count]);
+}
+
+static bool
+listing_add(struct listing *ls, const char *dir, const char *name)
+{
+	size_t n = strlen(dir) + (name != NULL ? strlen(name) : 0) + 2;
+	char *path;
+
+	if (ls->count == LIMIT_POLICY_FILES) {
+		ls->more = true;
+		return true;
+	}
+	path = malloc(n);
+	if (path == NULL)
+		return false;
+	snprintf(path, n, "%s%s%s", dir,
+	    name == NULL || dir[strlen(dir) - 1] == '/' ? "" : "/",
+	    name != NULL ? name : "");
+	ls->paths[ls->count++] = path;
+	return true;
+}
+
+/* 0 or an errno. A path that is no directory is its own listing. */
+static int
+listing_make(struct listing *ls, const char *path)
+{
+	struct dirent *e;
+	struct stat st;
+	DIR *d;
+	int err = 0;
+
+	memset(ls, 0, sizeof *ls);
+	if (stat(path, &st) != 0)
+		return errno;
+	if (!S_ISDIR(st.st_mode))
+		return listing_add(ls, path, NULL) ? 0 : ENOMEM;
+	d = opendir(path);
+	if (d == NULL)
+		return errno;
+	while (err == 0 && (e = readdir(d)) != NULL)
+		if (policy_name(e->d_name) &&
+		    !listing_add(ls, path, e->d_name))
+			err = ENOMEM;
+	closedir(d);
+	if (ls->count > 0)
+		qsort(ls->paths, ls->count, sizeof ls->paths[0], by_path);
+	if (err != 0)
+		listing_free(ls);
+	return err;
+}
+
+static void
+stamp(struct policy_file *f, const struct stat *st)
+{
+	f->mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 +
+	    st->st_mtim.tv_nsec;
+	f->size = st->st_size;
+	f->inode = st->st_ino;
+}
+
+bool
+policy_changed(const struct policy *p, const char *path)
+{
+	struct policy_file now;
+	struct listing ls;
+	struct stat st;
+	bool changed;
+	size_t i;
+
+	if (listing_make(&ls, path) != 0)
+		return true;
+	changed = ls.count != p->file_count;
+	for (i = 0; i < ls.count && !changed; i++) {
+		const struct policy_file *was = &p->files[i];
+
+		if (strcmp(ls.paths[i], was->path) != 0 ||
+		    stat(ls.paths[i], &st) != 0) {
+			changed = true;
+			break;
+		}
+		stamp(&now, &st);
+		changed = now.mtime_ns != was->mtime_ns ||
+		    now.size != was->size || now.inode != was->inode;
+	}
+	listing_free(&ls);
+	return changed;
+}
+
+/* The children of more behind those of a section of the same name. */
+static void
+merge_section(struct loading *ld, struct node *have, struct node *more)
+{
+	struct node *n;
+
+	if (node_null(have) && have->kind == NODE_SCALAR) {
+		have->kind = more->kind;
+		have->text = more->text;
+		have->len = more->len;
+		have->plain = more->plain;
+	} else if (node_null(more)) {
+		return;
+	} else if (have->kind == NODE_SCALAR || have->kind != more->kind) {
+		diag_fault(ld->l.diag, more, "stands twice (first at %s:%u)",
+		    have->file->path, have->line);
+		return;
+	}
+	if (more->first == NULL)
+		return;
+	for (n = more->first; n != NULL; n = n->next)
+		n->parent = have;
+	if (have->last != NULL)
+		have->last->next = more->first;
+	else
+		have->first = more->first;
+	have->last = more->last;
+	have->count += more->count;
+}
+
+/* A file's sections into the whole. */
+static void
+merge(struct loading *ld, struct node *root)
+{
+	struct node *n, *next, *have;
+
+	if (ld->root == NULL || root->kind != NODE_MAP ||
+	    ld->root->kind != NODE_MAP) {
+		if (ld->root != NULL && root->kind != NODE_MAP)
+			diag_fault(ld->l.diag, root,
+			    "must be a map of sections");
+		else if (ld->root == NULL)
+			ld->root = root;
+		return;
+	}
+	for (n = root->first; n != NULL; n = next) {
+		next = n->next;
+		n->next = NULL;
+		have = node_get(ld->root, n->key);
+		if (have != NULL) {
+			merge_section(ld, have, n);
+			continue;
+		}
+		n->parent = ld->root;
+		if (ld->root->last != NULL)
+			ld->root->last->next = n;
+		else
+			ld->root->first = n;
+		ld->root->last = n;
+		ld->root->count++;
+	}
+}
+
+static void
+take_text(struct loading *ld, const char *text, size_t len,
+    const struct source_file *file)
+{
+	struct node *root;
+
+	if (EVP_DigestUpdate(ld->digest, text, len) != 1 ||
+	    EVP_DigestUpdate(ld->digest, "", 1) != 1)
+		diag_nomem(ld->l.diag);
+	root = yaml_read(text, len, file, ld->l.scratch, ld->l.diag);
+	if (root != NULL)
+		merge(ld, root);
+}
+
+static void
+unreadable(struct loading *ld, const struct source_file *file, int err)
+{
+	diag_fault_at(ld->l.diag, file, 1, "policy", "cannot be read: %s",
+	    strerror(err));
+}
+
+/* The whole file, or NULL and said why. */
+static char *
+slurp(struct loading *ld, const struct source_file *file, int fd,
+    struct policy_file *to, size_t *len)
+{
+	struct stat st;
+	size_t at = 0;
+	ssize_t n = 1;
+	char *text;
+
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		diag_fault_at(ld->l.diag, file, 1, "policy",
+		    "is not a regular file");
+		return NULL;
+	}
+	if ((size_t)st.st_size > LIMIT_POLICY) {
+		diag_fault_at(ld->l.diag, file, 1, "policy",
+		    "is larger than %zu bytes", LIMIT_POLICY);
+		return NULL;
+	}
+	stamp(to, &st);
+	text = vault_alloc(ld->l.scratch, (size_t)st.st_size + 1);
+	if (text == NULL) {
+		diag_nomem(ld->l.diag);
+		return NULL;
+	}
+	while (at < (size_t)st.st_size && n != 0) {
+		n = read(fd, text + at, (size_t)st.st_size - at);
+		if (n < 0 && errno != EINTR) {
+			unreadable(ld, file, errno);
+			return NULL;
+		}
+		if (n > 0)
+			at += (size_t)n;
+	}
+	*len = at;
+	return text;
+}
+
+static void
+take_file(struct loading *ld, const struct source_file *file,
+    struct policy_file *to)
+{
+	size_t len = 0;
+	char *text;
+	int fd;
+
+	to->path = file->path;
+	fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0) {
+		unreadable(ld, file, errno);
+		return;
+	}
+	text = slurp(ld, file, fd, to, &len);
+	if (text != NULL)
+		take_text(ld, text, len, file);
+	close(fd);
+}
+
+static struct source_file *
+new_file(struct loading *ld, const char *path, unsigned order)
+{
+	struct source_file *f = arena_alloc(ld->p->arena, sizeof *f);
+
+	if (f != NULL) {
+		f->path = arena_str(ld->p->arena, path);
+		f->order = order;
+	}
+	if (f == NULL || f->path == NULL) {
+		diag_nomem(ld->l.diag);
+		return NULL;
+	}
+	return f;
+}
+
+static void
+take_listing(struct loading *ld, const char *path, const struct listing *ls)
+{
+	struct policy *p = ld->p;
+	struct source_file *file;
+	size_t i;
+
+	p->files = arena_zalloc(p->arena, ls->count * sizeof *p->files);
+	if (p->files == NULL) {
+		diag_nomem(ld->l.diag);
+		return;
+	}
+	for (i = 0; i < ls->count; i++) {
+		file = new_file(ld, ls->paths[i], (unsigned)i + 1);
+		if (file == NULL)
+			return;
+		take_file(ld, file, &p->files[p->file_count++]);
+	}
+	file = new_file(ld, path, 0);
+	if (file != NULL && ls->count == 0)
+		diag_fault_at(ld->l.diag, file, 1, "policy",
+		    "no *.yaml, *.yml or *.json in this directory");
+	if (file != NULL && ls->more)
+		diag_fault_at(ld->l.diag, file, 1, "policy",
+		    "more than %d files", LIMIT_POLICY_FILES);
+}
+
+static void
+take_path(struct loading *ld, const char *path)
+{
+	struct listing ls;
+	struct source_file *file;
+	int err = listing_make(&ls, path);
+
+	if (err == 0) {
+		take_listing(ld, path, &ls);
+		listing_free(&ls);
+		return;
+	}
+	file = new_file(ld, path, 0);
+	if (file != NULL)
+		unreadable(ld, file, err);
+}
+
+static void
+finish_hash(struct loading *ld)
+{
+	unsigned char raw[HASH_LEN];
+	char hex[HASH_HEX_SIZE];
+
+	if (EVP_DigestFinal_ex(ld->digest, raw, NULL) != 1) {
+		diag_nomem(ld->l.diag);
+		return;
+	}
+	hash_hex(hex, raw, sizeof raw);
+	ld->p->hash = arena_str(ld->p->arena, hex);
+	if (ld->p->hash == NULL)
+		diag_nomem(ld->l.diag);
+}
+
+/* Names that stand in two files: within one they are told already. */
+static void
+check_names(struct loading *ld)
+{
+	const struct node *n;
+
+	for (n = ld->root->first; n != NULL; n = n->next)
+		if (n->kind == NODE_MAP)
+			node_unique(n, true, ld->l.diag);
+}
+
+static void
+check(struct loading *ld)
+{
+	struct policy *p = ld->p;
+	struct source s;
+
+	check_names(ld);
+	read_policy(&ld->l, ld->root, &s);
+	if (ld->root->kind != NODE_MAP)
+		return;
+	p->timeouts = s.timeouts;
+	p->attempts = (unsigned)s.attempts;
+	p->drain = s.drain;
+	p->log = s.log;
+	p->store = s.store;
+	p->timezone = s.timezone;
+	p->catalog = ld->l.env->catalog;
+	check_providers(&ld->l, &s, p);
+	check_models(&ld->l, &s, p);
+	if (!policy_index(p))
+		diag_nomem(ld->l.diag);
+	else
+		check_keys(&ld->l, &s, ld->root, p);
+}
+
+static bool
+loading_begin(struct loading *ld, const struct policy_env *env, bool outside)
+{
+	memset(ld, 0, sizeof *ld);
+	ld->l.env = env;
+	ld->l.outside = outside;
+	ld->l.diag = diag_new();
+	ld->l.scratch = vault_new(LIMIT_POLICY_MEMORY);
+	ld->p = policy_new();
+	ld->digest = EVP_MD_CTX_new();
+	if (ld->l.diag == NULL || ld->l.scratch == NULL || ld->p == NULL ||
+	    ld->digest == NULL ||
+	    EVP_DigestInit_ex(ld->digest, EVP_sha256(), NULL) != 1)
+		return false;
+	ld->l.arena = ld->p->arena;
+	ld->l.vault = policy_vault(ld->p);
+	return true;
+}
+
+/* The policy when all is right; what was found goes out either way. */
+static struct policy *
+loading_end(struct loading *ld, bool begun, struct buf *out)
+{
+	struct policy *p = NULL;
+
+	if (begun) {
+		if (ld->root != NULL && !diag_failed(ld->l.diag))
+			finish_hash(ld);
+		diag_write(ld->l.diag, out);
+		if (ld->root != NULL && !diag_failed(ld->l.diag)) {
+			p = ld->p;
+			ld->p = NULL;
+		}
+	} else {
+		buf_puts(out, "policy: out of memory\n");
+	}
+	EVP_MD_CTX_free(ld->digest);
+	vault_free(ld->l.scratch);
+	diag_free(ld->l.diag);
+	policy_unref(ld->p);
+	return p;
+}
+
+struct policy *
+policy_load(const char *path, const struct policy_env *env, struct buf *out)
+{
+	struct loading ld;
+	bool begun = loading_begin(&ld, env, true);
+
+	if (begun)
+		take_path(&ld, path);
+	if (begun && ld.root != NULL)
+		check(&ld);
+	return loading_end(&ld, begun, out);
+}
+
+struct policy *
+policy_load_text(const char *name, const char *text, size_t len,
+    const struct policy_env *env, struct buf *out)
+{
+	struct loading ld;
+	bool begun = loading_begin(&ld, env, false);
+	struct source_file *file = begun ? new_file(&ld, name, 1) : NULL;
+
+	if (file != NULL && len > LIMIT_POLICY)
+		diag_fault_at(ld.l.diag, file, 1, "policy",
+		    "is larger than %zu bytes", LIMIT_POLICY);
+	else if (file != NULL)
+		take_text(&ld, text, len, file);
+	if (begun && ld.root != NULL)
+		check(&ld);
+	return loading_end(&ld, begun, out);
+}

@@ -1,0 +1,137 @@
+/*
+ * Between the steps of a load: text → nodes (yaml.c) → source (read.c) →
+ * struct policy (check_provider.c, check.c). Private to the loader.
+ */
+#ifndef TOLLGATE_POLICY_LOAD_H
+#define TOLLGATE_POLICY_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "policy/diag.h"
+#include "policy/policy.h"
+#include "policy/yaml.h"
+
+struct field;
+struct shape;
+struct vault;
+
+/* What every step needs. */
+struct load {
+	const struct policy_env *env;
+	struct diag *diag;
+	struct arena *arena;   /* the policy's own */
+	struct vault *vault;   /* the policy's secrets */
+	struct vault *scratch; /* goes when the load is over */
+	bool outside;	       /* may look at files and environment */
+};
+
+struct rows {
+	void *items;
+	size_t count;
+};
+
+/* How every row of a list or map begins. */
+struct row {
+	const struct node *node;
+	const char *name; /* its key in a map, NULL in a list */
+};
+
+struct src_provider {
+	struct row row;
+	struct provider p;   /* headers are set from the rows below */
+	struct rows headers; /* struct header */
+};
+
+struct src_tier_price {
+	struct row row;
+	struct price_tier tier;
+};
+
+struct src_price {
+	struct price price;
+	struct rows tiers; /* struct src_tier_price */
+};
+
+struct src_target {
+	struct row row;
+	const char *target, *provider, *model;
+	int64_t weight, context;
+	struct src_price price;
+};
+
+struct src_model {
+	struct row row;
+	struct rows targets; /* struct src_target */
+	int strategy;
+	struct timeouts timeouts;
+	int64_t attempts;
+	bool strict;
+};
+
+struct src_key {
+	struct row row;
+	const char *name, *secret, *hash, *tier, *team, *user;
+	struct rows tags, models; /* const char * */
+	int64_t expires;
+};
+
+struct src_tier {
+	struct row row;
+	struct rows models; /* const char * */
+};
+
+struct source {
+	const char *store, *log, *timezone, *pepper;
+	struct rows providers, models, keys, tiers;
+	struct timeouts timeouts;
+	int64_t attempts, drain;
+};
+
+/* Values from nodes by the table; faults go to the diag (read.c). */
+void read_policy(struct load *l, const struct node *root, struct source *s);
+
+/* Types of text that need more than a line (value.c). NULL, or what is wrong. */
+const char *value_name(const char *s);
+const char *value_model(const char *s);
+const char *value_target(const char *s);
+const char *value_pattern(const char *s);
+const char *value_store(const char *s);
+const char *value_log(const char *s);
+const char *value_zone(const char *s, bool outside);
+const char *value_retention(const char *s);
+const char *value_header_name(const char *s);
+const char *value_text(const char *s);
+
+/*
+ * A provider with everything known of it from the catalog (check_provider.c).
+ */
+void check_providers(struct load *l, const struct source *s,
+    struct policy *p);
+
+/* Models and keys against providers and tiers (check.c, check_key.c). */
+void check_models(struct load *l, const struct source *s, struct policy *p);
+void check_keys(struct load *l, const struct source *s,
+    const struct node *root, struct policy *p);
+
+/* The policy's name indexes, after the checks (policy.c). False: memory. */
+bool policy_index(struct policy *p);
+
+/* What the catalog knows of a provider's model, by any name of the provider. */
+bool policy_facts(const struct catalog *c, const struct provider *provider,
+    const char *model, struct catalog_model *out);
+
+/* A new empty policy with one reference, or NULL (policy.c). */
+struct policy *policy_new(void);
+struct vault *policy_vault(struct policy *p);
+
+/*
+ * policy_load of a text in memory that stands for a file of that name. It
+ * looks at no file and no environment; secret references resolve to a
+ * constant. For tests and fuzzing.
+ */
+struct policy *policy_load_text(const char *name, const char *text,
+    size_t len, const struct policy_env *env, struct buf *out);
+
+#endif

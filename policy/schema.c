@@ -1,0 +1,435 @@
+/*
+ * The table of the policy. Nothing is read here: a row says what a key is
+ * called, what it takes, where it goes and what it means.
+ */
+#include "policy/schema.h"
+
+#include "app/base/limits.h"
+#include "policy/load.h"
+
+#define US INT64_C(1000000)
+#define MINUTE (60 * US)
+#define HOUR (60 * MINUTE)
+#define DAY (24 * HOUR)
+#define USD INT64_C(1000000000)
+#define NAME_MAX_BYTES 64
+#define TEXT_BYTES 256
+#define MILLION_MAX (10000 * USD) /* sanity: USD per million of anything */
+#define EACH_MAX (1000 * USD)	  /* sanity: USD for one of anything */
+
+#define AT(s, member) .offset = offsetof(struct s, member)
+#define LATER(name, words) { .key = name, .type = V_LATER, .help = words }
+#define END { .key = NULL }
+
+static const struct type_words names[V_TYPES] = {
+	[V_TEXT] = { "text", NULL },
+	[V_NAME] = { "name", "^[A-Za-z0-9][A-Za-z0-9._:@+-]*$" },
+	[V_TARGET] = { "provider/model", "^[^/]+/.+$" },
+	[V_MODEL] = { "model name", NULL },
+	[V_SECRET] = { "secret", "^((env|file|plain):.+|none)$" },
+	[V_ONCE] = { "secret", "^(env|file|plain):.+$" },
+	[V_DOCUMENT] = { "secret", "^(env|file|plain):.+$" },
+	[V_URL] = { "URL", "^https?://[^/?#]+" },
+	[V_STORE] = { "address", "^(embedded(:/.*)?|redis(s|\\+unix|"
+		"\\+sentinel)?://.+)$" },
+	[V_LOG] = { "path", "^(stderr|/.+)$" },
+	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$" },
+	[V_RETENTION] = { "retention", "^(none|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
+	[V_HASH] = { "hash", "^hmac-sha256:[0-9a-f]{64}$" },
+	[V_DURATION] = { "duration", "^(none|0|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
+	[V_COUNT] = { "number", "^[0-9]+(\\.[0-9]+)?[kKM]?$" },
+	[V_RATE] = { "USD", "^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$" },
+	[V_DATE] = { "date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$" },
+	[V_BOOL] = { "true, false", NULL },
+	[V_CHOICE] = { "word", NULL },
+	[V_STRINGS] = { "list of text", NULL },
+	[V_PATTERNS] = { "list of patterns", NULL },
+	[V_HEADERS] = { "map of text", NULL },
+	[V_STRUCT] = { "map", NULL },
+	[V_LIST] = { "list", NULL },
+	[V_MAP] = { "map by name", NULL },
+	[V_LATER] = { "-", NULL },
+};
+
+const struct type_words *
+type_words(enum value_type t)
+{
+	return &names[t];
+}
+
+#define TIMEOUT(name, least, initial, words)                                 \
+	{ .key = #name, .type = V_DURATION, AT(timeouts, name),              \
+	  .min = least, .max = DAY, .preset = initial, .help = words }
+
+static const struct field timeouts_fields[] = {
+	TIMEOUT(connect, 1000, "2s",
+	    "to look up the provider's name, connect and agree on TLS"),
+	TIMEOUT(first_token, 0, "30s",
+	    "from the request sent to the first content"),
+	TIMEOUT(idle, 0, "30s", "between two pieces of content"),
+	TIMEOUT(bytes, 0, "30s",
+	    "of silence on the wire, keep-alive marks included"),
+	TIMEOUT(total, 0, "600s", "for all attempts of a request together"),
+	END
+};
+
+static const struct shape timeouts_shape = {
+	.name = "timeouts",
+	.size = sizeof(struct timeouts),
+	.fields = timeouts_fields,
+	.help = "How long to wait for a provider. `none` waits for ever.",
+	.example = "timeouts: { connect: 2s, first_token: 10s, total: 5m }\n",
+};
+
+#define RATE(base, name, unit, most, words)                                  \
+	{ .key = name, .type = V_RATE,                                       \
+	  .offset = base + sizeof(int64_t) * unit,                           \
+	  .min = 0, .max = most, .help = words }
+#define TOKEN_RATES(base)                                                    \
+	RATE(base, "input", UNIT_INPUT, MILLION_MAX, "a million input "      \
+	    "tokens"),                                                       \
+	RATE(base, "output", UNIT_OUTPUT, MILLION_MAX, "a million output "   \
+	    "tokens"),                                                       \
+	RATE(base, "cached_input", UNIT_CACHED_INPUT, MILLION_MAX,           \
+	    "a million input tokens read from the provider's cache"),        \
+	RATE(base, "cache_write", UNIT_CACHE_WRITE, MILLION_MAX,             \
+	    "a million input tokens written to it for five minutes"),        \
+	RATE(base, "cache_write_1h", UNIT_CACHE_WRITE_1H, MILLION_MAX,       \
+	    "the same for one hour"),                                        \
+	RATE(base, "reasoning", UNIT_REASONING, MILLION_MAX,                 \
+	    "a million output tokens of reasoning"),                         \
+	RATE(base, "audio_input", UNIT_AUDIO_INPUT, MILLION_MAX,             \
+	    "a million input tokens of sound"),                              \
+	RATE(base, "audio_output", UNIT_AUDIO_OUTPUT, MILLION_MAX,           \
+	    "a million output tokens of sound"),                             \
+	RATE(base, "characters", UNIT_CHARACTERS, MILLION_MAX,               \
+	    "a million characters of text made speech")
+
+#define TIER_BASE                                                            \
+	(offsetof(struct src_tier_price, tier) +                             \
+	    offsetof(struct price_tier, rate))
+#define PRICE_BASE                                                           \
+	(offsetof(struct src_price, price) + offsetof(struct price, rate))
+
+static const struct field tier_price_fields[] = {
+	{ .key = "above", .type = V_COUNT, .flags = F_NEEDED,
+	  .offset = offsetof(struct src_tier_price, tier) +
+	      offsetof(struct price_tier, above),
+	  .min = 1, .max = 1000000000,
+	  .help = "holds for requests with more input tokens than this" },
+	TOKEN_RATES(TIER_BASE),
+	END
+};
+
+static const struct shape tier_price_shape = {
+	.name = "price tier",
+	.size = sizeof(struct src_tier_price),
+	.fields = tier_price_fields,
+	.help = "Other rates for long requests.",
+};
+
+static const struct field price_fields[] = {
+	TOKEN_RATES(PRICE_BASE),
+	RATE(PRICE_BASE, "request", UNIT_REQUEST, EACH_MAX, "one request"),
+	RATE(PRICE_BASE, "image", UNIT_IMAGE, EACH_MAX, "one image"),
+	RATE(PRICE_BASE, "search", UNIT_SEARCH, EACH_MAX, "one search"),
+	RATE(PRICE_BASE, "second", UNIT_SECOND, EACH_MAX,
+	    "one second of sound or picture"),
+	{ .key = "tiers", .type = V_LIST, .flags = F_ONE,
+	  AT(src_price, tiers), .max = PRICE_TIERS,
+	  .shape = &tier_price_shape,
+	  .help = "rates that hold above a number of input tokens" },
+	END
+};
+
+static const struct shape price_shape = {
+	.name = "price",
+	.size = sizeof(struct src_price),
+	.fields = price_fields,
+	.help = "What a model costs, in USD. Cached and written input that has "
+		"no rate costs as input, reasoning as output, sound as text "
+		"of its side; all else without a rate is free.",
+	.example = "price: { input: 2.50, output: 15, cached_input: 0.25,\n"
+		   "         tiers: [ { above: 200k, input: 5, output: 22.5 } "
+		   "] }\n",
+};
+
+static const struct field target_fields[] = {
+	{ .key = "target", .type = V_TARGET, AT(src_target, target),
+	  .help = "provider and model in one word; a text in place of the map "
+		  "is this" },
+	{ .key = "provider", .type = V_NAME, AT(src_target, provider),
+	  .max = NAME_MAX_BYTES, .help = "name of a row of `providers`" },
+	{ .key = "model", .type = V_MODEL, AT(src_target, model),
+	  .help = "the provider's own name of the model; `*` stands for any "
+		  "characters and is expanded over the catalog" },
+	{ .key = "weight", .type = V_COUNT, AT(src_target, weight), .min = 1,
+	  .max = 10000, .preset = "1",
+	  .help = "its share with `strategy: weighted`" },
+	{ .key = "price", .type = V_STRUCT, .flags = F_BARE,
+	  AT(src_target, price), .shape = &price_shape,
+	  .otherwise = "that of the catalog",
+	  .help = "what it costs you" },
+	{ .key = "context", .type = V_COUNT, AT(src_target, context),
+	  .min = 1, .max = 1000000000, .otherwise = "that of the catalog",
+	  .help = "its context window in tokens" },
+	END
+};
+
+static const struct shape target_shape = {
+	.name = "target",
+	.size = sizeof(struct src_target),
+	.brief = "target",
+	.fields = target_fields,
+	.help = "Where a request can go.",
+	.example = "- anthropic/claude-sonnet-4-5\n"
+		   "- { provider: house, model: qwen3-32b, weight: 3 }\n"
+		   "- openai/*mini*\n",
+};
+
+static const struct word strategies[] = {
+	{ "fallback", STRATEGY_FALLBACK, "in the order given" },
+	{ "weighted", STRATEGY_WEIGHTED, "by lot, by weight; then the rest" },
+	{ "least_busy", WORD_LATER, NULL },
+	{ "lowest_latency", WORD_LATER, NULL },
+	{ "cheapest", WORD_LATER, NULL },
+	{ "race", WORD_LATER, NULL },
+	{ NULL, 0, NULL }
+};
+
+#define ATTEMPTS(s, initial, other)                                          \
+	{ .key = "attempts", .type = V_COUNT, AT(s, attempts), .min = 1,     \
+	  .max = 10, .preset = initial, .otherwise = other,                  \
+	  .help = "tries of one request at most, over all targets" }
+
+static const struct field model_fields[] = {
+	{ .key = "targets", .type = V_LIST, .flags = F_NEEDED | F_ONE,
+	  AT(src_model, targets), .min = 1, .max = LIMIT_POLICY_TARGETS,
+	  .shape = &target_shape,
+	  .help = "where requests go; a text or a list in place of the map is "
+		  "this" },
+	{ .key = "strategy", .type = V_CHOICE, AT(src_model, strategy),
+	  .words = strategies, .preset = "fallback",
+	  .help = "which target comes first" },
+	{ .key = "timeouts", .type = V_STRUCT, .flags = F_BARE,
+	  AT(src_model, timeouts), .shape = &timeouts_shape,
+	  .otherwise = "those of the top level, each for itself",
+	  .help = "how long to wait" },
+	ATTEMPTS(src_model, NULL, "that of the top level"),
+	{ .key = "strict", .type = V_BOOL, AT(src_model, strict),
+	  .preset = "false",
+	  .help = "refuse a request that holds what a provider cannot take, "
+		  "where otherwise that part would be left out" },
+	LATER("fallbacks", "other targets by kind of failure"),
+	LATER("require", "what a target must be able to do"),
+	LATER("hedge", "a second attempt while the first is slow"),
+	END
+};
+
+static const struct shape model_shape = {
+	.name = "model",
+	.size = sizeof(struct src_model),
+	.brief = "targets",
+	.fields = model_fields,
+	.help = "A name that clients ask for (without `/`) and where it leads. "
+		"`provider/model` needs no row here.",
+	.example = "models:\n"
+		   "  smart: anthropic/claude-sonnet-4-5\n"
+		   "  cheap: [ deepseek/deepseek-chat, openai/*mini* ]\n"
+		   "  shared:\n"
+		   "    strategy: weighted\n"
+		   "    targets:\n"
+		   "      - { provider: house, model: qwen3-32b, weight: 3 }\n"
+		   "      - openai/gpt-5.4\n"
+		   "    timeouts: { first_token: 8s, total: 5m }\n",
+};
+
+#define FACT(name, words)                                                    \
+	{ .key = #name, .type = V_TEXT, AT(src_provider, p.name), .min = 1,  \
+	  .max = TEXT_BYTES, .help = words }
+
+static const struct field provider_fields[] = {
+	{ .key = "adapter", .type = V_NAME, AT(src_provider, p.adapter),
+	  .max = NAME_MAX_BYTES,
+	  .otherwise = "that of the catalog, else `openai`",
+	  .help = "the dialect it speaks" },
+	{ .key = "base_url", .type = V_URL, AT(src_provider, p.base_url),
+	  .max = 2048, .otherwise = "that of the catalog",
+	  .help = "its address, as its official SDK takes it; no credentials, "
+		  "query or fragment" },
+	{ .key = "key", .type = V_SECRET, .flags = F_NONE,
+	  AT(src_provider, p.key), .max = 8192,
+	  .otherwise = "the environment variable that the catalog knows",
+	  .help = "its API key; `none` sends none" },
+	FACT(organization, "sent as the organisation of the account"),
+	FACT(project, "project of the account"),
+	FACT(region, "where requests are processed"),
+	FACT(api_version, "version of the interface, where it is asked for"),
+	{ .key = "credentials", .type = V_DOCUMENT,
+	  AT(src_provider, p.credentials), .max = 65536,
+	  .help = "a file of credentials, as of a service account" },
+	{ .key = "headers", .type = V_HEADERS, AT(src_provider, headers),
+	  .max = 16,
+	  .help = "headers sent with every request; a value may be a secret "
+		  "reference" },
+	{ .key = "timezone", .type = V_ZONE, AT(src_provider, p.timezone),
+	  .otherwise = "UTC", .help = "whose days its account has" },
+	{ .key = "retention", .type = V_RETENTION,
+	  AT(src_provider, p.retention),
+	  .help = "how long it keeps prompts: `none` or a duration; a statement "
+		  "of fact" },
+	{ .key = "access_key", .type = V_SECRET,
+	  AT(src_provider, p.access_key), .max = 8192,
+	  .help = "access key, for providers with signed requests" },
+	{ .key = "secret_key", .type = V_SECRET,
+	  AT(src_provider, p.secret_key), .max = 8192, .help = "its secret" },
+	{ .key = "session_token", .type = V_SECRET,
+	  AT(src_provider, p.session_token), .max = 8192,
+	  .help = "its session" },
+	{ .key = "private", .type = V_BOOL, AT(src_provider, p.private_net),
+	  .preset = "false",
+	  .help = "its name may lead to private addresses; a private address "
+		  "in `base_url` needs no such word" },
+	LATER("budget", "money a window"),
+	LATER("rpm", "requests a minute"),
+	LATER("tpm", "tokens a minute"),
+	LATER("parallel", "requests at a time"),
+	END
+};
+
+static const struct shape provider_shape = {
+	.name = "provider",
+	.size = sizeof(struct src_provider),
+	.fields = provider_fields,
+	.help = "Accounts at providers. A name that the catalog knows needs "
+		"nothing but its key, and not even that when the usual "
+		"environment variable holds it.",
+	.example = "providers:\n"
+		   "  openai: { key: env:OPENAI_API_KEY, organization: org-123 "
+		   "}\n"
+		   "  anthropic: { key: file:/etc/tollgate/anthropic.key }\n"
+		   "  house:\n"
+		   "    adapter: openai\n"
+		   "    base_url: http://10.0.0.7:8000/v1\n"
+		   "    key: none\n"
+		   "    region: eu\n"
+		   "    retention: none\n",
+};
+
+static const struct field key_fields[] = {
+	{ .key = "name", .type = V_NAME, .flags = F_NEEDED,
+	  AT(src_key, name), .max = NAME_MAX_BYTES,
+	  .help = "what records call it" },
+	{ .key = "secret", .type = V_ONCE, AT(src_key, secret),
+	  .max = LIMIT_CREDENTIAL,
+	  .help = "the key itself, by reference; only its hash is kept" },
+	{ .key = "hash", .type = V_HASH, AT(src_key, hash),
+	  .help = "or its HMAC-SHA-256 under the pepper: `hmac-sha256:` and 64 "
+		  "hexadecimal digits" },
+	{ .key = "tier", .type = V_NAME, AT(src_key, tier),
+	  .max = NAME_MAX_BYTES, .help = "name of a row of `tiers`" },
+	{ .key = "team", .type = V_NAME, AT(src_key, team),
+	  .max = NAME_MAX_BYTES, .help = "who it belongs to" },
+	{ .key = "user", .type = V_NAME, AT(src_key, user),
+	  .max = NAME_MAX_BYTES, .help = "who uses it" },
+	{ .key = "tags", .type = V_STRINGS, AT(src_key, tags), .max = 32,
+	  .help = "marks for records and sums" },
+	{ .key = "models", .type = V_PATTERNS, AT(src_key, models),
+	  .max = 1000, .otherwise = "those of the tier, else all",
+	  .help = "names it may ask for; `*` stands for any characters" },
+	{ .key = "expires", .type = V_DATE, AT(src_key, expires),
+	  .otherwise = "never",
+	  .help = "from when on it is refused: RFC 3339; a date alone is its "
+		  "first second, UTC" },
+	LATER("rpm", "requests a minute"),
+	LATER("tpm", "tokens a minute"),
+	LATER("parallel", "requests at a time"),
+	LATER("budget", "money a window"),
+	LATER("retention", "what its providers may keep"),
+	LATER("region", "where its requests may be processed"),
+	END
+};
+
+static const struct shape key_shape = {
+	.name = "key",
+	.size = sizeof(struct src_key),
+	.fields = key_fields,
+	.help = "Keys of clients. A key that begins with `tg_` must have a "
+		"right check sum.",
+	.example = "keys:\n"
+		   "  - { name: shop, tier: pro, team: web, secret: "
+		   "env:SHOP_KEY }\n"
+		   "  - { name: lab, secret: file:/etc/tollgate/lab.key, "
+		   "models: [ smart, openai/* ], expires: 2027-01-01 }\n",
+};
+
+static const struct field tier_fields[] = {
+	{ .key = "models", .type = V_PATTERNS, AT(src_tier, models),
+	  .max = 1000, .otherwise = "all",
+	  .help = "names that its keys may ask for, when they say nothing "
+		  "themselves" },
+	LATER("rpm", "requests a minute"),
+	LATER("tpm", "tokens a minute"),
+	LATER("parallel", "requests at a time"),
+	LATER("budget", "money a window"),
+	LATER("retention", "what its providers may keep"),
+	LATER("region", "where its requests may be processed"),
+	END
+};
+
+static const struct shape tier_shape = {
+	.name = "tier",
+	.size = sizeof(struct src_tier),
+	.fields = tier_fields,
+	.help = "What keys have in common.",
+	.example = "tiers:\n"
+		   "  free: { models: [ cheap ] }\n"
+		   "  pro: { models: [ \"*\" ] }\n",
+};
+
+static const struct field sections[] = {
+	{ .key = "providers", .type = V_MAP, .flags = F_NEEDED,
+	  AT(source, providers), .min = 1,
+	  .max = 1000, .shape = &provider_shape,
+	  .help = "accounts at providers" },
+	{ .key = "models", .type = V_MAP, AT(source, models), .max = 100000,
+	  .shape = &model_shape, .help = "what clients ask for" },
+	{ .key = "tiers", .type = V_MAP, AT(source, tiers), .max = 1000,
+	  .shape = &tier_shape, .help = "what keys have in common" },
+	{ .key = "keys", .type = V_LIST, AT(source, keys), .max = 1000000,
+	  .shape = &key_shape, .help = "keys of clients" },
+	{ .key = "timeouts", .type = V_STRUCT, AT(source, timeouts),
+	  .shape = &timeouts_shape,
+	  .help = "how long to wait, where a model says nothing" },
+	ATTEMPTS(source, "3", NULL),
+	{ .key = "store", .type = V_STORE, AT(source, store), .max = 2048,
+	  .preset = "embedded",
+	  .help = "where counters live: `embedded`, `embedded:/dir`, "
+		  "`redis://host:port/db`, `rediss://host:port/db`, "
+		  "`redis+unix:///path.sock?db=0` or "
+		  "`redis+sentinel://h1:p,h2:p/name/db`" },
+	{ .key = "log", .type = V_LOG, AT(source, log), .max = 4096,
+	  .preset = "stderr",
+	  .help = "where records go: `stderr` or the path of a file" },
+	{ .key = "drain", .type = V_DURATION, AT(source, drain), .min = 0,
+	  .max = HOUR, .preset = "30s",
+	  .help = "time that a stopping worker gives its streams" },
+	{ .key = "pepper", .type = V_ONCE, AT(source, pepper), .max = 4096,
+	  .min = 16, .otherwise = "a random one, made once in the state "
+				  "directory",
+	  .help = "the key under which keys of clients are hashed; hosts that "
+		  "share keys share it" },
+	{ .key = "timezone", .type = V_ZONE, AT(source, timezone),
+	  .preset = "UTC", .help = "whose days the windows follow (IANA name)" },
+	LATER("rules", "which model for which request"),
+	LATER("cache", "answers kept for the next who asks"),
+	LATER("retention", "how long things are kept"),
+	END
+};
+
+const struct shape policy_shape = {
+	.name = "policy",
+	.size = sizeof(struct source),
+	.fields = sections,
+	.help = "The sections of a policy.",
+};

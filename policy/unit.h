@@ -1,0 +1,26 @@
+/*
+ * Quantities as a person writes them. Whole text or nothing; outputs are
+ * untouched on failure. No locale, no floating point.
+ */
+#ifndef TOLLGATE_POLICY_UNIT_H
+#define TOLLGATE_POLICY_UNIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * "300ms", "2s", "1.5s", "5m", "1h", "90 days" as microseconds. "0" and
+ * "none" need no unit.
+ */
+bool unit_duration(const char *text, int64_t *us);
+
+/* "4000", "40k", "1.5M" (10^3, 10^6; nothing of a unit may be left over). */
+bool unit_count(const char *text, int64_t *n);
+
+/*
+ * RFC 3339 "2026-12-31" (its first second, UTC) or
+ * "2026-12-31T23:59:59+01:00", as seconds since 1970; fractions are cut.
+ */
+bool unit_date(const char *text, int64_t *seconds);
+
+#endif
