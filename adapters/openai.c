@@ -483,20 +483,18 @@ openai_write_reply(struct arena *a, const struct chat *chat,
 static void
 write_error_object(struct json_writer *w, enum err e, const struct fault *f)
 {
-	const struct err_row *row = err_row(e);
-
 	jw_object(w);
 	jw_key(w, "message");
-	jw_string(w, *f->text == '\0' ? row->text : f->text);
+	jw_string(w, fault_text(e, f));
 	jw_key(w, "type");
-	jw_string(w, row->type);
+	jw_string(w, fault_type(e, f));
 	jw_key(w, "param");
 	if (*f->param == '\0')
 		jw_null(w);
 	else
 		jw_string(w, f->param);
 	jw_key(w, "code");
-	jw_string(w, row->code);
+	jw_string(w, fault_name(e, f));
 	jw_end_object(w);
 }
 

@@ -56,6 +56,7 @@ struct provider {
 struct timeouts {
 	int64_t connect;     /* name, TCP and TLS */
 	int64_t first_token; /* sent → first content */
+	int64_t first_byte;  /* the same for an answer that is not streamed */
 	int64_t idle;	     /* between two content events */
 	int64_t bytes;	     /* silence on the wire */
 	int64_t total;	     /* all attempts together */

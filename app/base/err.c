@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct err_row rows[] = {
 #define ERR(name, status, type, code, text) { #name, status, type, code, text },
@@ -34,6 +35,7 @@ fault_set(struct fault *f, enum err code, const char *param, const char *fmt,
 
 	if (f == NULL)
 		return code;
+	memset(f, 0, sizeof *f);
 	f->code = code;
 	snprintf(f->param, sizeof f->param, "%s", param == NULL ? "" : param);
 	va_start(ap, fmt);
@@ -42,4 +44,28 @@ fault_set(struct fault *f, enum err code, const char *param, const char *fmt,
 	plain(f->param);
 	plain(f->text);
 	return code;
+}
+
+int
+fault_status(enum err e, const struct fault *f)
+{
+	return f->status != 0 ? f->status : err_row(e)->status;
+}
+
+const char *
+fault_type(enum err e, const struct fault *f)
+{
+	return *f->type != '\0' ? f->type : err_row(e)->type;
+}
+
+const char *
+fault_name(enum err e, const struct fault *f)
+{
+	return *f->name != '\0' ? f->name : err_row(e)->code;
+}
+
+const char *
+fault_text(enum err e, const struct fault *f)
+{
+	return *f->text != '\0' ? f->text : err_row(e)->text;
 }

@@ -32,10 +32,19 @@ struct fault {
 	enum err code;
 	char param[96];	 /* the field, as "messages[3].content" */
 	char text[512];
+	/* A provider's own words for it take the place of the row's. */
+	int status;
+	char type[64], name[64];
 };
 
+/* What the client is told: the fault's own words, else the row's. */
+int fault_status(enum err e, const struct fault *f);
+const char *fault_type(enum err e, const struct fault *f);
+const char *fault_name(enum err e, const struct fault *f);
+const char *fault_text(enum err e, const struct fault *f);
+
 /*
- * Fill a fault and return its code, so that `return fault_set(...)` reads.
+ * Fill a fault (all of it) and return its code, so that `return fault_set(...)` reads.
  * f may be NULL. param may be NULL. Text is cut, never overrun; control
  * characters are replaced by '?'.
  */

@@ -1,0 +1,203 @@
+/* Heads, bodies and errors towards the client. */
+#include "app/answer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/base/buf.h"
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/forward.h"
+
+static const struct {
+	int status;
+	const char *phrase;
+} phrases[] = {
+	{ 200, "OK" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 408, "Request Timeout" },
+	{ 409, "Conflict" },
+	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 431, "Request Header Fields Too Large" },
+	{ 500, "Internal Server Error" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
+	{ 504, "Gateway Timeout" },
+};
+
+static const char *
+phrase(int status)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
+		if (phrases[i].status == status)
+			return phrases[i].phrase;
+	return status < 500 ? "Refused" : "Error";
+}
+
+void
+answer_meta(const struct request *r, struct answer_meta *meta)
+{
+	const struct attempt *at = r->forward == NULL ? NULL :
+	    r->forward->current;
+
+	meta->request_id = r->id;
+	meta->provider = at == NULL ? "" : at->deployment->provider->name;
+	meta->model = at == NULL ? "" : at->deployment->model;
+	meta->cost = at == NULL ? -1 : at->cost;
+}
+
+/* A header line; what is not visible ASCII in a value becomes '?'. */
+static void
+header(struct buf *b, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+header(struct buf *b, const char *name, const char *fmt, ...)
+{
+	char value[512];
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	vsnprintf(value, sizeof value, fmt, ap);
+	va_end(ap);
+	for (p = value; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
+			*p = '?';
+	buf_puts(b, name);
+	buf_puts(b, ": ");
+	buf_puts(b, value);
+	buf_puts(b, "\r\n");
+}
+
+static void
+milliseconds(struct buf *b, const char *name, int64_t us)
+{
+	if (us >= 0)
+		header(b, name, "%lld.%03lld", (long long)(us / 1000),
+		    (long long)(us % 1000));
+}
+
+/* Time that was ours, not the providers'. */
+static int64_t
+overhead(const struct request *r, int64_t now)
+{
+	const struct attempt *at;
+	int64_t theirs = 0;
+
+	for (at = r->forward->first; at != NULL; at = at->next)
+		theirs += (at->ended != 0 ? at->ended : at->last_byte != 0 ?
+		    at->last_byte : now) - at->started;
+	return now - r->arrived - theirs;
+}
+
+static void
+forward_headers(const struct request *r, struct buf *b)
+{
+	const struct forward *fw = r->forward;
+	const struct attempt *at = fw->current;
+	const struct provider *p = at->deployment->provider;
+	char cost[32];
+
+	header(b, "x-tollgate-provider", "%s", p->name);
+	header(b, "x-tollgate-model", "%s", at->deployment->model);
+	header(b, "x-tollgate-attempts", "%u", fw->count);
+	header(b, "x-tollgate-fallbacks", "%u", fw->count - 1);
+	if (*p->region != '\0')
+		header(b, "x-tollgate-region", "%s", p->region);
+	if (at->cost >= 0 && !r->chat.stream) {
+		price_format(at->cost, cost, sizeof cost);
+		header(b, "x-tollgate-cost", "%s", cost);
+	}
+	milliseconds(b, "x-tollgate-overhead-ms", overhead(r, clock_mono()));
+	if (at->first_content != 0 && r->chat.stream)
+		milliseconds(b, "x-tollgate-ttft-ms",
+		    at->first_content - r->arrived);
+}
+
+static void
+build_head(struct request *r, struct buf *b, int status, const char *type,
+    long long length)
+{
+	header(b, "Status", "%d %s", status, phrase(status));
+	header(b, "Content-Type", "%s", type);
+	if (length >= 0)
+		header(b, "Content-Length", "%lld", length);
+	else
+		buf_puts(b, "Cache-Control: no-cache\r\n"
+			    "X-Accel-Buffering: no\r\n");
+	header(b, "x-request-id", "%s", r->id);
+	if (r->allow != NULL)
+		header(b, "Allow", "%s", r->allow);
+	if (r->retry_after > 0)
+		header(b, "Retry-After", "%lld", (long long)r->retry_after);
+	if (r->forward != NULL && r->forward->current != NULL)
+		forward_headers(r, b);
+	buf_puts(b, "\r\n");
+}
+
+void
+answer_head(struct request *r, int status, const char *type,
+    long long length)
+{
+	struct buf b;
+
+	buf_init(&b, KIB(16));
+	build_head(r, &b, status, type, length);
+	r->begun = true;
+	r->status = status;
+	answer_bytes(r, b.data, b.len);
+	buf_free(&b);
+}
+
+void
+answer_bytes(struct request *r, const char *p, size_t len)
+{
+	if (len == 0)
+		return;
+	r->bytes_out += len;
+	if (!exchange_write(r->x, p, len) && !exchange_gone(r->x))
+		r->full = true;
+}
+
+void
+answer_json(struct request *r, int status, const char *body, size_t len)
+{
+	answer_head(r, status, "application/json", (long long)len);
+	answer_bytes(r, body, len);
+}
+
+static void
+answer_error(struct request *r)
+{
+	struct answer_meta meta;
+	struct buf body;
+
+	answer_meta(r, &meta);
+	buf_init(&body, KIB(16));
+	r->surface->write_error(r->err, &r->fault, &meta, &body);
+	answer_json(r, fault_status(r->err, &r->fault), body.data, body.len);
+	buf_free(&body);
+}
+
+void
+answer_close(struct request *r)
+{
+	r->ended = clock_mono();
+	if (!r->begun && !r->gone && r->err != ERR_OK)
+		answer_error(r);
+	if (r->begun)
+		exchange_end(r->x);
+	else
+		exchange_abort(r->x); /* the client left before a byte */
+}

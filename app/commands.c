@@ -1,0 +1,93 @@
+/* The small commands: check, keys, policy-doc, version. */
+#include "app/commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters/adapter.h"
+#include "app/base/hash.h"
+#include "app/base/limits.h"
+#include "app/worker.h"
+#include "config.h"
+#include "policy/policy.h"
+#include "policy/state.h"
+
+static int
+usage(const char *text)
+{
+	fprintf(stderr, "usage: tollgate %s\n", text);
+	return 2;
+}
+
+int
+version_command(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("tollgate %s\n", PACKAGE_VERSION);
+	return EXIT_SUCCESS;
+}
+
+int
+check_command(int argc, char **argv)
+{
+	const char *path = argc > 1 ? argv[1] : policy_path();
+	struct policy_env env = {
+		.adapters = adapter_names,
+		.state_dir = state_dir(),
+		.check_only = true,
+	};
+	struct catalog *catalog;
+	struct policy *p;
+	struct buf out;
+
+	if (argc > 2)
+		return usage("check [FILE]");
+	catalog = catalog_open(NULL, NULL);
+	if (catalog == NULL)
+		return EXIT_FAILURE;
+	env.catalog = catalog;
+	buf_init(&out, MIB(8));
+	p = policy_load(path, &env, &out);
+	if (out.len > 0)
+		fwrite(out.data, 1, out.len, stderr);
+	if (p != NULL)
+		printf("%s: ok: %zu providers, %zu models, %zu keys\n", path,
+		    p->provider_count, p->model_count, p->key_count);
+	buf_free(&out);
+	policy_unref(p);
+	catalog_close(catalog);
+	return p == NULL ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int
+keys_command(int argc, char **argv)
+{
+	char key[HASH_VKEY_SIZE];
+
+	if (argc != 2 || strcmp(argv[1], "new") != 0)
+		return usage("keys new");
+	if (hash_vkey_make(key) != ERR_OK)
+		return EXIT_FAILURE;
+	printf("%s\n", key);
+	return EXIT_SUCCESS;
+}
+
+int
+policy_doc_command(int argc, char **argv)
+{
+	bool schema = argc == 2 && strcmp(argv[1], "--schema") == 0;
+	struct buf out;
+
+	if (argc > 1 && !schema)
+		return usage("policy-doc [--schema]");
+	buf_init(&out, MIB(8));
+	if (schema)
+		policy_schema(&out);
+	else
+		policy_doc(&out);
+	fwrite(out.data, 1, out.len, stdout);
+	buf_free(&out);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,205 @@
+/*
+ * The table of doors, how a path finds its row, and the two doors that need
+ * no knowledge of models: health and readiness.
+ */
+#include "app/endpoint.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/answer.h"
+#include "app/base/arena.h"
+#include "app/base/json.h"
+#include "app/base/limits.h"
+#include "app/models.h"
+#include "app/worker.h"
+
+static enum verdict serve_health(struct request *r);
+static enum verdict serve_ready(struct request *r);
+
+static const struct endpoint doors[] = {
+	{ "POST", "/v1/chat/completions", "openai", "chat", false, NULL },
+	{ "GET", "/v1/models", "openai", "models", false, models_list },
+	{ "GET", "/v1/models/", "openai", "models", false, models_one },
+	{ "GET", "/healthz", "openai", "health", true, serve_health },
+	{ "GET", "/readyz", "openai", "health", true, serve_ready },
+};
+
+static bool
+path_matches(const struct endpoint *e, const char *path, size_t len)
+{
+	size_t n = strlen(e->path);
+
+	if (e->path[n - 1] == '/')
+		return len > n && memcmp(path, e->path, n) == 0;
+	return len == n && memcmp(path, e->path, n) == 0;
+}
+
+/* The row of a path and method; *path_known when only the method is wrong. */
+static const struct endpoint *
+find(const char *method, const char *path, size_t len, const char **allow)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+		if (!path_matches(&doors[i], path, len))
+			continue;
+		if (strcmp(doors[i].method, method) == 0)
+			return &doors[i];
+		*allow = doors[i].method;
+	}
+	return NULL;
+}
+
+/* Decode %XX once; NULL for broken escapes, NUL and control characters. */
+static const char *
+decode(struct arena *a, const char *p, size_t len)
+{
+	char *out = arena_alloc(a, len + 1), *o = out, hex[3] = "";
+	size_t i;
+
+	if (out == NULL)
+		return NULL;
+	for (i = 0; i < len; i++, o++) {
+		*o = p[i];
+		if (p[i] == '%') {
+			if (len - i < 3 || !isxdigit((unsigned char)p[i + 1]) ||
+			    !isxdigit((unsigned char)p[i + 2]))
+				return NULL;
+			memcpy(hex, p + i + 1, 2);
+			*o = (char)strtol(hex, NULL, 16);
+			i += 2;
+		}
+		if ((unsigned char)*o < 0x20 || *o == 0x7f)
+			return NULL;
+	}
+	*o = '\0';
+	return out;
+}
+
+static bool
+plain_id(const char *s)
+{
+	size_t n;
+
+	for (n = 0; s[n] != '\0'; n++)
+		if (!isalnum((unsigned char)s[n]) &&
+		    strchr("-_.:/+=", s[n]) == NULL)
+			return false;
+	return n > 0 && n <= 128;
+}
+
+/* The client's own id for the request when it is a decent one, else ours. */
+static const char *
+request_id(struct request *r)
+{
+	const char *theirs = request_header(r, "HTTP_X_REQUEST_ID"), *id;
+
+	if (theirs != NULL && plain_id(theirs))
+		id = arena_str(r->arena, theirs);
+	else
+		id = arena_printf(r->arena, "req_%016llx%016llx",
+		    (unsigned long long)worker_random(r->worker),
+		    (unsigned long long)worker_random(r->worker));
+	return id == NULL ? "req_0" : id;
+}
+
+static enum verdict
+no_such_path(struct request *r)
+{
+	return request_fail(r, ERR_NOT_FOUND, NULL,
+	    "no such endpoint; see GET /v1/models and POST "
+	    "/v1/chat/completions");
+}
+
+static enum verdict
+found(struct request *r, const struct endpoint *e, const char *path,
+    size_t len)
+{
+	size_t n = strlen(e->path);
+
+	r->endpoint = e;
+	r->surface = adapter_find(e->surface);
+	if (e->path[n - 1] == '/') {
+		r->name = decode(r->arena, path + n, len - n);
+		if (r->name == NULL)
+			return no_such_path(r);
+	}
+	return r->x->refused == ERR_OK ? GO :
+	    request_fault(r, r->x->refused);
+}
+
+enum verdict
+endpoint_route(struct request *r)
+{
+	const char *uri = exchange_param(r->x, "REQUEST_URI");
+	const char *method = exchange_param(r->x, "REQUEST_METHOD");
+	const struct endpoint *e;
+	size_t len;
+
+	r->id = request_id(r);
+	r->surface = adapter_find("openai");
+	r->name = r->query = "";
+	if (uri == NULL || method == NULL || *uri != '/')
+		return no_such_path(r);
+	len = strcspn(uri, "?");
+	if (uri[len] == '?')
+		r->query = uri + len + 1;
+	if (strlen(uri) > LIMIT_URI)
+		return request_fault(r, ERR_HEADERS_TOO_LARGE);
+	e = find(method, uri, len, &r->allow);
+	if (e != NULL) {
+		r->allow = NULL;
+		return found(r, e, uri, len);
+	}
+	return r->allow == NULL ? no_such_path(r) :
+	    request_fault(r, ERR_BAD_METHOD);
+}
+
+enum verdict
+endpoint_serve(struct request *r)
+{
+	return r->endpoint->serve == NULL ? GO : r->endpoint->serve(r);
+}
+
+static enum verdict
+serve_health(struct request *r)
+{
+	static const char ok[] = "{\"status\":\"ok\"}";
+
+	answer_json(r, 200, ok, sizeof ok - 1);
+	return DONE;
+}
+
+/* Ready to serve; tells when a newer policy had to be refused. */
+static enum verdict
+serve_ready(struct request *r)
+{
+	const struct worker *w = r->worker;
+	bool ready = !w->stopping;
+	struct json_writer j;
+	struct buf b;
+
+	buf_init(&b, KIB(4));
+	jw_init(&j, &b);
+	jw_object(&j);
+	jw_key(&j, "status");
+	jw_string(&j, ready ? "ready" : "stopping");
+	jw_key(&j, "policy");
+	jw_object(&j);
+	jw_key(&j, "version");
+	jw_stringn(&j, r->policy->hash, strnlen(r->policy->hash, 12));
+	jw_key(&j, "loaded");
+	jw_int(&j, w->loaded / 1000000);
+	jw_key(&j, "refused");
+	if (*w->refused_policy == '\0')
+		jw_null(&j);
+	else
+		jw_string(&j, w->refused_policy);
+	jw_end_object(&j);
+	jw_end_object(&j);
+	answer_json(r, ready ? 200 : 503, b.data, b.len);
+	buf_free(&b);
+	return DONE;
+}

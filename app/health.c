@@ -1,0 +1,166 @@
+/* Cooldowns, by deployment, in this worker's memory. */
+#include "app/health.h"
+
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapters/adapter.h"
+#include "app/base/limits.h"
+
+#define SECOND INT64_C(1000000)
+#define COOL_RATE (5 * SECOND)	 /* 429 that does not say how long */
+#define COOL_AUTH (60 * SECOND)	 /* our credential: it rarely heals itself */
+#define NODES 4096		 /* deployments remembered at most */
+
+struct node {
+	char *id;
+	int64_t until;
+};
+
+struct health {
+	void *tree;
+	size_t count;
+};
+
+struct health *
+health_new(void)
+{
+	return calloc(1, sizeof(struct health));
+}
+
+static void
+node_free(void *p)
+{
+	struct node *n = p;
+
+	free(n->id);
+	free(n);
+}
+
+void
+health_free(struct health *h)
+{
+	if (h == NULL)
+		return;
+	tdestroy(h->tree, node_free);
+	free(h);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	return strcmp(((const struct node *)a)->id,
+	    ((const struct node *)b)->id);
+}
+
+static struct node *
+find(const struct health *h, const struct deployment *d)
+{
+	char *id = strdup(d->id);
+	struct node key = { .id = id };
+	void *p = id == NULL ? NULL : tfind(&key, &h->tree, by_id);
+
+	free(id);
+	return p == NULL ? NULL : *(struct node **)p;
+}
+
+static struct node *
+find_or_add(struct health *h, const struct deployment *d)
+{
+	struct node *n = find(h, d);
+
+	if (n != NULL || h->count >= NODES)
+		return n;
+	n = calloc(1, sizeof *n);
+	if (n == NULL)
+		return NULL;
+	n->id = strdup(d->id);
+	if (n->id == NULL || tsearch(n, &h->tree, by_id) == NULL) {
+		node_free(n);
+		return NULL;
+	}
+	h->count++;
+	return n;
+}
+
+int64_t
+health_cooling(const struct health *h, const struct deployment *d)
+{
+	const struct node *n = h->count == 0 ? NULL : find(h, d);
+
+	return n == NULL ? 0 : n->until;
+}
+
+void
+health_failed(struct health *h, const struct deployment *d, unsigned fail,
+    int64_t rest, int64_t now)
+{
+	struct node *n;
+
+	if (rest < 0) {
+		if ((fail & (FAIL_AUTH | FAIL_QUOTA)) != 0)
+			rest = COOL_AUTH;
+		else if ((fail & FAIL_RATE) != 0)
+			rest = COOL_RATE;
+		else
+			return;
+	} else if ((fail & (FAIL_RATE | FAIL_OVERLOAD | FAIL_SERVER)) == 0) {
+		return;
+	}
+	n = find_or_add(h, d);
+	if (n != NULL && now + rest > n->until)
+		n->until = now + rest;
+}
+
+void
+health_served(struct health *h, const struct deployment *d)
+{
+	struct node *n = h->count == 0 ? NULL : find(h, d);
+
+	if (n != NULL)
+		n->until = 0;
+}
+
+static int64_t
+bounded(double seconds)
+{
+	if (!(seconds >= 0))
+		return -1;
+	if (seconds > LIMIT_RETRY_AFTER)
+		seconds = LIMIT_RETRY_AFTER;
+	return (int64_t)(seconds * 1e6);
+}
+
+static bool
+number(const char *s, double *out)
+{
+	char *end;
+
+	if (s == NULL || *s < '0' || *s > '9')
+		return false;
+	*out = strtod(s, &end);
+	return *end == '\0';
+}
+
+int64_t
+retry_after(const char *ms, const char *value, int64_t wall)
+{
+	const char *end;
+	struct tm tm;
+	double n;
+
+	if (number(ms, &n))
+		return bounded(n / 1000);
+	if (number(value, &n))
+		return bounded(n);
+	if (value == NULL)
+		return -1;
+	memset(&tm, 0, sizeof tm);
+	end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	if (end == NULL || *end != '\0')
+		return -1;
+	n = (double)(timegm(&tm) - wall / SECOND);
+	return bounded(n < 0 ? 0 : n);
+}

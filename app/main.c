@@ -1,0 +1,85 @@
+/*
+ * The program. Started with a listening socket on fd 0 it is a FastCGI
+ * worker, with GATEWAY_INTERFACE set a CGI of one request, by a person the
+ * command line: one row a command.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/worker.h"
+
+static int help_command(int argc, char **argv);
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv); /* argv[0] = name; exit code */
+	const char *help;
+} commands[] = {
+	{ "check", check_command, "[FILE]  check a policy" },
+	{ "keys", keys_command, "new  make a virtual key" },
+	{ "policy-doc", policy_doc_command,
+	    "[--schema]  print the reference of the policy" },
+	{ "version", version_command, "print the version" },
+	{ "help", help_command, "print this" },
+};
+
+static int
+help_command(int argc, char **argv)
+{
+	size_t i;
+
+	(void)argc;
+	(void)argv;
+	printf("tollgate: an AI API proxy for the web server that is already "
+	       "there\n\nusage:\n");
+	for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		printf("  tollgate %s %s\n", commands[i].name,
+		    commands[i].help);
+	printf("\nA web server starts it without arguments, as FastCGI or "
+	       "CGI.\n");
+	return EXIT_SUCCESS;
+}
+
+static bool
+listening(int fd)
+{
+	socklen_t len = sizeof(int);
+	int on = 0;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 &&
+	    on != 0;
+}
+
+static int
+run_command(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(argc, argv);
+	fprintf(stderr, "tollgate: no command '%s'; see 'tollgate help'\n",
+	    argv[0]);
+	return 2;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc > 1 && (strcmp(argv[1], "--version") == 0 ||
+	    strcmp(argv[1], "--help") == 0))
+		argv[1] += 2;
+	if (argc > 1 && getenv("GATEWAY_INTERFACE") == NULL)
+		return run_command(argc - 1, argv + 1);
+	if (listening(STDIN_FILENO))
+		return worker_main(STDIN_FILENO);
+	if (getenv("GATEWAY_INTERFACE") != NULL)
+		return worker_main(-1);
+	help_command(0, NULL);
+	return 2;
+}

@@ -1,0 +1,182 @@
+/*
+ * The way of a request, readable from top to bottom: two tables and a loop.
+ * A step says GO (on to the next), WAIT (enter me again when what I wait for
+ * has come) or DONE (nothing further to do but close). The closing steps
+ * always run, whatever was refused and whoever left.
+ */
+#include "app/pipeline.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/answer.h"
+#include "app/auth.h"
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/endpoint.h"
+#include "app/forward.h"
+#include "app/record.h"
+#include "app/request.h"
+#include "app/worker.h"
+
+static enum verdict step_read(struct request *r);
+static enum verdict step_plan(struct request *r);
+
+static const struct {
+	const char *name;
+	enum verdict (*run)(struct request *r);
+} way[] = {
+	{ "route", endpoint_route },	/* method and path → endpoint */
+	{ "authenticate", auth_check },	/* who asks → virtual key */
+	{ "serve", endpoint_serve },	/* what the house answers itself */
+	{ "read", step_read },		/* JSON at the door → chat */
+	{ "plan", step_plan },		/* alias → ordered deployments */
+	{ "forward", forward_run },	/* translate, send, fall back, stream */
+};
+
+static void (*const closing[])(struct request *r) = {
+	forward_settle, /* what the attempts cost */
+	answer_close, /* whatever the client is still owed */
+	record_write, /* one line: who, what, where, how much */
+};
+
+static enum verdict
+step_read(struct request *r)
+{
+	const char *coding = request_header(r, "HTTP_CONTENT_ENCODING");
+	enum err e;
+
+	if (coding != NULL && *coding != '\0' &&
+	    strcmp(coding, "identity") != 0)
+		return request_fail(r, ERR_ENCODED, NULL, "%s",
+		    err_row(ERR_ENCODED)->text);
+	e = json_parse(&r->chat.doc, r->arena, r->x->body, r->x->body_len,
+	    &r->fault);
+	if (e == ERR_OK) {
+		r->chat.surface = r->surface;
+		e = r->surface->read_request(r->arena, &r->chat, &r->fault);
+	}
+	return e == ERR_OK ? GO : request_fault(r, e);
+}
+
+static enum verdict
+step_plan(struct request *r)
+{
+	struct route_facts facts = {
+		.key = r->key,
+		.model = r->chat.model,
+		.needs = r->chat.needs,
+		.draw = worker_random(r->worker),
+	};
+	struct route_health health = {
+		.cooling = worker_cooling,
+		.arg = r->worker,
+		.now = clock_mono(),
+	};
+	enum err e;
+
+	e = plan_make(r->policy, &facts, &health, r->arena, &r->plan,
+	    &r->fault);
+	return e == ERR_OK ? GO : request_fault(r, e);
+}
+
+enum verdict
+request_fault(struct request *r, enum err e)
+{
+	r->err = e;
+	if (r->fault.code != e)
+		fault_set(&r->fault, e, NULL, "%s", err_row(e)->text);
+	return DONE;
+}
+
+enum verdict
+request_fail(struct request *r, enum err e, const char *param,
+    const char *fmt, ...)
+{
+	char text[sizeof r->fault.text];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	fault_set(&r->fault, e, param, "%s", text);
+	r->err = e;
+	return DONE;
+}
+
+const char *
+request_header(const struct request *r, const char *name)
+{
+	return exchange_param(r->x, name);
+}
+
+static void
+release(struct request *r)
+{
+	policy_unref(r->policy);
+	arena_free(r->arena);
+	r->magic = 0;
+	free(r);
+}
+
+static void
+timer_closed(uv_handle_t *h)
+{
+	release(h->data);
+}
+
+static void
+finish(struct request *r)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof closing / sizeof closing[0]; i++)
+		closing[i](r);
+	forward_release(r);
+	worker_forget(r->worker, r);
+	if (r->timer_open)
+		uv_close((uv_handle_t *)&r->timer, timer_closed);
+	else
+		release(r);
+}
+
+void
+pipeline_run(struct request *r)
+{
+	enum verdict v;
+
+	assert(r->magic == REQUEST_MAGIC);
+	while (r->step < sizeof way / sizeof way[0]) {
+		v = way[r->step].run(r);
+		if (v == WAIT)
+			return;
+		if (v == DONE)
+			break;
+		r->step++;
+	}
+	finish(r);
+}
+
+void
+pipeline_begin(struct worker *w, struct exchange *x)
+{
+	struct request *r = calloc(1, sizeof *r);
+
+	if (r == NULL || (r->arena = arena_new(LIMIT_ARENA)) == NULL) {
+		free(r);
+		exchange_abort(x); /* no memory even for an error text */
+		return;
+	}
+	r->magic = REQUEST_MAGIC;
+	r->worker = w;
+	r->x = x;
+	r->arrived = x->arrived;
+	x->user = r;
+	r->policy = policy_ref(w->policy);
+	worker_remember(w, r);
+	pipeline_run(r);
+}

@@ -1,0 +1,240 @@
+/* Records: one line a request, one write a line. */
+#include "app/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/base/buf.h"
+#include "app/base/clock.h"
+#include "app/base/json.h"
+#include "app/base/limits.h"
+#include "app/forward.h"
+#include "app/worker.h"
+
+struct recorder {
+	int fd; /* STDERR_FILENO, a file, or -1 when it cannot be opened */
+};
+
+static int
+open_at(const char *where)
+{
+	if (where == NULL || strcmp(where, "stderr") == 0)
+		return STDERR_FILENO;
+	return open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
+	    O_NOFOLLOW, 0600);
+}
+
+struct recorder *
+recorder_new(const char *where)
+{
+	struct recorder *rec = calloc(1, sizeof *rec);
+
+	if (rec != NULL) {
+		rec->fd = STDERR_FILENO;
+		recorder_reopen(rec, where);
+	}
+	return rec;
+}
+
+void
+recorder_reopen(struct recorder *rec, const char *where)
+{
+	int fd = open_at(where), was = rec->fd;
+
+	if (fd < 0) { /* rather the old place than none */
+		recorder_note(rec, "error", "cannot open the log '%s': %s",
+		    where, strerror(errno));
+		return;
+	}
+	rec->fd = fd;
+	if (was > STDERR_FILENO)
+		close(was);
+}
+
+void
+recorder_free(struct recorder *rec)
+{
+	if (rec == NULL)
+		return;
+	if (rec->fd > STDERR_FILENO)
+		close(rec->fd);
+	free(rec);
+}
+
+/* A line is one write, so that lines of several workers do not mix. */
+static void
+write_line(struct recorder *rec, struct buf *b)
+{
+	ssize_t n;
+
+	buf_putc(b, '\n');
+	if (b->failed)
+		return;
+	do
+		n = write(rec->fd, b->data, b->len);
+	while (n < 0 && errno == EINTR);
+}
+
+static void
+write_time(struct json_writer *w)
+{
+	int64_t now = clock_wall();
+	time_t second = (time_t)(now / 1000000);
+	char text[64];
+	struct tm tm;
+	size_t n;
+
+	gmtime_r(&second, &tm);
+	n = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + n, sizeof text - n, ".%03dZ",
+	    (int)(now / 1000 % 1000));
+	jw_key(w, "time");
+	jw_string(w, text);
+}
+
+static void
+pair(struct json_writer *w, const char *key, const char *value)
+{
+	if (value == NULL || *value == '\0')
+		return;
+	jw_key(w, key);
+	jw_stringn(w, value, strnlen(value, 256));
+}
+
+static void
+number(struct json_writer *w, const char *key, int64_t n)
+{
+	jw_key(w, key);
+	jw_int(w, n);
+}
+
+static void
+millis(struct json_writer *w, const char *key, int64_t us)
+{
+	jw_key(w, key);
+	jw_double(w, (double)us / 1000);
+}
+
+void
+recorder_note(struct recorder *rec, const char *level, const char *fmt, ...)
+{
+	struct json_writer w;
+	char text[1024];
+	struct buf b;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	buf_init(&b, KIB(8));
+	jw_init(&w, &b);
+	jw_object(&w);
+	write_time(&w);
+	pair(&w, "level", level);
+	pair(&w, "message", text);
+	number(&w, "pid", getpid());
+	jw_end_object(&w);
+	write_line(rec, &b);
+	buf_free(&b);
+}
+
+static void
+write_usage(struct json_writer *w, const struct attempt *at)
+{
+	const struct usage *u = &at->usage;
+	char cost[32];
+
+	number(w, "input_tokens", usage_input(u));
+	number(w, "output_tokens", usage_output(u));
+	if (u->n[UNIT_CACHED_INPUT] != 0)
+		number(w, "cached_tokens", u->n[UNIT_CACHED_INPUT]);
+	if (u->n[UNIT_REASONING] != 0)
+		number(w, "reasoning_tokens", u->n[UNIT_REASONING]);
+	if (u->estimated) {
+		jw_key(w, "estimated");
+		jw_bool(w, true);
+	}
+	if (at->cost < 0)
+		return;
+	number(w, "cost_nano", at->cost);
+	price_format(at->cost, cost, sizeof cost);
+	pair(w, "cost", cost);
+}
+
+static void
+write_attempt(struct json_writer *w, const struct attempt *at)
+{
+	jw_object(w);
+	pair(w, "provider", at->deployment->provider->name);
+	pair(w, "model", at->deployment->model);
+	if (at->status != 0)
+		number(w, "status", at->status);
+	pair(w, "failure", at->reason);
+	millis(w, "ms", at->ended - at->started);
+	if (at->usage.known)
+		write_usage(w, at);
+	jw_end_object(w);
+}
+
+static void
+write_attempts(struct json_writer *w, const struct request *r)
+{
+	const struct attempt *at, *last = r->forward->current;
+
+	if (last == NULL)
+		return;
+	pair(w, "provider", last->deployment->provider->name);
+	pair(w, "deployment", last->deployment->id);
+	if (last->usage.known)
+		write_usage(w, last);
+	if (last->first_content != 0)
+		millis(w, "ttft_ms", last->first_content - r->arrived);
+	jw_key(w, "attempts");
+	jw_array(w);
+	for (at = r->forward->first; at != NULL; at = at->next)
+		write_attempt(w, at);
+	jw_end_array(w);
+}
+
+void
+record_write(struct request *r)
+{
+	struct json_writer w;
+	struct buf b;
+
+	if (r->endpoint != NULL && r->endpoint->open && r->err == ERR_OK)
+		return; /* health checks would drown the rest */
+	buf_init(&b, KIB(8));
+	jw_init(&w, &b);
+	jw_object(&w);
+	write_time(&w);
+	pair(&w, "level", r->err == ERR_OK ? "info" : "error");
+	pair(&w, "id", r->id);
+	if (r->endpoint != NULL)
+		pair(&w, "operation", r->endpoint->operation);
+	if (r->key != NULL) {
+		pair(&w, "key", r->key->name);
+		pair(&w, "team", r->key->team);
+		pair(&w, "user", r->key->user);
+	}
+	pair(&w, "model", r->chat.model);
+	jw_key(&w, "stream");
+	jw_bool(&w, r->chat.stream);
+	number(&w, "status", r->status);
+	if (r->err != ERR_OK)
+		pair(&w, "error", err_row(r->err)->label);
+	millis(&w, "ms", r->ended - r->arrived);
+	number(&w, "bytes_out", (int64_t)r->bytes_out);
+	if (r->forward != NULL)
+		write_attempts(&w, r);
+	pair(&w, "policy", r->policy->hash);
+	jw_end_object(&w);
+	write_line(r->worker->recorder, &b);
+	buf_free(&b);
+}

@@ -1,0 +1,356 @@
+/* From a provider's bytes to the client's. */
+#include "app/relay.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "app/answer.h"
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/worker.h"
+#include "policy/estimate.h"
+
+/* Note why the attempt is over; the words come from us. */
+static enum err
+broken(struct attempt *at, const char *reason, const char *text)
+{
+	struct upstream_error *e = &at->request->forward->error;
+
+	at->fail = FAIL_BROKEN;
+	at->reason = reason;
+	memset(e, 0, sizeof *e);
+	e->fail = FAIL_BROKEN;
+	e->message = text;
+	e->type = e->code = e->param = "";
+	return ERR_BAD_UPSTREAM;
+}
+
+static const char *
+keep(struct attempt *at, const char *s)
+{
+	const char *p = arena_str(at->request->arena, s);
+
+	return p == NULL ? "" : p;
+}
+
+/* The provider said why; keep its words beyond the attempt. */
+static enum err
+failed(struct attempt *at, const struct upstream_error *error)
+{
+	struct upstream_error *e = &at->request->forward->error;
+
+	at->fail = error->fail == 0 ? FAIL_SERVER : error->fail;
+	at->reason = "provider_error";
+	e->fail = at->fail;
+	e->status = error->status;
+	e->message = keep(at, error->message);
+	e->type = keep(at, error->type);
+	e->code = keep(at, error->code);
+	e->param = keep(at, error->param);
+	return ERR_UPSTREAM;
+}
+
+/* ----------------------------------------------------------- settling */
+
+static int64_t
+request_tokens(struct request *r)
+{
+	if (r->chat.input_estimate == 0)
+		r->chat.input_estimate = estimate_tokens(r->x->body,
+		    r->x->body_len);
+	return r->chat.input_estimate;
+}
+
+void
+relay_settle(struct attempt *at)
+{
+	struct usage *u = &at->usage;
+
+	if (!u->known && (at->first_content != 0 || at->text_bytes > 0)) {
+		memset(u, 0, sizeof *u);
+		u->n[UNIT_INPUT] = request_tokens(at->request);
+		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
+		u->known = u->estimated = true;
+	}
+	at->cost = u->known && at->deployment->price.known ?
+	    price_cost(&at->deployment->price, u) : -1;
+}
+
+/* ------------------------------------------------------------- stream */
+
+/* Send what is written; the first time with the head before it. */
+static void
+send_out(struct request *r)
+{
+	struct forward *fw = r->forward;
+
+	if (!fw->committed) {
+		fw->committed = true;
+		answer_head(r, 200, "text/event-stream; charset=utf-8", -1);
+	}
+	answer_bytes(r, fw->out.data, fw->out.len);
+	fw->quiet = clock_mono();
+	buf_clear(&fw->out);
+}
+
+/* What is known only at the end, for those who do not read usage events. */
+static void
+write_summary(struct attempt *at, struct buf *out)
+{
+	char cost[32];
+
+	buf_printf(out, ": tollgate input=%lld output=%lld",
+	    (long long)usage_input(&at->usage),
+	    (long long)usage_output(&at->usage));
+	if (at->cost >= 0) {
+		price_format(at->cost, cost, sizeof cost);
+		buf_printf(out, " cost=%s", cost);
+	}
+	buf_puts(out, at->usage.estimated ? " estimated\n\n" : "\n\n");
+}
+
+static enum err
+write_delta(struct attempt *at, const struct delta *d)
+{
+	struct request *r = at->request;
+	struct answer_meta meta;
+
+	answer_meta(r, &meta);
+	return r->surface->write_delta(&r->forward->writer, d, &meta,
+	    &r->forward->out);
+}
+
+static enum err
+relay_finish(struct attempt *at, const struct delta *d)
+{
+	struct delta end = *d;
+	struct forward *fw = at->request->forward;
+	enum err e;
+
+	relay_settle(at);
+	end.usage = at->usage;
+	write_summary(at, &fw->out);
+	e = write_delta(at, &end);
+	if (e != ERR_OK)
+		return e;
+	fw->whole = true;
+	send_out(at->request);
+	return ERR_OK;
+}
+
+static void
+note_content(struct attempt *at, const struct delta *d)
+{
+	struct forward *fw = at->request->forward;
+
+	fw->content = clock_mono();
+	at->text_bytes += d->text_bytes;
+	if (d->finish != FINISH_NONE)
+		at->finish = d->finish;
+	if (at->first_content == 0)
+		at->first_content = fw->content;
+}
+
+static enum err
+relay_delta(void *arg, const struct delta *d)
+{
+	struct attempt *at = arg;
+	struct forward *fw = at->request->forward;
+	enum err e;
+
+	if (d->kind == DELTA_ERROR)
+		return failed(at, d->error);
+	if (d->usage.known) {
+		at->usage = d->usage;
+		relay_settle(at);
+	}
+	if (d->kind == DELTA_END)
+		return relay_finish(at, d);
+	if (d->kind == DELTA_CONTENT || d->kind == DELTA_FINISH)
+		note_content(at, d);
+	e = write_delta(at, d);
+	if (e != ERR_OK)
+		return e;
+	if (fw->committed || at->first_content != 0)
+		send_out(at->request);
+	else if (fw->out.len > LIMIT_HELD)
+		return broken(at, "no_content", "no content in its stream");
+	return ERR_OK;
+}
+
+static enum err
+relay_event(void *arg, const struct sse_event *ev)
+{
+	struct attempt *at = arg;
+	struct fault f = { .code = ERR_OK };
+	enum err e;
+
+	e = at->adapter->read_event(&at->reader, ev, relay_delta, at, &f);
+	arena_reset(at->reader.scratch);
+	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
+		return broken(at, "unusable_stream", keep(at, f.text));
+	return e;
+}
+
+/* ------------------------------------------------------ whole answers */
+
+static enum err
+end_error(struct attempt *at)
+{
+	struct upstream_error error;
+
+	memset(&error, 0, sizeof error);
+	error.message = error.type = error.code = error.param = "";
+	at->adapter->classify(at->arena, at->status, at->body.data == NULL ?
+	    "" : at->body.data, at->body.len, &error);
+	return failed(at, &error);
+}
+
+static enum err
+send_reply(struct attempt *at, const struct reply *reply)
+{
+	struct request *r = at->request;
+	struct answer_meta meta;
+	struct buf out;
+	enum err e;
+
+	answer_meta(r, &meta);
+	buf_init(&out, LIMIT_REPLY * 2);
+	e = r->surface->write_reply(at->arena, &r->chat, reply, &meta, &out);
+	if (e == ERR_OK) {
+		r->forward->committed = r->forward->whole = true;
+		answer_json(r, 200, out.data, out.len);
+	}
+	buf_free(&out);
+	return e;
+}
+
+static enum err
+end_body(struct attempt *at)
+{
+	struct request *r = at->request;
+	struct fault f = { .code = ERR_OK };
+	struct reply reply;
+	enum err e;
+
+	memset(&reply, 0, sizeof reply);
+	e = at->adapter->read_reply(at->arena, &r->chat, at->deployment,
+	    at->body.data == NULL ? "" : at->body.data, at->body.len, &reply,
+	    &f);
+	if (e == ERR_BAD_UPSTREAM)
+		return broken(at, "unusable_body", keep(at, f.text));
+	if (e != ERR_OK)
+		return e;
+	if (reply.error != NULL)
+		return failed(at, reply.error);
+	if (r->chat.stream)
+		return broken(at, "not_a_stream",
+		    "a whole answer where a stream was asked for");
+	at->usage = reply.usage;
+	at->text_bytes = reply.text_bytes;
+	at->finish = reply.finish;
+	at->first_content = clock_mono();
+	relay_settle(at);
+	return send_reply(at, &reply);
+}
+
+/* -------------------------------------------------------------- doors */
+
+/* Does the body begin as events do, whatever its label says? */
+static bool
+looks_like_events(const char *p, size_t len)
+{
+	static const char *const starts[] = { "data:", "event:", "id:",
+		"retry:", ":" };
+	size_t i;
+
+	while (len > 0 && (*p == '\n' || *p == '\r'))
+		p++, len--;
+	for (i = 0; i < sizeof starts / sizeof starts[0]; i++)
+		if (len >= strlen(starts[i]) &&
+		    memcmp(p, starts[i], strlen(starts[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Is this body read as events, or gathered whole? Decided once. */
+static void
+judge(struct attempt *at, const char *p, size_t len)
+{
+	const char *type = call_header(at->call, "content-type");
+
+	at->judged = true;
+	at->streaming = at->request->chat.stream && at->status / 100 == 2 &&
+	    ((type != NULL && strcasestr(type, "event-stream") != NULL) ||
+		looks_like_events(p, len));
+	if (at->streaming)
+		sse_init(&at->sse, LIMIT_EVENT);
+	else
+		buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
+		    LIMIT_ERROR_BODY);
+}
+
+enum err
+relay_data(struct attempt *at, const char *p, size_t len)
+{
+	struct forward *fw = at->request->forward;
+	enum err e;
+
+	at->last_byte = clock_mono();
+	if (at->first_byte == 0)
+		at->first_byte = at->last_byte;
+	if (fw->whole)
+		return ERR_OK; /* what comes after the end mark is nothing */
+	if (!at->judged)
+		judge(at, p, len);
+	if (!at->streaming) {
+		buf_put(&at->body, p, len);
+		return at->body.failed ? broken(at, "too_large",
+		    "an answer over the bound") : ERR_OK;
+	}
+	e = sse_feed(&at->sse, p, len, relay_event, at);
+	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
+		return broken(at, "too_large", "an event over the bound");
+	return e;
+}
+
+enum err
+relay_end(struct attempt *at)
+{
+	struct forward *fw = at->request->forward;
+	enum err e;
+
+	if (fw->whole)
+		return ERR_OK;
+	if (!at->judged)
+		judge(at, "", 0);
+	if (!at->streaming)
+		return at->status / 100 == 2 ? end_body(at) : end_error(at);
+	e = sse_end(&at->sse, relay_event, at);
+	if (e == ERR_OK && !fw->whole)
+		e = relay_event(at, NULL);
+	return e;
+}
+
+void
+relay_break(struct request *r)
+{
+	struct forward *fw = r->forward;
+	struct answer_meta meta;
+
+	buf_clear(&fw->out);
+	answer_meta(r, &meta);
+	r->surface->write_stream_error(&fw->writer, r->err, &r->fault, &meta,
+	    &fw->out);
+	send_out(r);
+}
+
+void
+relay_ping(struct request *r)
+{
+	static const char ping[] = ": ping\n\n";
+
+	answer_bytes(r, ping, sizeof ping - 1);
+	r->forward->quiet = clock_mono();
+}

@@ -1,0 +1,30 @@
+/*
+ * The relay: bytes of a provider's answer → events → deltas → the client's
+ * dialect → the client. It knows nothing of attempts before or after.
+ */
+#ifndef TOLLGATE_APP_RELAY_H
+#define TOLLGATE_APP_RELAY_H
+
+#include <stddef.h>
+
+#include "app/forward.h"
+
+/*
+ * Bytes of the body of a running attempt. ERR_OK goes on; else the attempt
+ * failed: at->fail and the forward's error tell why.
+ */
+enum err relay_data(struct attempt *at, const char *p, size_t len);
+
+/* The body ended well on the wire. ERR_OK: the answer is whole. */
+enum err relay_end(struct attempt *at);
+
+/* Tell a client that has content already that no more will come. */
+void relay_break(struct request *r);
+
+/* A keep-alive comment on a stream that has begun. */
+void relay_ping(struct request *r);
+
+/* Fill in cost, and usage by our own count where the provider told none. */
+void relay_settle(struct attempt *at);
+
+#endif

@@ -1,0 +1,94 @@
+/*
+ * A request on its way: what each step found, kept until the last step has
+ * recorded it. The way itself is in pipeline.c.
+ */
+#ifndef TOLLGATE_APP_REQUEST_H
+#define TOLLGATE_APP_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "adapters/adapter.h"
+#include "adapters/chat.h"
+#include "app/base/buf.h"
+#include "app/base/err.h"
+#include "app/front.h"
+#include "policy/policy.h"
+#include "policy/route.h"
+
+struct forward;
+struct request;
+struct worker;
+
+/* What a step says: on to the next; enter me again; this was the last. */
+enum verdict { GO, WAIT, DONE };
+
+/* A door of the house: a row of the table in endpoint.c. */
+struct endpoint {
+	const char *method;
+	const char *path;      /* ends in '/': the rest is a name */
+	const char *surface;   /* adapter whose shapes are spoken here */
+	const char *operation; /* "chat": in records */
+	bool open;	       /* no key needed */
+	/* Answered by the house itself; NULL: by a provider. */
+	enum verdict (*serve)(struct request *r);
+};
+
+struct request {
+	unsigned magic;
+	struct worker *worker;
+	struct request *prev, *next; /* all of the worker's */
+	struct request *woken;	     /* the worker's queue of wake-ups */
+	bool queued;
+	struct exchange *x;    /* not after answer_close */
+	struct arena *arena;
+	struct policy *policy; /* one version from start to end */
+	size_t step;	       /* place on the way */
+	int64_t arrived;       /* clock_mono */
+
+	/* route */
+	const char *id;		/* x-request-id */
+	const struct endpoint *endpoint;
+	const struct adapter *surface;
+	const char *name;	/* the rest of the path, decoded, "" */
+	const char *query;	/* "" */
+
+	/* authenticate, read, plan */
+	const struct vkey *key;
+	struct chat chat;
+	struct plan plan;
+
+	/* forward */
+	struct forward *forward; /* NULL until a provider is asked */
+	uv_timer_t timer;
+	bool timer_open;
+	bool full;		 /* the client's queue is full: pause */
+	bool gone;		 /* the client left */
+
+	/* answer */
+	enum err err;
+	struct fault fault;
+	bool begun;		 /* the head went out */
+	int status;		 /* that was sent, 0 = none */
+	int64_t retry_after;	 /* seconds for the client, 0 = none */
+	const char *allow;	 /* methods, with ERR_BAD_METHOD */
+	uint64_t bytes_out;
+	int64_t ended;		 /* clock_mono */
+};
+
+#define REQUEST_MAGIC 0x70111ea7U
+
+/* Note an error and end the way: `return request_fail(r, …)` in a step. */
+enum verdict request_fail(struct request *r, enum err e, const char *param,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* End the way with the fault that a function filled in. */
+enum verdict request_fault(struct request *r, enum err e);
+
+/* A request header by its CGI name ("HTTP_X_REQUEST_ID"), or NULL. */
+const char *request_header(const struct request *r, const char *name);
+
+#endif

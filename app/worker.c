@@ -1,0 +1,381 @@
+/* The worker: its loop, its signals, the policy in force. */
+#include "app/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/forward.h"
+#include "app/front.h"
+#include "app/health.h"
+#include "app/pipeline.h"
+#include "app/record.h"
+#include "app/request.h"
+#include "app/transport.h"
+#include "policy/state.h"
+
+#define TICK_MS 1000 /* how often the policy's files are looked at */
+
+const char *
+policy_path(void)
+{
+	const char *path = getenv("TOLLGATE_POLICY");
+
+	return path != NULL && *path != '\0' ? path :
+	    PKGSYSCONFDIR "/policy.yaml";
+}
+
+uint64_t
+worker_random(struct worker *w)
+{
+	uint64_t z = w->random += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+int64_t
+worker_cooling(void *arg, const struct deployment *d)
+{
+	const struct worker *w = arg;
+
+	return health_cooling(w->health, d);
+}
+
+/* ----------------------------------------------------------- requests */
+
+static void
+on_wake(uv_idle_t *h)
+{
+	struct worker *w = h->data;
+	struct request *r;
+
+	while ((r = w->wake_first) != NULL) {
+		w->wake_first = r->woken;
+		r->woken = NULL;
+		r->queued = false;
+		pipeline_run(r);
+	}
+	w->wake_last = NULL;
+	if (!uv_is_closing((uv_handle_t *)h))
+		uv_idle_stop(h);
+}
+
+void
+worker_wake(struct worker *w, struct request *r)
+{
+	if (r->queued)
+		return;
+	r->queued = true;
+	if (w->wake_first == NULL)
+		w->wake_first = r;
+	else
+		w->wake_last->woken = r;
+	w->wake_last = r;
+	uv_idle_start(&w->wake, on_wake);
+}
+
+void
+worker_remember(struct worker *w, struct request *r)
+{
+	r->next = w->requests;
+	if (r->next != NULL)
+		r->next->prev = r;
+	w->requests = r;
+}
+
+/* Everything that keeps the loop alive goes; what is queued still goes out. */
+static void
+leave(struct worker *w)
+{
+	size_t i;
+
+	if (uv_is_closing((uv_handle_t *)&w->tick))
+		return;
+	front_stop(w->front);
+	transport_free(w->transport);
+	w->transport = NULL;
+	uv_close((uv_handle_t *)&w->tick, NULL);
+	uv_close((uv_handle_t *)&w->wake, NULL);
+	for (i = 0; i < sizeof w->signals / sizeof w->signals[0]; i++)
+		uv_close((uv_handle_t *)&w->signals[i], NULL);
+}
+
+static void
+unqueue(struct worker *w, struct request *r)
+{
+	struct request **p = &w->wake_first, *last = NULL;
+
+	while (*p != NULL && *p != r) {
+		last = *p;
+		p = &(*p)->woken;
+	}
+	if (*p == NULL)
+		return;
+	*p = r->woken;
+	if (w->wake_last == r)
+		w->wake_last = last;
+}
+
+void
+worker_forget(struct worker *w, struct request *r)
+{
+	if (r->queued)
+		unqueue(w, r);
+	if (r->prev != NULL)
+		r->prev->next = r->next;
+	else
+		w->requests = r->next;
+	if (r->next != NULL)
+		r->next->prev = r->prev;
+	if (w->requests == NULL && (w->stopping || w->one_shot))
+		leave(w);
+}
+
+static void
+on_request(void *arg, struct exchange *x)
+{
+	pipeline_begin(arg, x);
+}
+
+static void
+on_drained(void *arg, struct exchange *x)
+{
+	(void)arg;
+	forward_drained(x->user);
+}
+
+static void
+on_gone(void *arg, struct exchange *x)
+{
+	(void)arg;
+	forward_gone(x->user);
+}
+
+static const struct front_calls calls = {
+	.request = on_request,
+	.drained = on_drained,
+	.gone = on_gone,
+};
+
+/* ------------------------------------------------------------- policy */
+
+/* The first line of the loader's complaints, without the path. */
+static void
+remember_refusal(struct worker *w, const struct buf *faults)
+{
+	const char *p = faults->data, *end, *slash;
+	size_t len = faults->len;
+
+	if (len == 0)
+		p = "unreadable";
+	end = memchr(p, '\n', len);
+	if (end != NULL)
+		len = (size_t)(end - p);
+	slash = memrchr(p, '/', len);
+	if (slash != NULL && memchr(p, ':', len) > (const void *)slash) {
+		len -= (size_t)(slash + 1 - p);
+		p = slash + 1;
+	}
+	snprintf(w->refused_policy, sizeof w->refused_policy, "%.*s",
+	    (int)len, p);
+}
+
+/* Read the policy anew; a bad one leaves the one in force where it is. */
+static void
+reload(struct worker *w)
+{
+	struct policy *p;
+	struct buf faults;
+
+	buf_init(&faults, MIB(1));
+	p = policy_load(w->policy_path, &w->env, &faults);
+	if (p == NULL) {
+		remember_refusal(w, &faults);
+		recorder_note(w->recorder, "error",
+		    "policy refused, the previous one stays in force: %s",
+		    w->refused_policy);
+	} else {
+		policy_unref(w->policy);
+		w->policy = p;
+		w->loaded = clock_wall();
+		*w->refused_policy = '\0';
+		recorder_reopen(w->recorder, p->log);
+		recorder_note(w->recorder, "info", "policy %.12s in force",
+		    p->hash);
+	}
+	buf_free(&faults);
+}
+
+/* ------------------------------------------------------------ signals */
+
+static void
+stop_all(struct worker *w)
+{
+	struct request *r, *next;
+
+	for (r = w->requests; r != NULL; r = next) {
+		next = r->next;
+		forward_stop(r);
+	}
+}
+
+static void
+on_tick(uv_timer_t *t)
+{
+	struct worker *w = t->data;
+
+	if (w->stopping) {
+		if (clock_mono() >= w->stop_by)
+			stop_all(w);
+		return;
+	}
+	if (policy_changed(w->policy, w->policy_path))
+		reload(w);
+}
+
+/* Take no more; leave when the running answers are out, or at the drain. */
+static void
+stop(struct worker *w)
+{
+	if (w->stopping)
+		return;
+	w->stopping = true;
+	w->stop_by = clock_mono() + w->policy->drain;
+	front_stop(w->front);
+	if (w->requests == NULL)
+		leave(w);
+}
+
+static void
+on_signal(uv_signal_t *h, int number)
+{
+	struct worker *w = h->data;
+
+	if (number == SIGHUP)
+		reload(w);
+	else
+		stop(w);
+}
+
+/* -------------------------------------------------------------- birth */
+
+/* No core file and no other process of this user may read our secrets. */
+static void
+keep_secrets(void)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+	if (getenv("TOLLGATE_DEBUG") == NULL)
+		prctl(PR_SET_DUMPABLE, 0);
+#endif
+}
+
+static bool
+load_first(struct worker *w)
+{
+	struct buf faults;
+
+	buf_init(&faults, MIB(1));
+	w->policy = policy_load(w->policy_path, &w->env, &faults);
+	if (w->policy == NULL && faults.len > 0)
+		fwrite(faults.data, 1, faults.len, stderr);
+	buf_free(&faults);
+	w->loaded = clock_wall();
+	return w->policy != NULL;
+}
+
+static bool
+open_house(struct worker *w)
+{
+	char *newer = NULL;
+	struct catalog *catalog;
+
+	w->env.adapters = adapter_names;
+	w->env.state_dir = state_dir();
+	w->policy_path = policy_path();
+	if (asprintf(&newer, "%s/catalog.bin", w->env.state_dir) < 0)
+		return false;
+	catalog = catalog_open(newer, NULL);
+	free(newer);
+	w->env.catalog = catalog;
+	if (catalog == NULL || !load_first(w))
+		return false;
+	w->health = health_new();
+	w->recorder = recorder_new(w->policy->log);
+	w->scratch = arena_new(LIMIT_ARENA);
+	w->transport = transport_new(w->loop);
+	return w->health != NULL && w->recorder != NULL &&
+	    w->scratch != NULL && w->transport != NULL;
+}
+
+static bool
+start_loop(struct worker *w, int listen_fd)
+{
+	static const int numbers[] = { SIGHUP, SIGTERM, SIGINT, SIGUSR1 };
+	size_t i;
+
+	w->tick.data = w->wake.data = w;
+	if (uv_idle_init(w->loop, &w->wake) != 0 ||
+	    uv_timer_init(w->loop, &w->tick) != 0 ||
+	    uv_timer_start(&w->tick, on_tick, TICK_MS, TICK_MS) != 0)
+		return false;
+	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		w->signals[i].data = w;
+		if (uv_signal_init(w->loop, &w->signals[i]) != 0 ||
+		    uv_signal_start(&w->signals[i], on_signal,
+			numbers[i]) != 0)
+			return false;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	w->one_shot = listen_fd < 0;
+	w->front = w->one_shot ? front_cgi(w->loop, &calls, w) :
+	    front_listen(w->loop, listen_fd, &calls, w);
+	return w->front != NULL;
+}
+
+static void
+close_house(struct worker *w)
+{
+	front_free(w->front);
+	uv_run(w->loop, UV_RUN_DEFAULT);
+	policy_unref(w->policy);
+	health_free(w->health);
+	recorder_free(w->recorder);
+	arena_free(w->scratch);
+	catalog_close((struct catalog *)(uintptr_t)w->env.catalog);
+	uv_loop_close(w->loop);
+}
+
+int
+worker_main(int listen_fd)
+{
+	static struct worker worker;
+	struct worker *w = &worker;
+
+	keep_secrets();
+	w->loop = uv_default_loop();
+	if (w->loop == NULL ||
+	    getrandom(&w->random, sizeof w->random, 0) !=
+		(ssize_t)sizeof w->random)
+		return EXIT_FAILURE;
+	if (!open_house(w) || !start_loop(w, listen_fd)) {
+		fprintf(stderr, "tollgate: cannot start\n");
+		return EXIT_FAILURE;
+	}
+	transport_ca_file(w->transport, getenv("SSL_CERT_FILE"));
+	uv_run(w->loop, UV_RUN_DEFAULT);
+	close_house(w);
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,63 @@
+/*
+ * A worker: one event loop with everything on it, and what its requests
+ * share. There are as many workers as processes.
+ */
+#ifndef TOLLGATE_APP_WORKER_H
+#define TOLLGATE_APP_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "adapters/adapter.h"
+#include "policy/policy.h"
+
+struct front;
+struct health;
+struct recorder;
+struct request;
+struct transport;
+
+struct worker {
+	uv_loop_t *loop;
+	struct front *front;
+	struct transport *transport;
+	struct policy *policy;	/* the one in force */
+	struct policy_env env;
+	const char *policy_path;
+	char refused_policy[160]; /* why a newer one is not, "" = none */
+	int64_t loaded;		/* clock_wall of the one in force */
+	struct health *health;
+	struct recorder *recorder;
+	struct arena *scratch;	/* reset after every event */
+	struct request *requests;
+	struct request *wake_first, *wake_last;
+	uv_idle_t wake;
+	uv_timer_t tick;	/* policy changes, drain */
+	uv_signal_t signals[4];
+	uint64_t random;
+	bool one_shot;		/* CGI */
+	bool stopping;
+	int64_t stop_by;	/* clock_mono */
+};
+
+/* Serve a listening socket, or (fd < 0) the one request of a CGI. Exit code. */
+int worker_main(int listen_fd);
+
+/* Run r's way on from the loop, soon, not from within this call. */
+void worker_wake(struct worker *w, struct request *r);
+
+void worker_remember(struct worker *w, struct request *r);
+void worker_forget(struct worker *w, struct request *r);
+
+/* Random bits, good for draws and names, not for secrets. */
+uint64_t worker_random(struct worker *w);
+
+/* Until when (clock_mono) a deployment cools, 0 = it does not; arg: worker. */
+int64_t worker_cooling(void *arg, const struct deployment *d);
+
+/* /etc/tollgate/policy.yaml or $TOLLGATE_POLICY. */
+const char *policy_path(void);
+
+#endif
