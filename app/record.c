@@ -17,6 +17,8 @@
 #include "app/forward.h"
 #include "app/worker.h"
 
+#define VALUE_MAX 256 /* bytes of one value of a record */
+
 struct recorder {
 	int fd; /* STDERR_FILENO, a file, or -1 when it cannot be opened */
 };
@@ -101,10 +103,12 @@ write_time(struct json_writer *w)
 static void
 pair(struct json_writer *w, const char *key, const char *value)
 {
-	if (value == NULL || *value == '\0')
+	size_t len = value == NULL ? 0 : strlen(value);
+
+	if (len == 0)
 		return;
 	jw_key(w, key);
-	jw_stringn(w, value, strnlen(value, 256));
+	jw_stringn(w, value, len < VALUE_MAX ? len : VALUE_MAX);
 }
 
 static void
