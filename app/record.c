@@ -197,7 +197,7 @@ write_attempts(struct json_writer *w, const struct request *r)
 	pair(w, "deployment", last->deployment->id);
 	if (last->usage.known)
 		write_usage(w, last);
-	if (last->first_content != 0)
+	if (last->first_content != 0 && r->chat.stream)
 		millis(w, "ttft_ms", last->first_content - r->arrived);
 	jw_key(w, "attempts");
 	jw_array(w);
