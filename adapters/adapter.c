@@ -30,3 +30,15 @@ adapter_find(const char *name)
 			return table[i];
 	return NULL;
 }
+
+static const char *const words[] = {
+#define PARAM(name, word) word,
+#include "adapters/params.def"
+#undef PARAM
+};
+
+const char *
+param_word(unsigned index)
+{
+	return index < PARAM_COUNT ? words[index] : NULL;
+}

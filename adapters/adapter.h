@@ -76,27 +76,40 @@ struct stream {
 	struct arena *scratch;	/* reset after every event */
 	const struct chat *chat;
 	const struct deployment *deployment;
+	bool pieces;		/* another dialect will write: make pieces */
 	void *own;		/* the adapter's */
 };
 
 struct adapter {
 	const char *name; /* "openai" */
+	uint64_t takes;	  /* PARAM_BIT()s that it can say to its provider */
 
 	/* --- as a client surface --- */
 
 	/*
-	 * Read a checked request into chat (already zeroed; doc set).
-	 * Errors name the field in f->param.
+	 * Read a checked request into the first part of chat (already
+	 * zeroed; doc set). Errors name the field in f->param.
 	 */
 	enum err (*read_request)(struct arena *a, struct chat *chat,
 	    struct fault *f);
-	/* The whole answer in this dialect, appended to out. */
+	/*
+	 * Read all the rest, because a provider of another dialect is to
+	 * take it. Called once a request at most, sets chat->whole.
+	 */
+	enum err (*read_chat)(struct arena *a, struct chat *chat,
+	    struct fault *f);
+	/*
+	 * The whole answer in this dialect, appended to out: reply->raw when
+	 * reply->from is this adapter, else from its choices.
+	 */
 	enum err (*write_reply)(struct arena *a, const struct chat *chat,
 	    const struct reply *reply, const struct answer_meta *meta,
 	    struct buf *out);
 	/*
 	 * One delta as SSE bytes, appended to out (nothing when this dialect
-	 * has no word for it). DELTA_END writes the end mark.
+	 * has no word for it): d->raw when d->from is this adapter, else
+	 * from its pieces. DELTA_END writes what closes the answer and the
+	 * end mark; its usage is that of the whole answer.
 	 */
 	enum err (*write_delta)(struct stream *s, const struct delta *d,
 	    const struct answer_meta *meta, struct buf *out);
@@ -110,7 +123,13 @@ struct adapter {
 
 	/* --- as a provider --- */
 
-	/* The provider's request: URL, headers (credential apart), body. */
+	/*
+	 * The provider's request: URL, headers (credential apart), body. With
+	 * chat->surface this adapter: the client's own document with edits;
+	 * else from the canonical form (chat->whole). What cannot be said at
+	 * all is refused with ERR_BAD_REQUEST and its param; settings beyond
+	 * `takes` are the caller's to refuse or to drop with a note.
+	 */
 	enum err (*write_request)(struct arena *a, const struct chat *chat,
 	    const struct deployment *d, struct http_call *call,
 	    struct fault *f);

@@ -3,7 +3,12 @@
  * Every dialect is read into it and written from it, so K dialects cost 2K
  * translations. What a dialect says and this form does not know stays in the
  * parsed document behind it and comes back when the same dialect is on the
- * other side.
+ * other side; when it is another one, chat.extras names it.
+ *
+ * All memory is the arena's that the reader was given. Strings are struct
+ * str (valid UTF-8, not NUL-terminated, p NULL = not given) where they are
+ * content, C strings where they are names. Numbers that are only passed on
+ * stay as the client's digits.
  */
 #ifndef TOLLGATE_ADAPTERS_CHAT_H
 #define TOLLGATE_ADAPTERS_CHAT_H
@@ -17,15 +22,90 @@
 #include "policy/price.h"
 
 struct adapter;
+struct upstream_error;
 
-/* Bytes that are no C string: valid UTF-8, not NUL-terminated. */
 struct str {
 	const char *p;
 	size_t len;
 };
 
-/* What a request needs of a model (CAP_* of catalog.h) and how it is asked. */
+/* ------------------------------------------------------------ request */
+
+enum role { ROLE_SYSTEM, ROLE_DEVELOPER, ROLE_USER, ROLE_ASSISTANT, ROLE_TOOL };
+
+enum part_kind {
+	PART_TEXT,	/* text */
+	PART_REFUSAL,	/* text */
+	PART_IMAGE,	/* media (type, data | url | file), detail */
+	PART_AUDIO,	/* media */
+	PART_VIDEO,	/* media */
+	PART_FILE,	/* media, name: PDF and other documents */
+	PART_CALL,	/* id, name, args */
+	PART_RESULT,	/* id, name, parts, failed */
+	PART_REASONING,	/* text, signature | sealed, id, origin */
+	PART_OTHER	/* raw, of dialect origin: only that one can take it */
+};
+
+enum cache_mark { CACHE_NONE, CACHE_5M, CACHE_1H };
+
+/* One piece of content of a message. */
+struct part {
+	enum part_kind kind;
+	enum cache_mark cache; /* "cache the prompt up to here" */
+	struct str text;
+	struct str media_type; /* "image/png", "application/pdf", "audio/wav" */
+	struct str data;       /* base64 (standard alphabet) */
+	struct str url;
+	struct str file;       /* id of a file that the provider keeps */
+	struct str detail;     /* of an image: "low", "high", "auto" */
+	struct str id;	       /* of a call; of the call that a result answers */
+	struct str name;       /* of a function; of a file */
+	struct str args;       /* JSON text of an object; "{}" when none */
+	bool failed;	       /* a result that tells of an error */
+	struct part *parts;    /* of a result: TEXT, IMAGE, FILE … */
+	size_t part_count;
+	struct str signature;  /* of reasoning: proves the text to its maker */
+	struct str sealed;     /* reasoning that only its maker can read */
+	const char *origin;    /* adapter name that made signature, sealed, raw */
+	struct str raw;	       /* JSON text as it came */
+};
+
+struct message {
+	enum role role;
+	struct str name; /* of the speaker */
+	struct part *parts;
+	size_t part_count;
+};
+
+/* A tool: a function of the client, or (type not "function") the provider's own. */
+struct tool {
+	const char *type; /* "function", or the origin's word for its own tool */
+	const char *origin; /* adapter name, for a tool of the provider's own */
+	struct str name, description;
+	struct str schema; /* JSON Schema of the arguments, JSON text, p NULL = none */
+	int strict;	   /* 1, 0, -1 = not said */
+	enum cache_mark cache;
+	struct str raw;	   /* as it came */
+};
+
+enum tool_choice { CHOICE_UNSET, CHOICE_AUTO, CHOICE_NONE, CHOICE_REQUIRED, CHOICE_NAMED };
+
+enum format_kind { FORMAT_UNSET, FORMAT_TEXT, FORMAT_JSON, FORMAT_SCHEMA };
+
+/* Effort of reasoning; which words a provider takes is its adapter's to map. */
+enum effort { EFFORT_UNSET, EFFORT_NONE, EFFORT_MINIMAL, EFFORT_LOW, EFFORT_MEDIUM, EFFORT_HIGH, EFFORT_MAX };
+
+/* Bits of chat.set and adapter.takes. */
+enum param_index {
+#define PARAM(name, word) PARAM_INDEX_##name,
+#include "adapters/params.def"
+#undef PARAM
+	PARAM_COUNT
+};
+#define PARAM_BIT(name) (UINT64_C(1) << PARAM_INDEX_##name)
+
 struct chat {
+	/* What routing and metering need: always read. */
 	const struct adapter *surface; /* the dialect it came in */
 	struct json doc;	       /* the body as it came */
 	const char *model;	       /* as the client named it */
@@ -34,9 +114,39 @@ struct chat {
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */
 	unsigned needs;		       /* CAP_* */
-	int64_t input_estimate;	       /* tokens, our guess */
+	int64_t input_estimate;	       /* tokens, 0 = not yet estimated */
 	const char *user;	       /* end user as named by the client, "" */
+
+	/* The rest: read by read_chat when another dialect is to take it. */
+	bool whole;
+	struct message *messages;      /* system and developer ones first to last as they came */
+	size_t message_count;
+	struct tool *tools;
+	size_t tool_count;
+	enum tool_choice tool_choice;
+	struct str tool_name;	       /* CHOICE_NAMED */
+	int parallel_calls;	       /* 1, 0, -1 = not said */
+	enum format_kind format;
+	struct str format_name, format_description, format_schema; /* FORMAT_SCHEMA */
+	int format_strict;	       /* 1, 0, -1 */
+	enum effort effort;
+	int64_t think_budget;	       /* tokens for reasoning, -1 = not said */
+	bool think_hidden;	       /* the client does not want to read it */
+	struct str temperature, top_p, top_k, seed; /* numbers, the client's digits */
+	struct str frequency_penalty, presence_penalty;
+	struct str logit_bias, metadata; /* JSON text of an object */
+	bool logprobs;
+	int64_t top_logprobs;	       /* 0 = none */
+	struct str *stop;
+	size_t stop_count;
+	struct str verbosity, service_tier, cache_key, previous;
+	int store;		       /* 1, 0, -1 */
+	uint64_t set;		       /* PARAM_BIT()s that the client gave */
+	const char **extras;	       /* members without a place here, as named */
+	size_t extra_count;
 };
+
+/* ------------------------------------------------------------- answer */
 
 /* Why an answer ended. */
 enum finish {
@@ -44,11 +154,19 @@ enum finish {
 	FINISH_STOP,
 	FINISH_LENGTH,
 	FINISH_TOOLS,
-	FINISH_CONTENT, /* filtered */
+	FINISH_CONTENT, /* filtered or refused by the provider */
 	FINISH_ERROR
 };
 
-struct upstream_error;
+struct choice {
+	int64_t index;
+	struct part *parts; /* TEXT, REASONING, REFUSAL, CALL, AUDIO, IMAGE, OTHER: in order */
+	size_t part_count;
+	enum finish finish;
+	struct str stop;     /* the stop sequence that ended it */
+	struct str logprobs; /* OpenAI's form, JSON text */
+	struct str citations; /* OpenAI's annotations, JSON text of an array */
+};
 
 /* A whole answer. */
 struct reply {
@@ -56,9 +174,12 @@ struct reply {
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised body of that dialect */
 	struct str id, model;	    /* as the provider gave them */
+	int64_t created;	    /* seconds since 1970, 0 = not said */
 	struct usage usage;
-	enum finish finish;
+	enum finish finish;	    /* of the first choice */
 	int64_t text_bytes;	    /* of all content, to estimate usage */
+	struct choice *choices;	    /* only when another dialect will write it */
+	size_t choice_count;
 };
 
 enum delta_kind {
@@ -70,18 +191,50 @@ enum delta_kind {
 	DELTA_END      /* the answer is whole */
 };
 
-/* One streamed part. */
+/* What one event adds to a choice. */
+enum piece_kind {
+	PIECE_TEXT,	 /* text */
+	PIECE_REFUSAL,	 /* text */
+	PIECE_REASONING, /* text */
+	PIECE_SIGNATURE, /* text: completes the reasoning before it */
+	PIECE_SEALED,	 /* text: reasoning that only its maker can read */
+	PIECE_CALL,	 /* call, id, name: a call begins */
+	PIECE_ARGS,	 /* call, text: more of its arguments */
+	PIECE_LOGPROBS,	 /* text: OpenAI's form, JSON text */
+	PIECE_CITATION,	 /* text: one of OpenAI's annotations, JSON text */
+	PIECE_FINISH	 /* finish, text: the stop sequence */
+};
+
+struct piece {
+	enum piece_kind kind;
+	int64_t choice; /* 0.. */
+	int64_t call;	/* 0.. within the choice */
+	struct str text, id, name;
+	enum finish finish;
+	const char *origin; /* adapter name, for SIGNATURE and SEALED */
+};
+
+/*
+ * One streamed part: an event of the provider. When the same dialect is on
+ * the other side `raw` goes on; else the pieces are written.
+ */
 struct delta {
 	enum delta_kind kind;
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised event data of that dialect, or empty */
-	struct str id;		    /* the answer's id as the provider gave it, or empty */
-	enum finish finish;	    /* with DELTA_FINISH */
+	const char *event;	    /* its event name, "" */
+	struct str id, model;	    /* of the answer as the provider gave them, or empty */
+	const struct piece *pieces; /* only when another dialect will write it */
+	size_t piece_count;
+	enum finish finish;	    /* with DELTA_FINISH or the last DELTA_CONTENT */
 	struct usage usage;	    /* known: it came with this event; END: of all */
 	int64_t text_bytes;	    /* of content in this event */
 	const struct upstream_error *error; /* with DELTA_ERROR */
 };
 
 typedef enum err delta_fn(void *arg, const struct delta *d);
+
+/* "temperature": the word for PARAM_INDEX_…, or NULL past the end. */
+const char *param_word(unsigned index);
 
 #endif

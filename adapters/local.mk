@@ -1,6 +1,8 @@
 noinst_LIBRARIES += libadapters.a
 libadapters_a_SOURCES = \
 	adapters/adapter.c adapters/adapter.h adapters/adapters.def \
-	adapters/chat.h \
+	adapters/chat.h adapters/params.def \
 	adapters/errors.c adapters/errors.h \
-	adapters/openai.c adapters/openai.h adapters/openai_answer.c
+	adapters/canon.c adapters/canon.h \
+	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
+	adapters/openai_chat.c

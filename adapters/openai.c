@@ -13,6 +13,8 @@
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
+extern const struct adapter adapter_openai;
+
 /* ----------------------------------------------------------- request */
 
 #define IS(type) (1U << (JSON_##type))
@@ -270,31 +272,46 @@ no_memory(struct fault *f)
 	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
 }
 
+/* The client's own document with the edits that are the gateway's. */
+static enum err
+edit_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *body, struct fault *f)
+{
+	char *model = quoted(a, d->model);
+	struct edits e;
+
+	if (model == NULL)
+		return no_memory(f);
+	edits_init(&e, &chat->doc, a);
+	edits_set(&e, JSON_ROOT, "model", model, strlen(model));
+	ask_usage(&e, chat, d->provider->quirks);
+	name_limit(&e, chat, d->provider->quirks);
+	return edits_apply(&e, body) ? ERR_OK : no_memory(f);
+}
+
 static enum err
 openai_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
 {
-	const struct provider *p = d->provider;
-	struct edits e;
 	struct buf body;
-	char *model;
-	bool ok;
+	enum err e;
 
-	model = quoted(a, d->model);
 	call->method = "POST";
-	call->url = arena_printf(a, "%s/chat/completions", p->base_url);
-	if (model == NULL || call->url == NULL)
-		return no_memory(f);
-	edits_init(&e, &chat->doc, a);
-	edits_set(&e, JSON_ROOT, "model", model, strlen(model));
-	ask_usage(&e, chat, p->quirks);
-	name_limit(&e, chat, p->quirks);
-	buf_init(&body, LIMIT_BODY + KIB(64));
-	ok = edits_apply(&e, &body);
-	call->body = ok ? arena_dup(a, body.data, body.len) : NULL;
-	call->body_len = body.len;
+	call->url = arena_printf(a, "%s/chat/completions",
+	    d->provider->base_url);
+	buf_init(&body, LIMIT_BODY * 2);
+	if (chat->surface == &adapter_openai)
+		e = edit_request(a, chat, d, &body, f);
+	else
+		e = openai_write_chat(chat, d, &body, f);
+	if (e == ERR_OK) {
+		call->body = arena_dup(a, body.data, body.len);
+		call->body_len = body.len;
+		if (call->body == NULL || call->url == NULL)
+			e = no_memory(f);
+	}
 	buf_free(&body);
-	return call->body == NULL ? no_memory(f) : ERR_OK;
+	return e;
 }
 
 /* ------------------------------------------------------------ writing */
@@ -539,7 +556,18 @@ openai_write_stream_error(struct stream *s, enum err e,
 
 const struct adapter adapter_openai = {
 	.name = "openai",
+	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
+	    PARAM_BIT(TOP_P) | PARAM_BIT(CHOICES) | PARAM_BIT(STOP) |
+	    PARAM_BIT(SEED) | PARAM_BIT(FREQUENCY_PENALTY) |
+	    PARAM_BIT(PRESENCE_PENALTY) | PARAM_BIT(LOGIT_BIAS) |
+	    PARAM_BIT(LOGPROBS) | PARAM_BIT(TOP_LOGPROBS) |
+	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) |
+	    PARAM_BIT(PARALLEL_CALLS) | PARAM_BIT(FORMAT) |
+	    PARAM_BIT(EFFORT) | PARAM_BIT(VERBOSITY) | PARAM_BIT(METADATA) |
+	    PARAM_BIT(USER) | PARAM_BIT(SERVICE_TIER) | PARAM_BIT(STORE) |
+	    PARAM_BIT(CACHE_KEY),
 	.read_request = openai_read_request,
+	.read_chat = openai_read_chat,
 	.write_reply = openai_write_reply,
 	.write_delta = openai_write_delta,
 	.write_error = openai_write_error,

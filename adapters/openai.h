@@ -1,7 +1,8 @@
 /*
  * The OpenAI chat dialect (platform.openai.com/docs/api-reference/chat, read
- * 2026-07) as its hundred speakers really speak it. Two files share it:
- * openai.c asks and writes, openai_answer.c reads and mends answers.
+ * 2026-07) as its hundred speakers really speak it. Three files share it:
+ * openai.c asks and writes, openai_chat.c knows requests and the canonical
+ * form, openai_answer.c reads and mends answers.
  */
 #ifndef TOLLGATE_ADAPTERS_OPENAI_H
 #define TOLLGATE_ADAPTERS_OPENAI_H
@@ -14,6 +15,18 @@ enum err openai_read_reply(struct arena *a, const struct chat *chat,
     struct reply *reply, struct fault *f);
 enum err openai_read_event(struct stream *s, const struct sse_event *ev,
     delta_fn *emit, void *arg, struct fault *f);
+
+/* The rest of a request, for another dialect (struct adapter's read_chat). */
+enum err openai_read_chat(struct arena *a, struct chat *chat,
+    struct fault *f);
+
+/* The body for a provider from the canonical form, appended to out. */
+enum err openai_write_chat(const struct chat *chat,
+    const struct deployment *d, struct buf *out, struct fault *f);
+
+/* "tool_calls": […] of the PART_CALLs among n parts, when there are any. */
+void openai_write_calls(struct json_writer *w, const struct part *parts,
+    size_t n);
 
 /*
  * Usage as any OpenAI-like answer states it (top level, x_groq, a choice's

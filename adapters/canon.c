@@ -1,0 +1,240 @@
+/* Helpers of the adapters. */
+#include "adapters/canon.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/base/arena.h"
+
+struct part *
+parts_add(struct parts *p)
+{
+	size_t size = p->size * 2 + 2;
+	struct part *list;
+
+	if (p->count == p->size) {
+		list = arena_resize(p->arena, p->list,
+		    p->size * sizeof *list, size * sizeof *list);
+		if (list == NULL)
+			return NULL;
+		p->list = list;
+		p->size = size;
+	}
+	memset(&p->list[p->count], 0, sizeof *p->list);
+	return &p->list[p->count++];
+}
+
+struct str
+canon_str(const struct json *doc, uint32_t v, struct arena *a)
+{
+	struct str s = { NULL, 0 };
+
+	if (json_type(doc, v) == JSON_STRING)
+		s.p = json_str(doc, v, a, &s.len);
+	return s;
+}
+
+struct str
+canon_raw(const struct json *doc, uint32_t v)
+{
+	struct str s = { NULL, 0 };
+
+	if (json_type(doc, v) != JSON_ABSENT)
+		s.p = json_raw(doc, v, &s.len);
+	return s;
+}
+
+struct str
+canon_lit(const char *s)
+{
+	return (struct str){ s, strlen(s) };
+}
+
+struct str
+canon_printf(struct arena *a, const char *fmt, ...)
+{
+	struct str s = { NULL, 0 };
+	char text[1024];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= sizeof text)
+		return s;
+	s.p = arena_dup(a, text, (size_t)n);
+	s.len = s.p == NULL ? 0 : (size_t)n;
+	return s;
+}
+
+bool
+canon_is(struct str s, const char *word)
+{
+	return s.len == strlen(word) && memcmp(s.p, word, s.len) == 0;
+}
+
+int
+canon_flag(const struct json *doc, uint32_t v)
+{
+	switch (json_type(doc, v)) {
+	case JSON_TRUE:
+		return 1;
+	case JSON_FALSE:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+void
+canon_data_url(struct part *p)
+{
+	static const char mark[] = ";base64,";
+	const char *at;
+
+	if (p->url.len < 5 || memcmp(p->url.p, "data:", 5) != 0)
+		return;
+	at = memmem(p->url.p, p->url.len, mark, sizeof mark - 1);
+	if (at == NULL)
+		return;
+	p->media_type.p = p->url.p + 5;
+	p->media_type.len = (size_t)(at - p->media_type.p);
+	p->data.p = at + sizeof mark - 1;
+	p->data.len = (size_t)(p->url.p + p->url.len - p->data.p);
+	p->url = (struct str){ NULL, 0 };
+}
+
+void
+canon_write_data_url(struct buf *out, const struct part *p,
+    const char *otherwise)
+{
+	buf_puts(out, "data:");
+	if (p->media_type.len > 0)
+		buf_put(out, p->media_type.p, p->media_type.len);
+	else
+		buf_puts(out, otherwise);
+	buf_puts(out, ";base64,");
+	buf_put(out, p->data.p, p->data.len);
+}
+
+static const struct {
+	const char *word;
+	enum effort effort;
+} efforts[] = {
+	{ "none", EFFORT_NONE },
+	{ "minimal", EFFORT_MINIMAL },
+	{ "low", EFFORT_LOW },
+	{ "medium", EFFORT_MEDIUM },
+	{ "high", EFFORT_HIGH },
+	{ "xhigh", EFFORT_MAX },
+	{ "max", EFFORT_MAX },
+};
+
+enum effort
+canon_effort(struct str word)
+{
+	size_t i;
+
+	for (i = 0; word.p != NULL &&
+	    i < sizeof efforts / sizeof efforts[0]; i++)
+		if (canon_is(word, efforts[i].word))
+			return efforts[i].effort;
+	return EFFORT_UNSET;
+}
+
+const char *
+canon_effort_word(enum effort e)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof efforts / sizeof efforts[0]; i++)
+		if (efforts[i].effort == e)
+			return efforts[i].word;
+	return "medium";
+}
+
+const char *
+canon_origin(struct str format)
+{
+	static const struct {
+		const char *prefix, *origin;
+	} formats[] = {
+		{ "anthropic", "anthropic" },
+		{ "openai-responses", "responses" },
+		{ "google-gemini", "gemini" },
+		{ "bedrock", "bedrock" },
+	};
+	size_t i, n;
+
+	for (i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+		n = strlen(formats[i].prefix);
+		if (format.len >= n &&
+		    memcmp(format.p, formats[i].prefix, n) == 0)
+			return formats[i].origin;
+	}
+	return NULL;
+}
+
+void
+canon_defaults(struct chat *chat)
+{
+	chat->parallel_calls = chat->format_strict = chat->store = -1;
+	chat->think_budget = -1;
+}
+
+enum err
+canon_stop(struct chat *chat, struct arena *a, uint32_t v, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t s, n = json_type(doc, v) == JSON_STRING ? 1 :
+	    json_type(doc, v) == JSON_ARRAY ? json_count(doc, v) : 0;
+
+	if (n == 0)
+		return ERR_OK;
+	chat->stop = arena_alloc(a, n * sizeof *chat->stop);
+	if (chat->stop == NULL)
+		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+	chat->set |= PARAM_BIT(STOP);
+	if (json_type(doc, v) == JSON_STRING) {
+		chat->stop[chat->stop_count++] = canon_str(doc, v, a);
+		return ERR_OK;
+	}
+	for (s = json_first(doc, v); s != JSON_NONE;
+	    s = json_next(doc, v, s)) {
+		if (json_type(doc, s) != JSON_STRING)
+			return fault_set(f, ERR_BAD_REQUEST, "stop",
+			    "'stop' must hold strings only");
+		chat->stop[chat->stop_count++] = canon_str(doc, s, a);
+	}
+	return ERR_OK;
+}
+
+enum err
+canon_extras(struct chat *chat, struct arena *a, const char *const *known,
+    size_t count, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t key;
+	size_t i;
+
+	chat->extras = arena_alloc(a, (json_count(doc, JSON_ROOT) + 1) *
+	    sizeof *chat->extras);
+	if (chat->extras == NULL)
+		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+	for (key = json_first(doc, JSON_ROOT); key != JSON_NONE;
+	    key = json_next(doc, JSON_ROOT, key)) {
+		for (i = 0; i < count; i++)
+			if (json_is(doc, key, known[i]))
+				break;
+		if (i < count ||
+		    json_type(doc, json_value(doc, key)) == JSON_NULL)
+			continue;
+		chat->extras[chat->extra_count] = json_cstr(doc, key, a);
+		if (chat->extras[chat->extra_count++] == NULL)
+			return fault_set(f, ERR_INTERNAL, NULL,
+			    "out of memory");
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,65 @@
+/*
+ * Small things that every adapter does on the way into the canonical form
+ * and out of it. Strings and lists come from the arena that is given; a
+ * struct str of nothing is { NULL, 0 }.
+ */
+#ifndef TOLLGATE_ADAPTERS_CANON_H
+#define TOLLGATE_ADAPTERS_CANON_H
+
+#include "adapters/chat.h"
+#include "app/base/buf.h"
+#include "app/base/limits.h"
+
+struct arena;
+
+#define LIMIT_BODY_TEXT (LIMIT_BODY * 2) /* a text within a body, escaped */
+
+/* A growing list of parts. NULL: out of memory. The part is zeroed. */
+struct parts {
+	struct arena *arena;
+	struct part *list;
+	size_t count, size;
+};
+struct part *parts_add(struct parts *p);
+
+/* The decoded content of a JSON string, or nothing. */
+struct str canon_str(const struct json *doc, uint32_t v, struct arena *a);
+
+/* The source text of a JSON value, or nothing when absent. */
+struct str canon_raw(const struct json *doc, uint32_t v);
+
+/* A literal, a C string, printf. */
+struct str canon_lit(const char *s);
+struct str canon_printf(struct arena *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+bool canon_is(struct str s, const char *word);
+
+/* true 1, false 0, all else -1. */
+int canon_flag(const struct json *doc, uint32_t v);
+
+/* A part whose url is "data:TYPE;base64,DATA": split it. */
+void canon_data_url(struct part *p);
+
+/* The other way; `otherwise` is the type when the part tells none. */
+void canon_write_data_url(struct buf *out, const struct part *p,
+    const char *otherwise);
+
+/* "low" → EFFORT_LOW …; EFFORT_UNSET for words nobody knows. */
+enum effort canon_effort(struct str word);
+const char *canon_effort_word(enum effort e);
+
+/* The adapter a reasoning format belongs to ("anthropic-claude-v1" …), or NULL. */
+const char *canon_origin(struct str format);
+
+/* Fields of the second half of chat whose "not given" is not zero. */
+void canon_defaults(struct chat *chat);
+
+/* `stop`: a string or a list of them; sets PARAM_BIT(STOP). */
+enum err canon_stop(struct chat *chat, struct arena *a, uint32_t v,
+    struct fault *f);
+
+/* Members of the root that are not among the known: chat->extras. */
+enum err canon_extras(struct chat *chat, struct arena *a,
+    const char *const *known, size_t count, struct fault *f);
+
+#endif
