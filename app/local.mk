@@ -28,3 +28,5 @@ tollgatedir = $(libexecdir)/tollgate
 tollgate_PROGRAMS = app/tollgate.fcgi
 app_tollgate_fcgi_SOURCES = app/main.c
 app_tollgate_fcgi_LDADD = $(HOUSE_LINK)
+	app/address.c app/address.h app/front.h app/headers.c app/headers.h \
+	app/transport.c app/transport.h
