@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/models_cli.h"
 #include "app/worker.h"
 
 static int help_command(int argc, char **argv);
@@ -22,6 +23,8 @@ static const struct {
 } commands[] = {
 	{ "check", check_command, "[FILE]  check a policy" },
 	{ "keys", keys_command, "new  make a virtual key" },
+	{ "models", models_command,
+	    "[--provider P] [--format table|json] | update FILE  the catalog" },
 	{ "policy-doc", policy_doc_command,
 	    "[--schema]  print the reference of the policy" },
 	{ "version", version_command, "print the version" },
