@@ -55,6 +55,7 @@ Listen 127.0.0.1:{port}
 PidFile {dir}/{name}.pid
 ErrorLog {dir}/{name}.error.log
 DocumentRoot {dir}/htdocs
+TypesConfig /dev/null
 KeepAlive On
 MaxKeepAliveRequests 0
 {modules}
@@ -169,7 +170,7 @@ class Front:
     def start(self):
         self.port = free_port()
         self.launch()
-        wait_for(self.id, lambda: reachable(self.port))
+        wait_for(self.id, lambda: self.alive() and reachable(self.port))
         body = json.dumps({"model": "bench", "messages": [
             {"role": "user", "content": "hello"}]})
         status, answer = ask(self.port, self.bench.key, body)
@@ -179,6 +180,13 @@ class Front:
 
     def launch(self):
         raise NotImplementedError
+
+    def alive(self):
+        for p in (self.web, self.app):
+            if p is not None and p.poll() is not None:
+                raise Failed(f"{self.id}: {p.args[0]} ended with "
+                             f"{p.returncode}")
+        return True
 
     def stop(self):
         for p in (self.web, self.app):
@@ -216,7 +224,8 @@ class Front:
             self.app = b.procs.start(
                 [program], b.args.sut_cores, self.id + ".app", stdin=s,
                 env=dict(os.environ, TOLLGATE_POLICY=where["policy"],
-                         TOLLGATE_STATE=state))
+                         TOLLGATE_STATE=state,
+                         TOLLGATE_DEBUG="1")) # its memory may be counted
         return where
 
 
@@ -258,12 +267,16 @@ class ApacheTollgate(Front):
         b = self.bench
         conf = b.write(self.id + ".conf", APACHE.format(
             port=self.port, dir=b.dir, name=self.id, deploy=b.args.deploy,
-            modules="\n".join(f"LoadModule {m}_module "
-                              f"{APACHE_DIR}/mod_{m}.so"
-                              for m in APACHE_MODULES), **self.run_pool(),
-            **owner()))
+            modules=modules(), **self.run_pool(), **owner()))
         self.web = b.procs.start(["/usr/sbin/apache2", "-DFOREGROUND",
                                   "-f", conf], b.args.sut_cores, self.id)
+
+
+def modules():
+    """Lines that load what is not built in."""
+    files = ((m, f"{APACHE_DIR}/mod_{m}.so") for m in APACHE_MODULES)
+    return "\n".join(f"LoadModule {m}_module {path}" for m, path in files
+                     if os.path.exists(path))
 
 
 def owner():

@@ -106,10 +106,12 @@ def pss(pids):
     for pid in tree(pids):
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-                total += next(int(line.split()[1]) for line in f
-                              if line.startswith("Pss:"))
-        except (OSError, StopIteration):
+                total += next((int(line.split()[1]) for line in f
+                               if line.startswith("Pss:")), 0)
+        except (FileNotFoundError, ProcessLookupError):
             continue
+        except OSError as e:
+            raise Failed(f"memory of process {pid}: {e.strerror}") from e
     return total
 
 
