@@ -25,6 +25,72 @@ parts_add(struct parts *p)
 	return &p->list[p->count++];
 }
 
+struct piece *
+pieces_add(struct pieces *ps, enum piece_kind kind, int64_t choice)
+{
+	size_t size = ps->size * 2 + 4;
+	struct piece *list;
+
+	if (ps->count == ps->size) {
+		list = arena_resize(ps->arena, ps->list,
+		    ps->size * sizeof *list, size * sizeof *list);
+		if (list == NULL) {
+			ps->failed = true;
+			return NULL;
+		}
+		ps->list = list;
+		ps->size = size;
+	}
+	memset(&ps->list[ps->count], 0, sizeof *ps->list);
+	ps->list[ps->count].kind = kind;
+	ps->list[ps->count].choice = choice;
+	return &ps->list[ps->count++];
+}
+
+void
+pieces_text(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    struct str s)
+{
+	struct piece *p;
+
+	if (s.len > 0 && (p = pieces_add(ps, kind, choice)) != NULL)
+		p->text = s;
+}
+
+void
+canon_put_str(struct json_writer *w, const char *key, struct str s)
+{
+	if (s.p == NULL)
+		return;
+	jw_key(w, key);
+	jw_stringn(w, s.p, s.len);
+}
+
+void
+canon_put_raw(struct json_writer *w, const char *key, struct str s)
+{
+	if (s.p == NULL)
+		return;
+	jw_key(w, key);
+	jw_raw(w, s.p, s.len);
+}
+
+void
+canon_put_int(struct json_writer *w, const char *key, int64_t n)
+{
+	jw_key(w, key);
+	jw_int(w, n);
+}
+
+void
+canon_put_flag(struct json_writer *w, const char *key, int flag)
+{
+	if (flag < 0)
+		return;
+	jw_key(w, key);
+	jw_bool(w, flag != 0);
+}
+
 struct str
 canon_str(const struct json *doc, uint32_t v, struct arena *a)
 {
@@ -72,7 +138,8 @@ canon_printf(struct arena *a, const char *fmt, ...)
 bool
 canon_is(struct str s, const char *word)
 {
-	return s.len == strlen(word) && memcmp(s.p, word, s.len) == 0;
+	return s.p != NULL && s.len == strlen(word) &&
+	    memcmp(s.p, word, s.len) == 0;
 }
 
 int
@@ -155,26 +222,37 @@ canon_effort_word(enum effort e)
 	return "medium";
 }
 
+/* Who made a piece of reasoning, as OpenRouter's answers name it. */
+static const struct {
+	const char *format, *origin;
+} formats[] = {
+	{ "anthropic-claude-v1", "anthropic" },
+	{ "openai-responses-v1", "responses" },
+	{ "google-gemini-v1", "gemini" },
+	{ "bedrock-converse-v1", "bedrock" },
+};
+
 const char *
 canon_origin(struct str format)
 {
-	static const struct {
-		const char *prefix, *origin;
-	} formats[] = {
-		{ "anthropic", "anthropic" },
-		{ "openai-responses", "responses" },
-		{ "google-gemini", "gemini" },
-		{ "bedrock", "bedrock" },
-	};
-	size_t i, n;
+	size_t i;
 
-	for (i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		n = strlen(formats[i].prefix);
-		if (format.len >= n &&
-		    memcmp(format.p, formats[i].prefix, n) == 0)
+	for (i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (canon_is(format, formats[i].format))
 			return formats[i].origin;
-	}
 	return NULL;
+}
+
+const char *
+canon_format(const char *origin)
+{
+	size_t i;
+
+	for (i = 0; origin != NULL && i < sizeof formats /
+	    sizeof formats[0]; i++)
+		if (strcmp(origin, formats[i].origin) == 0)
+			return formats[i].format;
+	return "";
 }
 
 void

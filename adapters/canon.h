@@ -22,6 +22,22 @@ struct parts {
 };
 struct part *parts_add(struct parts *p);
 
+/*
+ * A growing list of pieces of one event; failed when memory was short.
+ * pieces_add: NULL then, else a zeroed piece. pieces_text adds nothing for an
+ * empty text.
+ */
+struct pieces {
+	struct arena *arena;
+	struct piece *list;
+	size_t count, size;
+	bool failed;
+};
+struct piece *pieces_add(struct pieces *ps, enum piece_kind kind,
+    int64_t choice);
+void pieces_text(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    struct str s);
+
 /* The decoded content of a JSON string, or nothing. */
 struct str canon_str(const struct json *doc, uint32_t v, struct arena *a);
 
@@ -44,12 +60,21 @@ void canon_data_url(struct part *p);
 void canon_write_data_url(struct buf *out, const struct part *p,
     const char *otherwise);
 
+/* "key": "string" or "key": raw JSON; nothing at all for a str of nothing. */
+void canon_put_str(struct json_writer *w, const char *key, struct str s);
+void canon_put_raw(struct json_writer *w, const char *key, struct str s);
+void canon_put_int(struct json_writer *w, const char *key, int64_t n);
+void canon_put_flag(struct json_writer *w, const char *key, int flag); /* -1: nothing */
+
 /* "low" → EFFORT_LOW …; EFFORT_UNSET for words nobody knows. */
 enum effort canon_effort(struct str word);
 const char *canon_effort_word(enum effort e);
 
 /* The adapter a reasoning format belongs to ("anthropic-claude-v1" …), or NULL. */
 const char *canon_origin(struct str format);
+
+/* The other way: the word for it in an OpenAI-like answer, "" for NULL. */
+const char *canon_format(const char *origin);
 
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);

@@ -5,4 +5,4 @@ libadapters_a_SOURCES = \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
-	adapters/openai_chat.c
+	adapters/openai_chat.c adapters/openai_write.c

@@ -1,8 +1,9 @@
 /*
  * The OpenAI chat dialect (platform.openai.com/docs/api-reference/chat, read
- * 2026-07) as its hundred speakers really speak it. Three files share it:
+ * 2026-07) as its hundred speakers really speak it. Four files share it:
  * openai.c asks and writes, openai_chat.c knows requests and the canonical
- * form, openai_answer.c reads and mends answers.
+ * form, openai_answer.c reads and mends answers, openai_write.c
+ * writes them.
  */
 #ifndef TOLLGATE_ADAPTERS_OPENAI_H
 #define TOLLGATE_ADAPTERS_OPENAI_H
@@ -24,9 +25,29 @@ enum err openai_read_chat(struct arena *a, struct chat *chat,
 enum err openai_write_chat(const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
 
-/* "tool_calls": […] of the PART_CALLs among n parts, when there are any. */
+/* struct adapter's writing functions of a surface (openai_write.c). */
+enum err openai_write_reply(struct arena *a, const struct chat *chat,
+    const struct reply *reply, const struct answer_meta *meta,
+    struct buf *out);
+enum err openai_write_delta(struct stream *s, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out);
+void openai_write_error(enum err e, const struct fault *f,
+    const struct answer_meta *meta, struct buf *out);
+void openai_write_stream_error(struct stream *s, enum err e,
+    const struct fault *f, const struct answer_meta *meta, struct buf *out);
+
+/* Usage as an object in OpenAI's form. */
+void openai_write_usage(struct json_writer *w, const struct usage *u);
+
+/* The "tool_calls" of an answer or message, when parts hold any PART_CALL. */
 void openai_write_calls(struct json_writer *w, const struct part *parts,
     size_t n);
+
+/* "reasoning_content" and "reasoning_details" of parts, when there are any. */
+void openai_write_reasoning(struct json_writer *w, const struct part *parts,
+    size_t n);
+
+extern const struct adapter adapter_openai;
 
 /*
  * Usage as any OpenAI-like answer states it (top level, x_groq, a choice's

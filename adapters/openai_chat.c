@@ -252,6 +252,9 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 		p->id = text(r, d, "id");
 		p->origin = canon_origin(canon_str(r->doc,
 		    member(r, d, "format"), r->arena));
+		/* In a stream the text came beside what proves it. */
+		if (p->signature.len > 0 && p->text.len == 0)
+			p->text = text(r, msg, "reasoning_content");
 	}
 	if (json_count(r->doc, list) > 0)
 		return ERR_OK;
@@ -568,33 +571,6 @@ openai_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 /* ------------------------------------------------------------ writing */
 
 static void
-write_str(struct json_writer *w, const char *key, struct str s)
-{
-	if (s.p == NULL)
-		return;
-	jw_key(w, key);
-	jw_stringn(w, s.p, s.len);
-}
-
-static void
-write_raw(struct json_writer *w, const char *key, struct str s)
-{
-	if (s.p == NULL)
-		return;
-	jw_key(w, key);
-	jw_raw(w, s.p, s.len);
-}
-
-static void
-write_flag(struct json_writer *w, const char *key, int flag)
-{
-	if (flag < 0)
-		return;
-	jw_key(w, key);
-	jw_bool(w, flag != 0);
-}
-
-static void
 begin(struct json_writer *w, const char *type)
 {
 	jw_object(w);
@@ -610,7 +586,7 @@ write_url(struct json_writer *w, const char *key, const struct part *p,
 	struct buf b;
 
 	if (p->data.p == NULL) {
-		write_str(w, key, p->url);
+		canon_put_str(w, key, p->url);
 		return;
 	}
 	buf_init(&b, LIMIT_BODY_TEXT);
@@ -628,7 +604,7 @@ write_image(struct json_writer *w, const struct part *p)
 	jw_key(w, "image_url");
 	jw_object(w);
 	write_url(w, "url", p, "image/png");
-	write_str(w, "detail", p->detail);
+	canon_put_str(w, "detail", p->detail);
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -649,8 +625,8 @@ write_audio(struct json_writer *w, const struct part *p)
 	begin(w, "input_audio");
 	jw_key(w, "input_audio");
 	jw_object(w);
-	write_str(w, "data", p->data);
-	write_str(w, "format", format.p == NULL ? canon_lit("wav") : format);
+	canon_put_str(w, "data", p->data);
+	canon_put_str(w, "format", format.p == NULL ? canon_lit("wav") : format);
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -661,8 +637,8 @@ write_file(struct json_writer *w, const struct part *p)
 	begin(w, "file");
 	jw_key(w, "file");
 	jw_object(w);
-	write_str(w, "file_id", p->file);
-	write_str(w, "filename", p->name.p == NULL && p->file.p == NULL ?
+	canon_put_str(w, "file_id", p->file);
+	canon_put_str(w, "filename", p->name.p == NULL && p->file.p == NULL ?
 	    canon_lit("file.pdf") : p->name);
 	if (p->file.p == NULL)
 		write_url(w, "file_data", p, "application/pdf");
@@ -685,7 +661,7 @@ static void
 write_text_part(struct json_writer *w, const struct part *p)
 {
 	begin(w, "text");
-	write_str(w, "text", p->text);
+	canon_put_str(w, "text", p->text);
 	jw_end_object(w);
 }
 
@@ -733,35 +709,6 @@ write_content(struct json_writer *w, const struct part *parts, size_t n)
 	}
 }
 
-void
-openai_write_calls(struct json_writer *w, const struct part *parts, size_t n)
-{
-	size_t i;
-	bool open = false;
-
-	for (i = 0; i < n; i++) {
-		if (parts[i].kind != PART_CALL)
-			continue;
-		if (!open) {
-			jw_key(w, "tool_calls");
-			jw_array(w);
-			open = true;
-		}
-		jw_object(w);
-		write_str(w, "id", parts[i].id);
-		jw_key(w, "type");
-		jw_string(w, "function");
-		jw_key(w, "function");
-		jw_object(w);
-		write_str(w, "name", parts[i].name);
-		write_str(w, "arguments", parts[i].args);
-		jw_end_object(w);
-		jw_end_object(w);
-	}
-	if (open)
-		jw_end_array(w);
-}
-
 static void
 open_message(struct json_writer *w, const char *role, struct str name)
 {
@@ -769,7 +716,7 @@ open_message(struct json_writer *w, const char *role, struct str name)
 	jw_key(w, "role");
 	jw_string(w, role);
 	if (name.len > 0)
-		write_str(w, "name", name);
+		canon_put_str(w, "name", name);
 }
 
 /*
@@ -783,7 +730,7 @@ write_result(struct json_writer *w, const struct part *p)
 	size_t i;
 
 	open_message(w, "tool", (struct str){ NULL, 0 });
-	write_str(w, "tool_call_id", p->id);
+	canon_put_str(w, "tool_call_id", p->id);
 	buf_init(&b, LIMIT_BODY_TEXT);
 	for (i = 0; i < p->part_count; i++)
 		if (p->parts[i].kind == PART_TEXT)
@@ -856,7 +803,7 @@ write_message(struct json_writer *w, const struct message *m, bool developer)
 		return;
 	open_message(w, role, m->name);
 	write_content(w, m->parts, m->part_count);
-	write_str(w, "refusal", refusal);
+	canon_put_str(w, "refusal", refusal);
 	openai_write_calls(w, m->parts, m->part_count);
 	jw_end_object(w);
 }
@@ -880,10 +827,10 @@ write_tools(struct json_writer *w, const struct chat *chat, struct fault *f)
 		begin(w, "function");
 		jw_key(w, "function");
 		jw_object(w);
-		write_str(w, "name", t->name);
-		write_str(w, "description", t->description);
-		write_raw(w, "parameters", t->schema);
-		write_flag(w, "strict", t->strict);
+		canon_put_str(w, "name", t->name);
+		canon_put_str(w, "description", t->description);
+		canon_put_raw(w, "parameters", t->schema);
+		canon_put_flag(w, "strict", t->strict);
 		jw_end_object(w);
 		jw_end_object(w);
 	}
@@ -907,7 +854,7 @@ write_tool_choice(struct json_writer *w, const struct chat *chat)
 	begin(w, "function");
 	jw_key(w, "function");
 	jw_object(w);
-	write_str(w, "name", chat->tool_name);
+	canon_put_str(w, "name", chat->tool_name);
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -925,11 +872,11 @@ write_format(struct json_writer *w, const struct chat *chat)
 	if (chat->format == FORMAT_SCHEMA) {
 		jw_key(w, "json_schema");
 		jw_object(w);
-		write_str(w, "name", chat->format_name.len == 0 ?
+		canon_put_str(w, "name", chat->format_name.len == 0 ?
 		    canon_lit("answer") : chat->format_name);
-		write_str(w, "description", chat->format_description);
-		write_raw(w, "schema", chat->format_schema);
-		write_flag(w, "strict", chat->format_strict);
+		canon_put_str(w, "description", chat->format_description);
+		canon_put_raw(w, "schema", chat->format_schema);
+		canon_put_flag(w, "strict", chat->format_strict);
 		jw_end_object(w);
 	}
 	jw_end_object(w);
@@ -949,14 +896,14 @@ write_settings(struct json_writer *w, const struct chat *c,
 		jw_key(w, "n");
 		jw_int(w, c->choices);
 	}
-	write_raw(w, "temperature", c->temperature);
-	write_raw(w, "top_p", c->top_p);
-	write_raw(w, "seed", c->seed);
-	write_raw(w, "frequency_penalty", c->frequency_penalty);
-	write_raw(w, "presence_penalty", c->presence_penalty);
-	write_raw(w, "logit_bias", c->logit_bias);
+	canon_put_raw(w, "temperature", c->temperature);
+	canon_put_raw(w, "top_p", c->top_p);
+	canon_put_raw(w, "seed", c->seed);
+	canon_put_raw(w, "frequency_penalty", c->frequency_penalty);
+	canon_put_raw(w, "presence_penalty", c->presence_penalty);
+	canon_put_raw(w, "logit_bias", c->logit_bias);
 	if (c->logprobs)
-		write_flag(w, "logprobs", 1);
+		canon_put_flag(w, "logprobs", 1);
 	if (c->top_logprobs > 0) {
 		jw_key(w, "top_logprobs");
 		jw_int(w, c->top_logprobs);
@@ -972,11 +919,11 @@ write_settings(struct json_writer *w, const struct chat *c,
 		jw_key(w, "reasoning_effort");
 		jw_string(w, canon_effort_word(c->effort));
 	}
-	write_str(w, "verbosity", c->verbosity);
-	write_raw(w, "metadata", c->metadata);
-	write_str(w, "service_tier", c->service_tier);
-	write_str(w, "prompt_cache_key", c->cache_key);
-	write_flag(w, "store", c->store);
+	canon_put_str(w, "verbosity", c->verbosity);
+	canon_put_raw(w, "metadata", c->metadata);
+	canon_put_str(w, "service_tier", c->service_tier);
+	canon_put_str(w, "prompt_cache_key", c->cache_key);
+	canon_put_flag(w, "store", c->store);
 	if (*c->user != '\0') {
 		jw_key(w, "user");
 		jw_string(w, c->user);
@@ -1007,14 +954,14 @@ openai_write_chat(const struct chat *chat, const struct deployment *d,
 		return e;
 	write_tool_choice(&w, chat);
 	if (chat->tool_count > 0)
-		write_flag(&w, "parallel_tool_calls", chat->parallel_calls);
+		canon_put_flag(&w, "parallel_tool_calls", chat->parallel_calls);
 	write_format(&w, chat);
 	write_settings(&w, chat, (quirks & QUIRK_MAX_COMPLETION) != 0 ?
 	    "max_completion_tokens" : "max_tokens");
 	if (chat->stream) {
-		write_flag(&w, "stream", 1);
+		canon_put_flag(&w, "stream", 1);
 		if ((quirks & QUIRK_NO_STREAM_OPTIONS) == 0)
-			write_raw(&w, "stream_options",
+			canon_put_raw(&w, "stream_options",
 			    canon_lit("{\"include_usage\":true}"));
 	}
 	jw_end_object(&w);

@@ -115,6 +115,8 @@ forward_headers(const struct request *r, struct buf *b)
 	header(b, "x-tollgate-fallbacks", "%u", fw->count - 1);
 	if (*p->region != '\0')
 		header(b, "x-tollgate-region", "%s", p->region);
+	if (r->dropped != NULL)
+		header(b, "x-tollgate-dropped", "%s", r->dropped);
 	if (at->cost >= 0 && !r->chat.stream) {
 		price_format(at->cost, cost, sizeof cost);
 		header(b, "x-tollgate-cost", "%s", cost);

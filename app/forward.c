@@ -369,7 +369,7 @@ attempt_new(struct request *r, const struct deployment *d)
 	at->reason = "";
 	at->reader = (struct stream){ .arena = at->arena,
 		.scratch = r->worker->scratch, .chat = &r->chat,
-		.deployment = d };
+		.deployment = d, .pieces = at->adapter != r->surface };
 	if (fw->current == NULL)
 		fw->first = at;
 	else
@@ -406,6 +406,56 @@ start_call(struct attempt *at, const struct http_call *hc)
 	return transport_start(r->worker->transport, &rq, &sink, at);
 }
 
+/*
+ * What the provider's dialect has no word for: refused where the policy is
+ * strict, else left out and named in the answer's headers.
+ */
+static enum err
+check_dropped(struct request *r, const struct adapter *to)
+{
+	uint64_t left = r->chat.set & ~to->takes;
+	struct buf b;
+	unsigned i;
+
+	if (left == 0 && r->chat.extra_count == 0)
+		return ERR_OK;
+	buf_init(&b, KIB(4));
+	for (i = 0; i < PARAM_COUNT; i++)
+		if ((left >> i & 1) != 0)
+			buf_printf(&b, "%s%s", b.len > 0 ? ", " : "",
+			    param_word(i));
+	for (i = 0; i < r->chat.extra_count; i++)
+		buf_printf(&b, "%s%.64s", b.len > 0 ? ", " : "",
+		    r->chat.extras[i]);
+	r->dropped = b.failed ? "many" : arena_dup(r->arena, b.data, b.len);
+	buf_free(&b);
+	if (r->dropped == NULL)
+		return ERR_INTERNAL;
+	return r->plan.strict ? fault_set(&r->fault, ERR_BAD_REQUEST, NULL,
+	    "the provider cannot take: %s", r->dropped) : ERR_OK;
+}
+
+/* The request in the provider's dialect, with our credential. */
+static enum err
+write_call(struct request *r, struct attempt *at, struct http_call *hc)
+{
+	const struct provider *p = at->deployment->provider;
+	enum err e = ERR_OK;
+
+	r->dropped = NULL;
+	if (at->adapter != r->surface) {
+		if (!r->chat.whole)
+			e = r->surface->read_chat(r->arena, &r->chat,
+			    &r->fault);
+		if (e == ERR_OK)
+			e = check_dropped(r, at->adapter);
+	}
+	if (e == ERR_OK)
+		e = at->adapter->write_request(at->arena, &r->chat,
+		    at->deployment, hc, &r->fault);
+	return e == ERR_OK ? credential_add(at->arena, p, hc) : e;
+}
+
 /* Ask a deployment. False: it could not even be asked, r->fault says why. */
 static bool
 attempt_start(struct request *r, const struct deployment *d)
@@ -421,10 +471,7 @@ attempt_start(struct request *r, const struct deployment *d)
 	memset(&hc, 0, sizeof hc);
 	buf_clear(&r->forward->out);
 	r->forward->writer.own = NULL;
-	e = at->adapter->write_request(at->arena, &r->chat, d, &hc,
-	    &r->fault);
-	if (e == ERR_OK)
-		e = credential_add(at->arena, d->provider, &hc);
+	e = write_call(r, at, &hc);
 	if (e != ERR_OK) {
 		attempt_close(at);
 		request_fault(r, e);

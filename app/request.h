@@ -74,6 +74,7 @@ struct request {
 	bool begun;		 /* the head went out */
 	int status;		 /* that was sent, 0 = none */
 	int64_t retry_after;	 /* seconds for the client, 0 = none */
+	const char *dropped;	 /* what the provider could not take, or NULL */
 	const char *allow;	 /* methods, with ERR_BAD_METHOD */
 	uint64_t bytes_out;
 	int64_t ended;		 /* clock_mono */
