@@ -64,3 +64,14 @@ tests_unit_test_policy_bad_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_bad_LDADD = $(UNIT_LINK)
 
 EXTRA_DIST += tests/unit/policies/bad.txt
+check_PROGRAMS += tests/unit/test_address
+tests_unit_test_address_SOURCES = tests/unit/test_address.c
+tests_unit_test_address_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_address_LDADD = libapp.a libbase.a $(TESTDEPS_LIBS)
+
+check_PROGRAMS += tests/unit/test_transport
+tests_unit_test_transport_SOURCES = tests/unit/test_transport.c \
+	tests/unit/httpd.c tests/unit/httpd.h
+tests_unit_test_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_transport_LDADD = libapp.a libbase.a $(DEPS_LIBS) \
+	$(TESTDEPS_LIBS) -lpthread
