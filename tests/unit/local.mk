@@ -75,3 +75,13 @@ tests_unit_test_transport_SOURCES = tests/unit/test_transport.c \
 tests_unit_test_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_transport_LDADD = libapp.a libbase.a $(DEPS_LIBS) \
 	$(TESTDEPS_LIBS) -lpthread
+
+check_PROGRAMS += tests/unit/test_route
+tests_unit_test_route_SOURCES = tests/unit/test_route.c
+tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_route_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_forward
+tests_unit_test_forward_SOURCES = tests/unit/test_forward.c
+tests_unit_test_forward_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_forward_LDADD = $(UNIT_LINK)

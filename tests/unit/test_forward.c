@@ -1,0 +1,217 @@
+/* The pure parts around forwarding: errors read, rests asked, secrets blotted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/limits.h"
+#include "app/credential.h"
+#include "app/health.h"
+
+static void
+test_errors(void **state)
+{
+	static const struct {
+		int status;
+		const char *body;
+		unsigned fail;
+		const char *message, *code;
+	} rows[] = {
+		{ 400, "{\"error\":{\"message\":\"m\",\"code\":\"c\"}}",
+		    FAIL_REQUEST, "m", "c" },
+		{ 400, "{\"error\":{\"message\":\"This model's maximum context "
+		       "length is 8192 tokens\"}}",
+		    FAIL_REQUEST | FAIL_CONTEXT,
+		    "This model's maximum context length is 8192 tokens", "" },
+		{ 400, "{\"error\":{\"code\":\"content_filter\","
+		       "\"message\":\"no\"}}",
+		    FAIL_REQUEST | FAIL_CONTENT, "no", "content_filter" },
+		{ 400, "{\"code\":\"x\",\"error\":\"Incorrect API key "
+		       "provided: ab\"}",
+		    FAIL_AUTH, "Incorrect API key provided: ab", "x" },
+		{ 401, "{\"message\":\"Unauthorized\"}", FAIL_AUTH,
+		    "Unauthorized", "" },
+		{ 402, "{}", FAIL_QUOTA, "", "" },
+		{ 404, "{\"detail\":\"Not Found\"}", FAIL_MISSING,
+		    "Not Found", "" },
+		{ 422, "{\"detail\":[{\"msg\":\"field required\"}]}",
+		    FAIL_REQUEST, "field required", "" },
+		{ 429, "{\"error\":{\"message\":\"slow\",\"code\":429}}",
+		    FAIL_RATE, "slow", "429" },
+		{ 429, "{\"error\":{\"type\":\"insufficient_quota\","
+		       "\"message\":\"pay\"}}",
+		    FAIL_QUOTA, "pay", "" },
+		{ 500, "{\"errors\":[{\"message\":\"oh\",\"code\":7}]}",
+		    FAIL_SERVER, "oh", "7" },
+		{ 502, "<html>no</html>", FAIL_SERVER, "", "" },
+		{ 503, "", FAIL_SERVER | FAIL_OVERLOAD, "", "" },
+		{ 529, "{\"error\":{\"type\":\"overloaded_error\"}}",
+		    FAIL_SERVER | FAIL_OVERLOAD, "", "" },
+		{ 400, "[{\"error\":{\"message\":\"g\",\"code\":400}}]",
+		    FAIL_REQUEST, "g", "400" },
+		{ 302, "moved", FAIL_BROKEN, "", "" },
+		{ 0, "{\"error\":{\"message\":\"Overloaded\"}}",
+		    FAIL_SERVER | FAIL_OVERLOAD, "Overloaded", "" },
+		{ 0, "{\"error\":{\"message\":\"x\",\"code\":429}}", FAIL_RATE,
+		    "x", "429" },
+		{ 0, "{\"error\":\"boom\"}", FAIL_SERVER, "boom", "" },
+		{ 200, "{\"error\":{\"message\":\"x\",\"code\":502}}",
+		    FAIL_SERVER, "x", "502" },
+	};
+	struct arena *a = arena_new(MIB(1));
+	struct upstream_error e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		errors_classify(a, rows[i].status, rows[i].body,
+		    strlen(rows[i].body), &e);
+		assert_int_equal(e.fail, rows[i].fail);
+		assert_string_equal(e.message, rows[i].message);
+		assert_string_equal(e.code, rows[i].code);
+	}
+	arena_free(a);
+}
+
+static void
+test_retry_after(void **state)
+{
+	const int64_t wall = INT64_C(1795342439) * 1000000; /* 2026-11-22 10:13:59 */
+	static const struct {
+		const char *ms, *value;
+		int64_t want; /* µs */
+	} rows[] = {
+		{ NULL, NULL, -1 },
+		{ NULL, "2", 2000000 },
+		{ NULL, "0", 0 },
+		{ NULL, "1.5", 1500000 },
+		{ "250", "9", 250000 },
+		{ "x", "9", 9000000 },
+		{ NULL, "-1", -1 },
+		{ NULL, "1000000000", 3600000000 },
+		{ NULL, "soon", -1 },
+		{ NULL, "2 ", -1 },
+		{ NULL, "nan", -1 },
+		{ NULL, "", -1 },
+		{ NULL, "Sun, 22 Nov 2026 10:14:09 GMT", 10000000 },
+		{ NULL, "Sun, 22 Nov 2026 09:00:00 GMT", 0 },
+		{ NULL, "Sun, 22 Nov 2026 10:14:09 CET", -1 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_true(retry_after(rows[i].ms, rows[i].value, wall) ==
+		    rows[i].want);
+}
+
+static void
+test_cooldown(void **state)
+{
+	const struct deployment a = { .id = "p/a" }, b = { .id = "p/b" };
+	struct health *h = health_new();
+
+	(void)state;
+	assert_true(health_cooling(h, &a) == 0);
+	health_failed(h, &a, FAIL_RATE, 3000000, 1000);
+	assert_true(health_cooling(h, &a) == 3001000);
+	assert_true(health_cooling(h, &b) == 0);
+	/* A shorter rest does not cut a longer one. */
+	health_failed(h, &a, FAIL_RATE, 1000, 2000);
+	assert_true(health_cooling(h, &a) == 3001000);
+	health_served(h, &a);
+	assert_true(health_cooling(h, &a) == 0);
+	/* Without a word of the provider only rate and auth cool. */
+	health_failed(h, &b, FAIL_SERVER, -1, 1000);
+	assert_true(health_cooling(h, &b) == 0);
+	health_failed(h, &b, FAIL_RATE, -1, 1000);
+	assert_true(health_cooling(h, &b) > 1000);
+	health_failed(h, &a, FAIL_AUTH, -1, 1000);
+	assert_true(health_cooling(h, &a) > 1000);
+	health_free(h);
+}
+
+static void
+test_redact(void **state)
+{
+	static const struct {
+		const char *key, *text, *want;
+	} rows[] = {
+		{ "sk-abc/def+1", "bad key sk-abc/def+1 here",
+		    "bad key ************ here" },
+		{ "sk-abc/def+1", "sk-abc/def+1sk-abc/def+1",
+		    "************************" },
+		{ "sk-abc/def+1", "url sk-abc%2Fdef%2B1.",
+		    "url ****************." },
+		{ "sk-abc/def+1", "b64 c2stYWJjL2RlZisx!",
+		    "b64 ****************!" },
+		{ "sk-abc/def+12", "b64 c2stYWJjL2RlZisxMg==",
+		    "b64 *****************g==" },
+		{ "", "nothing to hide", "nothing to hide" },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct provider p = { .key = rows[i].key };
+
+		strncpy(text, rows[i].text, sizeof text - 1);
+		text[sizeof text - 1] = '\0';
+		credential_redact(&p, text);
+		assert_string_equal(text, rows[i].want);
+	}
+}
+
+static void
+test_headers(void **state)
+{
+	const struct header own[] = { { "x-own", "1" } };
+	struct provider p = { .key = "k", .auth = AUTH_BEARER,
+		.auth_header = "", .organization = "org", .project = "prj",
+		.headers = own, .header_count = 1 };
+	struct arena *a = arena_new(MIB(1));
+	struct http_call c = { .method = "POST" };
+
+	(void)state;
+	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_equal(c.header_count, 5);
+	assert_string_equal(c.headers[1].name, "authorization");
+	assert_string_equal(c.headers[1].value, "Bearer k");
+	assert_string_equal(c.headers[4].name, "x-own");
+	c.header_count = 0;
+	p.auth = AUTH_HEADER;
+	p.auth_header = "api-key";
+	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_string_equal(c.headers[1].name, "api-key");
+	assert_string_equal(c.headers[1].value, "k");
+	c.header_count = 0;
+	p.key = "";
+	p.organization = p.project = "";
+	p.header_count = 0;
+	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_equal(c.header_count, 1);
+	/* Too many headers is an error, not an overrun. */
+	c.header_count = 24;
+	assert_int_not_equal(credential_add(a, &p, &c), ERR_OK);
+	arena_free(a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_retry_after),
+		cmocka_unit_test(test_cooldown),
+		cmocka_unit_test(test_redact),
+		cmocka_unit_test(test_headers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
