@@ -319,13 +319,13 @@ hash_key(struct parser *ps, uint32_t v, uint32_t *hash)
 	return true;
 }
 
-/* A clean table of a size for n keys. */
+/* A clean table for n keys, full to 7/8 at most: memory is dearer here. */
 static bool
 clear_slots(struct parser *ps, uint32_t n)
 {
 	size_t size = 64;
 
-	while (size / 4 * 3 < n)
+	while (size / 8 * 7 < n)
 		size *= 2;
 	if (!ps->seeded) {
 		siphash_key(ps->seed);

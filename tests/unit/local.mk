@@ -85,3 +85,33 @@ check_PROGRAMS += tests/unit/test_forward
 tests_unit_test_forward_SOURCES = tests/unit/test_forward.c
 tests_unit_test_forward_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_forward_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_jsonedit
+tests_unit_test_jsonedit_SOURCES = tests/unit/test_jsonedit.c $(ALLOC_SOURCES)
+tests_unit_test_jsonedit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_jsonedit_LDFLAGS = $(ALLOC_LINKFLAGS)
+tests_unit_test_jsonedit_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_jsonwrite
+tests_unit_test_jsonwrite_SOURCES = tests/unit/test_jsonwrite.c
+tests_unit_test_jsonwrite_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_jsonwrite_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_arena
+tests_unit_test_arena_SOURCES = tests/unit/test_arena.c $(ALLOC_SOURCES)
+tests_unit_test_arena_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_arena_LDFLAGS = $(ALLOC_LINKFLAGS)
+tests_unit_test_arena_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_buf
+tests_unit_test_buf_SOURCES = tests/unit/test_buf.c $(ALLOC_SOURCES)
+tests_unit_test_buf_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_buf_LDFLAGS = $(ALLOC_LINKFLAGS)
+tests_unit_test_buf_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_scan tests/unit/test_scan_portable
+tests_unit_test_scan_SOURCES = tests/unit/test_scan.c
+tests_unit_test_scan_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_scan_LDADD = $(UNIT_LINK)
+tests_unit_test_scan_portable_SOURCES = tests/unit/test_scan.c app/base/scan.c
+tests_unit_test_scan_portable_CPPFLAGS = $(UNIT_CPPFLAGS) -DSCAN_PORTABLE
+tests_unit_test_scan_portable_LDADD = $(UNIT_LINK)

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "app/base/arena.h"
 #include "app/base/buf.h"
-#include "app/base/clock.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "tests/unit/alloc.h"
@@ -812,6 +812,7 @@ static const struct bomb bombs[] = {
 	{ "keys of like outside", "{\"k\":0", ",\"a%07da\":0", "}", 100000,
 	    ERR_OK },
 	{ "equal keys", "{\"k\":0", ",\"a\":0", "}", 100000, ERR_BAD_JSON },
+	{ "empty keys", "{\"k\":0", ",\"\":0", "}", 115000, ERR_BAD_JSON },
 	{ "objects of 17 keys", "[0", ",{\"a\":1,\"b\":2,\"c\":3,\"d\":4,"
 	    "\"e\":5,\"f\":6,\"g\":7,\"h\":8,\"i\":9,\"j\":1,\"k\":2,\"l\":3,"
 	    "\"m\":4,\"n\":5,\"o\":6,\"p\":7,\"q\":8}", "]", 10000, ERR_OK },
@@ -837,6 +838,16 @@ slow_build(void)
 	return true;
 #endif
 	return valgrind != NULL;
+}
+
+/* Microseconds that this process worked: others may load the machine. */
+static int64_t
+work_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
 static void
@@ -870,10 +881,10 @@ survives_bombs(void **state)
 		for (i = 0, best = INT64_MAX; i < 3; i++) {
 			alloc_mark();
 			a = arena_new(LIMIT_ARENA);
-			t = clock_mono();
+			t = work_time();
 			assert_int_equal(json_parse(&d, a, b.data, b.len, &f),
 			    m->err);
-			t = clock_mono() - t;
+			t = work_time() - t;
 			arena_free(a);
 			best = t < best ? t : best;
 			if (b.len + alloc_peak() > 8 * b.len + KIB(256))
