@@ -5,6 +5,17 @@ tests_bench_upstream_LDADD = libbase.a
 tests_bench_streams_SOURCES = tests/bench/streams.c
 tests_bench_streams_LDADD = libbase.a
 CLEANFILES += tests/bench/upstream tests/bench/streams
+
+# Nanoseconds of the parsers: make bench-json.
+EXTRA_PROGRAMS += tests/bench/micro_json
+tests_bench_micro_json_SOURCES = tests/bench/micro_json.c
+tests_bench_micro_json_LDADD = libbase.a
+CLEANFILES += tests/bench/micro_json
+
+.PHONY: bench-json
+bench-json: tests/bench/micro_json
+	tests/bench/micro_json
+
 EXTRA_DIST += tests/bench/run tests/bench/fronts.py tests/bench/measure.py \
 	tests/bench/procs.py tests/bench/load.lua
 

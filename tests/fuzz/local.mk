@@ -6,3 +6,17 @@ noinst_PROGRAMS += tests/fuzz/fuzz_catalog
 tests_fuzz_fuzz_catalog_SOURCES = tests/fuzz/fuzz_catalog.c
 tests_fuzz_fuzz_catalog_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_catalog_LDADD = $(FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_json
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c \
+	tests/unit/jsonc.c tests/unit/jsonc.h
+tests_fuzz_fuzz_json_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_json_LDADD = $(FUZZ_LINK) $(TESTDEPS_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/json
+
+noinst_PROGRAMS += tests/fuzz/fuzz_sse
+tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c
+tests_fuzz_fuzz_sse_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/sse

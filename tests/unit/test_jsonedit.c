@@ -349,7 +349,7 @@ random_text(struct buf *b, int depth)
 
 	if (depth == 0 || draw(4) == 0) {
 		buf_puts(b, atom[draw(8)]);
-		if (b->data[b->len - 2] == ' ')
+		if (b->len > 1 && b->data[b->len - 2] == ' ')
 			b->data[b->len - 2] = "\n "[draw(2)];
 		return;
 	}
