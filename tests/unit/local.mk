@@ -115,3 +115,7 @@ tests_unit_test_scan_LDADD = $(UNIT_LINK)
 tests_unit_test_scan_portable_SOURCES = tests/unit/test_scan.c app/base/scan.c
 tests_unit_test_scan_portable_CPPFLAGS = $(UNIT_CPPFLAGS) -DSCAN_PORTABLE
 tests_unit_test_scan_portable_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_walk
+tests_unit_test_walk_SOURCES = tests/unit/test_walk.c tests/unit/webserver.h
+tests_unit_test_walk_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_walk_LDADD = libapp.a libbase.a $(TESTDEPS_LIBS)
