@@ -14,6 +14,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/cgi_names.h"
 #include "app/front_int.h"
 
 #define CHUNK 4096 /* what a pipe takes whole when poll says it takes any */
@@ -29,27 +30,6 @@ struct cgi {
 	const char **params;
 	char *body;
 };
-
-/* Names, and what names begin with, when they end in '_'. */
-static const char *const names[] = { "AUTH_TYPE", "CONTENT_LENGTH",
-	"CONTENT_TYPE", "DOCUMENT_ROOT", "GATEWAY_INTERFACE", "HTTPS", "HTTP_",
-	"PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING", "REDIRECT_", "REMOTE_",
-	"REQUEST_", "SCRIPT_", "SERVER_", "SSL_", "UNIQUE_ID" };
-
-static bool
-name_known(const char *param)
-{
-	size_t i, n;
-
-	for (i = 0; i < sizeof names / sizeof *names; i++) {
-		n = strlen(names[i]);
-		if (strncmp(param, names[i], n) != 0)
-			continue;
-		if (names[i][n - 1] == '_' || param[n] == '=')
-			return strchr(param + n, '=') != NULL;
-	}
-	return false;
-}
 
 static struct cgi *
 cgi_of(struct answer *a)
@@ -70,7 +50,7 @@ params_read(struct cgi *s)
 	if (s->params == NULL)
 		return false;
 	for (e = environ; *e != NULL; e++) {
-		if (!name_known(*e))
+		if (!cgi_known(*e))
 			continue;
 		bytes += strlen(*e);
 		if (count == LIMIT_HEADERS || bytes > LIMIT_PARAMS) {

@@ -29,3 +29,20 @@ tollgatedir = $(libexecdir)/tollgate
 tollgate_PROGRAMS = app/tollgate.fcgi
 app_tollgate_fcgi_SOURCES = app/main.c
 app_tollgate_fcgi_LDADD = $(HOUSE_LINK)
+libapp_a_SOURCES = \
+	app/cgi_names.c app/cgi_names.h \
+	app/front.c app/front.h app/front_int.h \
+	app/front_cgi.c \
+	app/front_fcgi.c app/front_fcgi.h \
+	app/intake.c app/intake.h \
+	app/listener.c app/listener.h \
+	app/record_walk.c app/record_walk.h \
+	app/serve.c app/serve.h \
+	app/transport.h
+
+# The CGI connector: libc only, so that it starts in no time.
+pkglibexec_PROGRAMS = app/tollgate.cgi
+app_tollgate_cgi_SOURCES = app/connector.c \
+	app/cgi_names.c app/cgi_names.h \
+	app/record_walk.c app/record_walk.h
+app_tollgate_cgi_CFLAGS = $(AM_CFLAGS)
