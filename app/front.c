@@ -127,6 +127,7 @@ answer_pump(struct answer *a)
 	buf_free(&a->out);
 	f->active--;
 	f->ops->release(a);
+	front_check(f);
 }
 
 static void
@@ -142,6 +143,18 @@ on_idle(uv_idle_t *idle)
 		a->dirty = false;
 		answer_pump(a);
 	}
+	if (!f->stopped || f->quiet || front_active(f) > 0)
+		return;
+	f->quiet = true;
+	if (f->calls.idle != NULL)
+		f->calls.idle(f->arg);
+}
+
+void
+front_check(struct front *f)
+{
+	if (f->stopped && !f->freed && !f->quiet && front_active(f) == 0)
+		uv_idle_start(&f->idle, on_idle);
 }
 
 void
@@ -277,12 +290,13 @@ front_stop(struct front *f)
 		return;
 	f->stopped = true;
 	f->ops->stop(f);
+	front_check(f);
 }
 
 size_t
 front_active(const struct front *f)
 {
-	return f->active;
+	return f->active + (f->stopped ? f->ops->waiting(f) : 0);
 }
 
 void
@@ -291,8 +305,8 @@ front_free(struct front *f)
 	if (f == NULL || f->freed)
 		return;
 	assert(f->active == 0);
-	front_stop(f);
 	f->freed = true;
+	front_stop(f);
 	f->ops->close(f);
 	uv_close((uv_handle_t *)&f->idle, on_idle_closed);
 }

@@ -39,6 +39,8 @@ struct front_calls {
 	void (*drained)(void *arg, struct exchange *x);
 	/* The client's side is gone: writes are dropped, exchange_end is still due. */
 	void (*gone)(void *arg, struct exchange *x);
+	/* After front_stop: no exchange runs and none can come. May be NULL. */
+	void (*idle)(void *arg);
 };
 
 /*
@@ -56,10 +58,16 @@ struct front *front_listen(uv_loop_t *loop, int listen_fd,
 struct front *front_cgi(uv_loop_t *loop, const struct front_calls *calls,
     void *arg);
 
-/* Take no more connections; close idle ones. Running exchanges go on. */
+/*
+ * Take no more connections; close idle ones. Running exchanges go on, and
+ * what has been accepted is still served: requests may come until `idle`.
+ */
 void front_stop(struct front *f);
 
-/* Exchanges handed out that are not ended, or whose answer is not all out. */
+/*
+ * Exchanges handed out that are not ended, or whose answer is not all out;
+ * once stopped, also connections that may still bring one.
+ */
 size_t front_active(const struct front *f);
 
 /* Release it; no exchange may be running. Its handles close on the loop. */

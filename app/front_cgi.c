@@ -229,6 +229,14 @@ cgi_stop(struct front *f)
 	(void)f; /* there is but one request, and it has come */
 }
 
+static size_t
+cgi_waiting(const struct front *f)
+{
+	const struct cgi *s = (const struct cgi *)(const void *)f;
+
+	return uv_is_active((const uv_handle_t *)&s->start) ? 1 : 0;
+}
+
 static void
 on_closed(uv_handle_t *h)
 {
@@ -253,6 +261,7 @@ static const struct front_ops cgi_ops = {
 	.put = cgi_put,
 	.release = cgi_release,
 	.stop = cgi_stop,
+	.waiting = cgi_waiting,
 	.close = cgi_close,
 };
 
@@ -276,7 +285,6 @@ front_cgi(uv_loop_t *loop, const struct front_calls *calls, void *arg)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	front_init(&s->front, loop, &cgi_ops, calls, arg);
-	s->front.active = 0;
 	s->polled = uv_poll_init(loop, &s->out, STDOUT_FILENO) == 0;
 	if (s->polled) {
 		ioctl(STDOUT_FILENO, FIONBIO, &off); /* others may share it */

@@ -36,6 +36,8 @@
 #define ACCEPTS 2	   /* new connections before other workers' turn */
 #define PAUSE_MS 200	   /* no accepting when descriptors ran out */
 #define TICK_MS 500	   /* how exact due times are */
+#define SECOND INT64_C(1000000)
+#define GRACE_SECONDS 5	   /* for a new connection, once we stop */
 #define LINGER_SECONDS 5   /* for the server to stop sending what we refused */
 
 struct fcgi {
@@ -45,7 +47,7 @@ struct fcgi {
 	uv_timer_t pause; /* until accepting is tried again */
 	uv_timer_t tick;  /* runs while a connection has a due time */
 	struct conn *conns;
-	size_t count, timed;
+	size_t count, running, timed;
 	unsigned patience;
 	bool accepting;
 	int head_fd; /* memory file that libfcgi reads heads from */
@@ -64,6 +66,7 @@ struct conn {
 	int fd;
 	int events; /* that are polled */
 	bool writable; /* polled for writing too */
+	bool used;     /* something has come over it */
 	bool lingering; /* answered; the server still sends */
 	bool closing;
 };
@@ -147,6 +150,7 @@ conn_close(struct conn *c)
 	intake_free(&c->in);
 	buf_free(&c->ahead);
 	listen_set(s);
+	front_check(&s->front);
 }
 
 /*
@@ -173,7 +177,7 @@ conn_linger(struct conn *c)
 {
 	c->lingering = true;
 	shutdown(c->fd, SHUT_WR);
-	conn_due(c, clock_mono() + LINGER_SECONDS * INT64_C(1000000));
+	conn_due(c, clock_mono() + LINGER_SECONDS * SECOND);
 	conn_events(c);
 }
 
@@ -302,6 +306,7 @@ request_start(struct conn *c)
 	x->refused = c->in.refused;
 	x->arrived = c->arrived;
 	c->request = r;
+	c->fcgi->running++;
 	conn_due(c, 0);
 	answer_start(&c->fcgi->front, &r->answer);
 }
@@ -369,6 +374,7 @@ request_release(struct answer *a)
 	bool linger = a->finished && !a->gone;
 
 	c->request = NULL;
+	c->fcgi->running--;
 	c->writable = false;
 	request_free(r);
 	if (linger && !keep && c->in.phase == INTAKE_REST) {
@@ -447,7 +453,7 @@ conn_watch(struct conn *c)
 	if (!waits && walk_between(&c->in.walk))
 		conn_due(c, 0);
 	else if (c->request == NULL && c->due == 0)
-		conn_due(c, c->arrived + s->patience * INT64_C(1000000));
+		conn_due(c, c->arrived + s->patience * SECOND);
 }
 
 static void
@@ -455,6 +461,7 @@ take(struct conn *c, const unsigned char *p, size_t n)
 {
 	enum intake_says says;
 
+	c->used = true;
 	if (intake_idle(&c->in))
 		c->arrived = clock_mono();
 	while (n > 0) {
@@ -665,6 +672,19 @@ listen_set(struct fcgi *s)
 
 /* --- the front as a whole ---------------------------------------------- */
 
+/* Has the server written, or closed, what was not read yet? */
+static bool
+conn_quiet(const struct conn *c)
+{
+	char byte;
+
+	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
+
+/*
+ * The server counts on every connection that was accepted: a new one still
+ * brings its request. A kept one that is idle it has to find closed.
+ */
 static void
 fcgi_stop(struct front *f)
 {
@@ -675,9 +695,21 @@ fcgi_stop(struct front *f)
 	listen_set(s);
 	for (c = s->conns; c != NULL; c = next) {
 		next = c->next;
-		if (c->request == NULL && intake_idle(&c->in) && !c->lingering)
+		if (c->request != NULL || c->due != 0)
+			continue;
+		if (c->used && conn_quiet(c))
 			conn_close(c);
+		else
+			conn_due(c, clock_mono() + GRACE_SECONDS * SECOND);
 	}
+}
+
+static size_t
+fcgi_waiting(const struct front *f)
+{
+	const struct fcgi *s = (const struct fcgi *)(const void *)f;
+
+	return s->count - s->running;
 }
 
 static void
@@ -711,6 +743,7 @@ static const struct front_ops fcgi_ops = {
 	.put = request_put,
 	.release = request_release,
 	.stop = fcgi_stop,
+	.waiting = fcgi_waiting,
 	.close = fcgi_close,
 };
 

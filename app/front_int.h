@@ -26,6 +26,8 @@ struct front_ops {
 	/* Over: release the request; the connection too unless finished. */
 	void (*release)(struct answer *a);
 	void (*stop)(struct front *f);
+	/* Connections without an exchange, for now. */
+	size_t (*waiting)(const struct front *f);
 	/* Close the front's own handles. */
 	void (*close)(struct front *f);
 };
@@ -55,6 +57,7 @@ struct front {
 	size_t active;
 	unsigned handles; /* not yet closed */
 	bool stopped, freed;
+	bool quiet; /* the owner knows that nothing will come */
 };
 
 /* Set up the common part. */
@@ -63,6 +66,9 @@ void front_init(struct front *f, uv_loop_t *loop, const struct front_ops *ops,
 
 /* uv_close callback of every handle of a front: counts, and frees f. */
 void front_closed(struct front *f);
+
+/* A connection ended: is there anything left to wait for? */
+void front_check(struct front *f);
 
 /* Hand out a whole request. */
 void answer_start(struct front *f, struct answer *a);

@@ -5,6 +5,7 @@ libapp_a_SOURCES += app/front_int.h
 libapp_a_SOURCES += app/address.c app/address.h
 libapp_a_SOURCES += app/answer.c app/answer.h
 libapp_a_SOURCES += app/auth.c app/auth.h
+libapp_a_SOURCES += app/cgi_names.c app/cgi_names.h
 libapp_a_SOURCES += app/commands.c app/commands.h
 libapp_a_SOURCES += app/credential.c app/credential.h
 libapp_a_SOURCES += app/endpoint.c app/endpoint.h
@@ -15,12 +16,14 @@ libapp_a_SOURCES += app/front_fcgi.c app/front_fcgi.h
 libapp_a_SOURCES += app/headers.c app/headers.h
 libapp_a_SOURCES += app/health.c app/health.h
 libapp_a_SOURCES += app/intake.c app/intake.h
+libapp_a_SOURCES += app/listener.c app/listener.h
 libapp_a_SOURCES += app/models.c app/models.h
 libapp_a_SOURCES += app/models_cli.c app/models_cli.h
 libapp_a_SOURCES += app/pipeline.c app/pipeline.h
 libapp_a_SOURCES += app/record.c app/record.h
 libapp_a_SOURCES += app/record_walk.c app/record_walk.h
 libapp_a_SOURCES += app/relay.c app/relay.h
+libapp_a_SOURCES += app/serve.c app/serve.h
 libapp_a_SOURCES += app/transport.c app/transport.h
 libapp_a_SOURCES += app/worker.c app/worker.h
 
@@ -29,20 +32,10 @@ tollgatedir = $(libexecdir)/tollgate
 tollgate_PROGRAMS = app/tollgate.fcgi
 app_tollgate_fcgi_SOURCES = app/main.c
 app_tollgate_fcgi_LDADD = $(HOUSE_LINK)
-libapp_a_SOURCES = \
-	app/cgi_names.c app/cgi_names.h \
-	app/front.c app/front.h app/front_int.h \
-	app/front_cgi.c \
-	app/front_fcgi.c app/front_fcgi.h \
-	app/intake.c app/intake.h \
-	app/listener.c app/listener.h \
-	app/record_walk.c app/record_walk.h \
-	app/serve.c app/serve.h \
-	app/transport.h
 
 # The CGI connector: libc only, so that it starts in no time.
-pkglibexec_PROGRAMS = app/tollgate.cgi
-app_tollgate_cgi_SOURCES = app/connector.c \
-	app/cgi_names.c app/cgi_names.h \
-	app/record_walk.c app/record_walk.h
+tollgate_PROGRAMS += app/tollgate.cgi
+app_tollgate_cgi_SOURCES = app/connector.c
+app_tollgate_cgi_SOURCES += app/cgi_names.c app/cgi_names.h
+app_tollgate_cgi_SOURCES += app/record_walk.c app/record_walk.h
 app_tollgate_cgi_CFLAGS = $(AM_CFLAGS)

@@ -85,11 +85,13 @@ class Pool:
         env = dict(env or clean_env(), POOL_BROKEN=self.broken)
         if not args:
             args = ("--socket", self.path, "--workers", "2")
+        self.want = 1 if "1" in args else 2
         self.master = subprocess.Popen([POOL, "serve", *args], env=env,
                                        stderr=self.log, **more)
 
     def ready(self):
         wait_for(self.answers)
+        wait_for(lambda: len(self.workers()) == self.want)
 
     def answers(self):
         try:

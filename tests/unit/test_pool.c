@@ -105,7 +105,11 @@ on_gone(void *arg, struct exchange *x)
 	exchange_end(x);
 }
 
-static const struct front_calls calls = { on_request, on_drained, on_gone };
+static const struct front_calls calls = {
+	.request = on_request,
+	.drained = on_drained,
+	.gone = on_gone,
+};
 
 static void
 on_term(uv_signal_t *s, int sig)
