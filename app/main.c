@@ -12,6 +12,7 @@
 
 #include "app/commands.h"
 #include "app/models_cli.h"
+#include "app/serve.h"
 #include "app/worker.h"
 
 static int help_command(int argc, char **argv);
@@ -27,6 +28,9 @@ static const struct {
 	    "[--provider P] [--format table|json] | update FILE  the catalog" },
 	{ "policy-doc", policy_doc_command,
 	    "[--schema]  print the reference of the policy" },
+	{ "serve", serve_command,
+	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
+	    "keep a pool" },
 	{ "version", version_command, "print the version" },
 	{ "help", help_command, "print this" },
 };

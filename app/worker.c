@@ -137,7 +137,8 @@ worker_forget(struct worker *w, struct request *r)
 		w->requests = r->next;
 	if (r->next != NULL)
 		r->next->prev = r->prev;
-	if (w->requests == NULL && (w->stopping || w->one_shot))
+	if (w->requests == NULL && (w->one_shot ||
+	    (w->stopping && front_active(w->front) == 0)))
 		leave(w);
 }
 
@@ -161,10 +162,21 @@ on_gone(void *arg, struct exchange *x)
 	forward_gone(x->user);
 }
 
+/* We were told to stop, and nothing can come any more. */
+static void
+on_quiet(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->requests == NULL)
+		leave(w);
+}
+
 static const struct front_calls calls = {
 	.request = on_request,
 	.drained = on_drained,
 	.gone = on_gone,
+	.idle = on_quiet,
 };
 
 /* ------------------------------------------------------------- policy */
@@ -252,8 +264,6 @@ stop(struct worker *w)
 	w->stopping = true;
 	w->stop_by = clock_mono() + w->policy->drain;
 	front_stop(w->front);
-	if (w->requests == NULL)
-		leave(w);
 }
 
 static void
