@@ -14,6 +14,7 @@
 
 #include "adapters/chat.h"
 #include "app/base/err.h"
+#include "app/base/frames.h"
 #include "policy/policy.h"
 
 struct arena;
@@ -83,6 +84,7 @@ struct stream {
 struct adapter {
 	const char *name; /* "openai" */
 	uint64_t takes;	  /* PARAM_BIT()s that it can say to its provider */
+	enum framing framing; /* of its provider's streams */
 
 	/* --- as a client surface --- */
 

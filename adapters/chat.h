@@ -108,6 +108,8 @@ struct chat {
 	/* What routing and metering need: always read. */
 	const struct adapter *surface; /* the dialect it came in */
 	struct json doc;	       /* the body as it came */
+	const char *path;	       /* rest of the path, "" (Gemini: model:verb) */
+	const char *query;	       /* of the URL, "" */
 	const char *model;	       /* as the client named it */
 	bool stream;
 	bool stream_usage;	       /* the client asked for usage in the stream */

@@ -82,7 +82,7 @@ attempt_close(struct attempt *at)
 		transport_cancel(at->call);
 	at->call = NULL;
 	if (at->streaming)
-		sse_free(&at->sse);
+		frames_free(&at->frames);
 	else if (at->judged)
 		buf_free(&at->body);
 	relay_settle(at);

@@ -11,7 +11,7 @@
 
 #include "adapters/adapter.h"
 #include "app/base/buf.h"
-#include "app/base/sse.h"
+#include "app/base/frames.h"
 #include "app/request.h"
 #include "app/transport.h"
 
@@ -37,7 +37,7 @@ struct attempt {
 	struct call *call;
 	struct arena *arena;
 	struct stream reader;
-	struct sse sse;
+	struct frames frames;
 	struct buf body;   /* of an answer that is not a stream */
 	bool streaming;	   /* the body is read as events */
 	bool judged;	   /* what kind of body it is is known */

@@ -58,6 +58,8 @@ step_read(struct request *r)
 	    &r->fault);
 	if (e == ERR_OK) {
 		r->chat.surface = r->surface;
+		r->chat.path = r->name;
+		r->chat.query = r->query;
 		e = r->surface->read_request(r->arena, &r->chat, &r->fault);
 	}
 	return e == ERR_OK ? GO : request_fault(r, e);

@@ -282,10 +282,11 @@ judge(struct attempt *at, const char *p, size_t len)
 
 	at->judged = true;
 	at->streaming = at->request->chat.stream && at->status / 100 == 2 &&
-	    ((type != NULL && strcasestr(type, "event-stream") != NULL) ||
+	    (at->adapter->framing != FRAMING_SSE || (type != NULL &&
+		strcasestr(type, "event-stream") != NULL) ||
 		looks_like_events(p, len));
 	if (at->streaming)
-		sse_init(&at->sse, LIMIT_EVENT);
+		frames_init(&at->frames, at->adapter->framing, LIMIT_EVENT);
 	else
 		buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
 		    LIMIT_ERROR_BODY);
@@ -309,7 +310,7 @@ relay_data(struct attempt *at, const char *p, size_t len)
 		return at->body.failed ? broken(at, "too_large",
 		    "an answer over the bound") : ERR_OK;
 	}
-	e = sse_feed(&at->sse, p, len, relay_event, at);
+	e = frames_feed(&at->frames, p, len, relay_event, at);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
 		return broken(at, "too_large", "an event over the bound");
 	return e;
@@ -327,7 +328,7 @@ relay_end(struct attempt *at)
 		judge(at, "", 0);
 	if (!at->streaming)
 		return at->status / 100 == 2 ? end_body(at) : end_error(at);
-	e = sse_end(&at->sse, relay_event, at);
+	e = frames_end(&at->frames, relay_event, at);
 	if (e == ERR_OK && !fw->whole)
 		e = relay_event(at, NULL);
 	return e;
