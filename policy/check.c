@@ -66,7 +66,7 @@ present(const struct targets *t, const struct provider *provider,
 	size_t i;
 
 	for (i = 0; i < t->count; i++)
-		if (t->list[i].provider == provider &&
+		if (t->list[i].provider->index == provider->index &&
 		    strcmp(t->list[i].model, model) == 0)
 			return true;
 	return false;
@@ -135,7 +135,8 @@ add(struct targets *t, const struct aim *aim, const char *model,
 	if (d == NULL)
 		return;
 	price_init(&d->price);
-	d->provider = aim->provider;
+	d->provider = facts != NULL ? variant_for(aim->provider, facts) :
+		aim->provider;
 	d->model = arena_str(t->l->arena, model);
 	d->id = arena_printf(t->l->arena, "%s/%s", aim->provider->name,
 	    model);
@@ -176,6 +177,8 @@ add_wild(struct targets *t, const struct aim *aim)
 		if (!catalog_model_at(c, row.first + i, &m) ||
 		    !glob_match(aim->model, m.name))
 			continue;
+		if (variant_for(aim->provider, &m) == NULL)
+			continue; /* a dialect that is not there yet */
 		any = true;
 		if (!present(t, aim->provider, m.name))
 			add(t, aim, m.name, &m);
@@ -221,6 +224,12 @@ add_one(struct targets *t, const struct aim *aim)
 	}
 	known = policy_facts(t->l->env->catalog, aim->provider, aim->model,
 	    &m);
+	if (known && variant_for(aim->provider, &m) == NULL) {
+		diag_fault(t->l->diag, aim->node, "'%s' speaks a dialect (%s) "
+		    "that is not supported by this version", aim->model,
+		    m.adapter);
+		return;
+	}
 	if (!known && !is_set(aim->s))
 		warn_strange(t, aim);
 	add(t, aim, aim->model, known ? &m : NULL);

@@ -2,18 +2,15 @@
  * Providers: what the policy says, and what the catalog adds to it. Names no
  * dialect: how an adapter wants its credential is asked of the catalog.
  */
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "app/base/arena.h"
-#include "app/base/buf.h"
 #include "policy/load.h"
 #include "policy/secret.h"
 #include "policy/url.h"
 
 #define DEFAULT_ADAPTER "openai"
-#define URL_MAX 4096
 #define SECRET_MAX 8192
 
 struct making {
@@ -119,117 +116,6 @@ make_auth(const struct making *m)
 	}
 }
 
-/* A variable of the catalog's address, from the row's own fields. */
-static const char *
-own_variable(const struct provider *p, const char *name)
-{
-	const struct {
-		const char *suffix, *value;
-	} own[] = {
-		{ "ORGANIZATION", p->organization },
-		{ "PROJECT", p->project },
-		{ "REGION", p->region },
-		{ "LOCATION", p->region },
-		{ "API_VERSION", p->api_version },
-	};
-	size_t i, n, len = strlen(name);
-
-	for (i = 0; i < sizeof own / sizeof own[0]; i++) {
-		n = strlen(own[i].suffix);
-		if (len >= n && own[i].value[0] != '\0' &&
-		    strcasecmp(name + len - n, own[i].suffix) == 0 &&
-		    (len == n || name[len - n - 1] == '_'))
-			return own[i].value;
-	}
-	return NULL;
-}
-
-/*
- * The value of ${name}, or NULL and a fault (a warning when checking). Names
- * in lower case are fields of the row, others may stand in the environment.
- */
-static const char *
-variable(const struct making *m, const char *name)
-{
-	const char *v = own_variable(m->p, name);
-	bool field = name[0] >= 'a' && name[0] <= 'z';
-
-	if (v == NULL && m->l->outside && !field)
-		v = getenv(name);
-	if (v != NULL && v[0] != '\0')
-		return v;
-	if (field)
-		diag_fault(m->l->diag, m->s->row.node,
-		    "'%.80s' is missing: it is part of the address", name);
-	else if (m->l->env->check_only)
-		diag_warn(m->l->diag, m->s->row.node, "the address of '%s' "
-		    "needs the environment variable %.80s", m->p->name, name);
-	else
-		diag_fault(m->l->diag, m->s->row.node, "the address of '%s' "
-		    "needs %.80s: set it in the environment, or give base_url",
-		    m->p->name, name);
-	return NULL;
-}
-
-/* The catalog's address with its ${variables} filled in. */
-static bool
-expand(const struct making *m, const char *from, struct buf *out)
-{
-	char name[128];
-	const char *v;
-	size_t n;
-	bool ok = true;
-
-	while (*from != '\0') {
-		n = from[0] == '$' && from[1] == '{' ?
-		    strcspn(from + 2, "}") : 0;
-		if (n == 0 || from[2 + n] != '}' || n >= sizeof name) {
-			buf_putc(out, *from++);
-			continue;
-		}
-		memcpy(name, from + 2, n);
-		name[n] = '\0';
-		from += n + 3;
-		v = variable(m, name);
-		if (v != NULL)
-			buf_puts(out, v);
-		ok = ok && v != NULL;
-	}
-	return ok;
-}
-
-static void
-url_from_catalog(const struct making *m)
-{
-	struct buf out;
-	const char *wrong;
-	char *url;
-
-	buf_init(&out, URL_MAX);
-	if (!expand(m, m->row.base_url, &out))
-		goto out;
-	buf_putc(&out, '\0');
-	if (out.failed) {
-		diag_fault(m->l->diag, m->s->row.node,
-		    "the address of '%s' is too long", m->p->name);
-		goto out;
-	}
-	wrong = url_flaw(out.data);
-	if (wrong != NULL) {
-		diag_fault(m->l->diag, m->s->row.node, "the address of '%s', "
-		    "filled from the environment, is not one: %s", m->p->name,
-		    wrong);
-		goto out;
-	}
-	url = arena_str(m->l->arena, out.data);
-	if (url == NULL)
-		diag_nomem(m->l->diag);
-	else
-		m->p->base_url = url;
-out:
-	buf_free(&out);
-}
-
 static void
 make_url(const struct making *m)
 {
@@ -237,11 +123,14 @@ make_url(const struct making *m)
 
 	if (!given(m, "base_url")) {
 		if (m->known && m->row.base_url[0] != '\0')
-			url_from_catalog(m);
+			p->base_url = address_fill(m->l, m->s->row.node, p,
+			    m->row.base_url);
 		else
 			diag_fault(m->l->diag, m->s->row.node,
 			    "'base_url' is missing");
 	}
+	if (p->base_url == NULL)
+		p->base_url = ""; /* said */
 	p->base_url = arena_dup(m->l->arena, p->base_url,
 	    url_trimmed(p->base_url));
 	if (p->base_url == NULL) {
@@ -362,6 +251,8 @@ make_provider(struct load *l, const struct src_provider *s,
 	make_url(&m);
 	make_key(&m);
 	make_headers(&m);
+	if (m.known && strcmp(p->adapter, m.row.adapter) == 0)
+		variants_make(l, p, &m.row, given(&m, "base_url"));
 	if (url_clear(p->base_url) && !p->private_net && p->key[0] != '\0')
 		diag_warn(l->diag, place(&m, "base_url"),
 		    "the key goes over the network without TLS");

@@ -110,6 +110,28 @@ const char *value_text(const char *s);
 void check_providers(struct load *l, const struct source *s,
     struct policy *p);
 
+/*
+ * An address of the catalog for this provider, its ${variables} filled in,
+ * from the arena; NULL and said why at the node (NULL: in silence)
+ * (address.c).
+ */
+const char *address_fill(struct load *l, const struct node *at,
+    const struct provider *p, const char *from);
+
+/*
+ * Make p->variants for those of its models that are spoken to in another way
+ * (variant.c); p is complete otherwise. own_url: the policy gives base_url.
+ */
+void variants_make(struct load *l, struct provider *p,
+    const struct catalog_provider *row, bool own_url);
+
+/*
+ * The provider as this model of its is spoken to: p itself or one of its
+ * variants; NULL when this version cannot.
+ */
+const struct provider *variant_for(const struct provider *p,
+    const struct catalog_model *m);
+
 /* Models and keys against providers and tiers (check.c, check_key.c). */
 void check_models(struct load *l, const struct source *s, struct policy *p);
 void check_keys(struct load *l, const struct source *s,

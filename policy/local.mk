@@ -7,19 +7,24 @@ libpolicy_a_SOURCES = \
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.h
 
 libpolicy_a_SOURCES += \
+	policy/address.c \
 	policy/check.c \
 	policy/check_key.c \
 	policy/check_provider.c \
 	policy/diag.c policy/diag.h \
 	policy/doc.c \
+	policy/doc_schema.c \
+	policy/files.c policy/files.h \
 	policy/load.c policy/load.h \
 	policy/policy.c \
-	policy/read.c \
+	policy/read.c policy/read.h \
+	policy/read_value.c \
 	policy/schema.c policy/schema.h \
 	policy/secret.c policy/secret.h \
 	policy/unit.c policy/unit.h \
 	policy/url.c policy/url.h \
 	policy/value.c \
+	policy/variant.c \
 	policy/vault.c policy/vault.h \
 	policy/yaml.c policy/yaml.h
 
@@ -49,3 +54,18 @@ policy/catalog_blob.$(OBJEXT): policy/catalog.bin
 
 EXTRA_DIST += policy/catalog.json tools/catalog.py
 CLEANFILES += policy/catalog.bin
+
+# Pages that the table of the policy writes; a test compares them.
+EXTRA_PROGRAMS += policy/mkdoc
+policy_mkdoc_SOURCES = policy/mkdoc.c
+policy_mkdoc_LDADD = libpolicy.a libbase.a $(DEPS_LIBS)
+
+docs: policy/mkdoc$(EXEEXT)
+	$(MKDIR_P) $(srcdir)/docs
+	policy/mkdoc policy.md > docs.tmp && mv docs.tmp $(srcdir)/docs/policy.md
+	policy/mkdoc policy.schema.json > docs.tmp && \
+		mv docs.tmp $(srcdir)/docs/policy.schema.json
+.PHONY: docs
+
+EXTRA_DIST += docs/policy.md docs/policy.schema.json
+CLEANFILES += policy/mkdoc$(EXEEXT)

@@ -328,6 +328,9 @@ policy_direct(const struct policy *p, const char *name, struct arena *a,
 		d.context = m.context;
 		d.max_output = m.max_output;
 		d.caps = m.caps;
+		d.provider = variant_for(provider, &m);
+		if (d.provider == NULL)
+			return false;
 	}
 	*out = d;
 	return true;

@@ -50,6 +50,7 @@ struct provider {
 	const struct header *headers;
 	size_t header_count;
 	size_t index;		  /* 0.. in policy.providers */
+	const struct variant *variants; /* the loader's: for single models */
 };
 
 /* Microseconds; 0 = none. */
@@ -65,6 +66,11 @@ struct timeouts {
 /* Where a request can go: a provider and its own name of a model. */
 struct deployment {
 	const char *id; /* "provider/model", unique in the policy */
+	/*
+	 * Not always one of policy.providers: where the catalog knows that this
+	 * model is spoken to in another way, a copy with another adapter,
+	 * address or quirks and the same name and index.
+	 */
 	const struct provider *provider;
 	const char *model;
 	unsigned weight; /* 1.. */
@@ -170,8 +176,9 @@ bool vkey_allows(const struct vkey *k, const char *model);
 
 /*
  * A deployment "provider/model" that no alias names, filled from the catalog
- * into out, strings from the arena. False when the provider is not in the
- * policy.
+ * into out, strings from the arena. When a model of the policy has the same
+ * target, that one's price and context hold. False when the provider is not
+ * in the policy or this version cannot speak to the model.
  */
 bool policy_direct(const struct policy *p, const char *name,
     struct arena *a, struct deployment *out);

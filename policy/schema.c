@@ -4,6 +4,8 @@
  */
 #include "policy/schema.h"
 
+#include <stdio.h>
+
 #include "app/base/limits.h"
 #include "policy/load.h"
 
@@ -35,7 +37,7 @@ static const struct type_words names[V_TYPES] = {
 	[V_LOG] = { "path", "^(stderr|/.+)$" },
 	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$" },
 	[V_RETENTION] = { "retention", "^(none|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
-	[V_HASH] = { "hash", "^hmac-sha256:[0-9a-f]{64}$" },
+	[V_HASH] = { "hash", "^hmac-sha256:[0-9A-Fa-f]{64}$" },
 	[V_DURATION] = { "duration", "^(none|0|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
 	[V_COUNT] = { "number", "^[0-9]+(\\.[0-9]+)?[kKM]?$" },
 	[V_RATE] = { "USD", "^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$" },
@@ -57,6 +59,51 @@ type_words(enum value_type t)
 	return &names[t];
 }
 
+void
+shapes_gather(struct shapes *all, const struct shape *s)
+{
+	const struct field *f;
+	size_t i;
+
+	for (i = 0; i < all->count; i++)
+		if (all->list[i] == s)
+			return;
+	if (all->count == SHAPES_MAX)
+		return;
+	all->list[all->count++] = s;
+	for (f = s->fields; f->key != NULL; f++)
+		if (f->shape != NULL)
+			shapes_gather(all, f->shape);
+}
+
+const char *
+field_bound(const struct field *f, int64_t v, char *out, size_t size)
+{
+	static const struct {
+		enum value_type type;
+		int64_t unit;
+		const char *name;
+	} units[] = { /* the largest that divides it */
+		{ V_RATE, USD, " USD" },
+		{ V_DURATION, HOUR, "h" },
+		{ V_DURATION, US, "s" },
+		{ V_DURATION, US / 1000, "ms" },
+		{ V_COUNT, 1, "" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof units / sizeof units[0] - 1; i++)
+		if (units[i].type == f->type && v % units[i].unit == 0 &&
+		    (v > 0 || f->type == V_RATE))
+			break;
+	if (v == 0 && f->type == V_DURATION)
+		snprintf(out, size, "0");
+	else
+		snprintf(out, size, "%lld%s", (long long)(v / units[i].unit),
+		    units[i].name);
+	return out;
+}
+
 #define TIMEOUT(name, least, initial, words)                                 \
 	{ .key = #name, .type = V_DURATION, AT(timeouts, name),              \
 	  .min = least, .max = DAY, .preset = initial, .help = words }
@@ -75,6 +122,7 @@ static const struct field timeouts_fields[] = {
 
 static const struct shape timeouts_shape = {
 	.name = "timeouts",
+	.title = "timeouts",
 	.size = sizeof(struct timeouts),
 	.fields = timeouts_fields,
 	.help = "How long to wait for a provider. `none` waits for ever.",
@@ -123,6 +171,7 @@ static const struct field tier_price_fields[] = {
 
 static const struct shape tier_price_shape = {
 	.name = "price tier",
+	.title = "price tiers",
 	.size = sizeof(struct src_tier_price),
 	.fields = tier_price_fields,
 	.help = "Other rates for long requests.",
@@ -144,6 +193,7 @@ static const struct field price_fields[] = {
 
 static const struct shape price_shape = {
 	.name = "price",
+	.title = "price",
 	.size = sizeof(struct src_price),
 	.fields = price_fields,
 	.help = "What a model costs, in USD. Cached and written input that has "
@@ -178,6 +228,7 @@ static const struct field target_fields[] = {
 
 static const struct shape target_shape = {
 	.name = "target",
+	.title = "targets",
 	.size = sizeof(struct src_target),
 	.brief = "target",
 	.fields = target_fields,
@@ -228,6 +279,7 @@ static const struct field model_fields[] = {
 
 static const struct shape model_shape = {
 	.name = "model",
+	.title = "models",
 	.size = sizeof(struct src_model),
 	.brief = "targets",
 	.fields = model_fields,
@@ -235,7 +287,7 @@ static const struct shape model_shape = {
 		"`provider/model` needs no row here.",
 	.example = "models:\n"
 		   "  smart: anthropic/claude-sonnet-4-5\n"
-		   "  cheap: [ deepseek/deepseek-chat, openai/*mini* ]\n"
+		   "  cheap: [ house/qwen3-32b, openai/*mini* ]\n"
 		   "  shared:\n"
 		   "    strategy: weighted\n"
 		   "    targets:\n"
@@ -299,6 +351,7 @@ static const struct field provider_fields[] = {
 
 static const struct shape provider_shape = {
 	.name = "provider",
+	.title = "providers",
 	.size = sizeof(struct src_provider),
 	.fields = provider_fields,
 	.help = "Accounts at providers. A name that the catalog knows needs "
@@ -352,6 +405,7 @@ static const struct field key_fields[] = {
 
 static const struct shape key_shape = {
 	.name = "key",
+	.title = "keys",
 	.size = sizeof(struct src_key),
 	.fields = key_fields,
 	.help = "Keys of clients. A key that begins with `tg_` must have a "
@@ -379,6 +433,7 @@ static const struct field tier_fields[] = {
 
 static const struct shape tier_shape = {
 	.name = "tier",
+	.title = "tiers",
 	.size = sizeof(struct src_tier),
 	.fields = tier_fields,
 	.help = "What keys have in common.",
@@ -429,6 +484,7 @@ static const struct field sections[] = {
 
 const struct shape policy_shape = {
 	.name = "policy",
+	.title = "sections",
 	.size = sizeof(struct source),
 	.fields = sections,
 	.help = "The sections of a policy.",

@@ -69,6 +69,7 @@ struct field {
 /* A map in the policy and the struct it becomes. */
 struct shape {
 	const char *name;	    /* of one: "provider" */
+	const char *title;	    /* of its chapter: "providers" */
 	size_t size;
 	const char *brief;	    /* field that a value in place of the map means */
 	const struct field *fields;
@@ -78,6 +79,18 @@ struct shape {
 
 /* The whole policy: its fields are the sections, its struct is source. */
 extern const struct shape policy_shape;
+
+/* The shapes that are met from one on, each once. */
+#define SHAPES_MAX 16
+struct shapes {
+	const struct shape *list[SHAPES_MAX];
+	size_t count; /* 0 at first */
+};
+void shapes_gather(struct shapes *all, const struct shape *s);
+
+/* A bound of a field as a person writes it, in the buffer given. */
+const char *field_bound(const struct field *f, int64_t v, char *out,
+    size_t size);
 
 /* What a type is called and how it is written. */
 struct type_words {

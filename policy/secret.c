@@ -15,6 +15,7 @@
 #include "app/base/arena.h"
 #include "app/base/limits.h"
 #include "policy/load.h"
+#include "policy/state.h"
 #include "policy/vault.h"
 
 #define PEPPER_BYTES 32	  /* random */
@@ -319,24 +320,25 @@ pepper_write(int fd)
  * Written whole under a name of its own, then linked to its place: link
  * fails when another process was first, and nobody ever reads half.
  */
-static int
-pepper_make(const char *dir, const char *path)
+static enum err
+pepper_make(const char *dir, const char *path, struct fault *f)
 {
 	char own[PATH_MAX];
-	int fd, err = 0;
+	enum err e = state_dir_make(dir, f);
+	int fd;
 
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return errno;
+	if (e != ERR_OK)
+		return e;
 	snprintf(own, sizeof own, "%s.XXXXXX", path);
 	fd = mkostemp(own, O_CLOEXEC); /* O_EXCL, mode 0600 */
 	if (fd < 0)
-		return errno;
+		return fault_set(f, ERR_INTERNAL, NULL, "%s", strerror(errno));
 	errno = EIO;
 	if (!pepper_write(fd) || (link(own, path) != 0 && errno != EEXIST))
-		err = errno;
+		e = fault_set(f, ERR_INTERNAL, NULL, "%s", strerror(errno));
 	close(fd);
 	unlink(own);
-	return err;
+	return e;
 }
 
 /* A node for faults in the pepper's own file; it must outlive this call. */
@@ -363,8 +365,8 @@ secret_pepper(struct load *l, const char **why)
 	const char *dir = l->env->state_dir;
 	struct wish w = { l, NULL, l->scratch, PEPPER_TEXT_MAX, false, NULL };
 	struct stat st;
+	struct fault f;
 	char *path;
-	int err = 0;
 
 	*why = NULL;
 	if (!l->outside)
@@ -378,14 +380,12 @@ secret_pepper(struct load *l, const char **why)
 	w.node = pepper_node(l, path);
 	if (w.node == NULL)
 		return NULL;
-	if (lstat(path, &st) != 0) {
-		if (l->env->check_only)
-			return "";
-		err = pepper_make(dir, path);
-	}
-	if (err == 0)
+	if (lstat(path, &st) == 0)
 		return from_file(&w);
-	*why = arena_printf(l->arena, "%s cannot be made: %s", path,
-	    strerror(err));
+	if (l->env->check_only)
+		return "";
+	if (pepper_make(dir, path, &f) == ERR_OK)
+		return from_file(&w);
+	*why = arena_printf(l->arena, "%s cannot be made: %s", path, f.text);
 	return NULL;
 }

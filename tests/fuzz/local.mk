@@ -20,3 +20,7 @@ tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c
 tests_fuzz_fuzz_sse_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/sse
+noinst_PROGRAMS += tests/fuzz/fuzz_policy
+tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c
+tests_fuzz_fuzz_policy_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_policy_LDADD = $(FUZZ_LINK)

@@ -63,6 +63,12 @@ tests_unit_test_policy_bad_SOURCES = tests/unit/test_policy_bad.c \
 tests_unit_test_policy_bad_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_bad_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_policy
+tests_unit_test_policy_SOURCES = tests/unit/test_policy.c \
+	tests/unit/policy_help.h
+tests_unit_test_policy_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_LDADD = $(UNIT_LINK)
+
 EXTRA_DIST += tests/unit/policies/bad.txt
 check_PROGRAMS += tests/unit/test_address
 tests_unit_test_address_SOURCES = tests/unit/test_address.c

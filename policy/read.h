@@ -1,0 +1,32 @@
+/*
+ * Readers: one a type of value, told by the field where and how. What is
+ * wrong goes to the diag, and the load has failed. Private to the loader.
+ */
+#ifndef TOLLGATE_POLICY_READ_H
+#define TOLLGATE_POLICY_READ_H
+
+#include <stddef.h>
+
+struct field;
+struct load;
+struct node;
+struct rows;
+
+typedef void read_fn(struct load *l, const struct node *n,
+    const struct field *f, void *out);
+
+read_fn read_text, read_secret, read_hash, read_number, read_bool,
+    read_choice, read_strings, read_headers;
+
+/* A copy for as long as the policy lives; NULL: the diag knows. */
+const char *read_keep(struct load *l, const char *s);
+
+/*
+ * Room for the children of a list or map, or for one value alone, in
+ * rows->items, for the time of the load and zeroed; rows->count is 0. NULL:
+ * the diag has heard why.
+ */
+void *read_room(struct load *l, const struct node *n, const struct field *f,
+    size_t size, struct rows *rows);
+
+#endif
