@@ -111,6 +111,18 @@ text_at(const struct json *doc, uint32_t v, struct arena *a)
 	return p == NULL ? "" : p;
 }
 
+/* The error inside the first choice, or JSON_NONE. */
+static uint32_t
+choice_error(const struct json *doc)
+{
+	uint32_t choice, v;
+
+	choice = json_first(doc, json_get(doc, JSON_ROOT, "choices"));
+	v = json_get(doc, choice, "error");
+	return json_type(doc, v) == JSON_OBJECT && json_count(doc, v) > 0 ?
+	    v : JSON_NONE;
+}
+
 /* The object that tells of the error: where the known forms put it. */
 static uint32_t
 error_object(const struct json *doc)
@@ -122,6 +134,9 @@ error_object(const struct json *doc)
 		return v;
 	v = json_first(doc, json_get(doc, JSON_ROOT, "errors"));
 	if (json_type(doc, v) == JSON_OBJECT)
+		return v;
+	v = choice_error(doc);
+	if (v != JSON_NONE)
 		return v;
 	/* An array around it all: Gemini's OpenAI surface. */
 	if (json_type(doc, JSON_ROOT) == JSON_ARRAY) {
@@ -209,6 +224,7 @@ errors_present(const struct json *doc)
 		return false;
 	}
 	return json_is(doc, json_get(doc, JSON_ROOT, "object"), "error") ||
+	    choice_error(doc) != JSON_NONE ||
 	    json_type(doc, json_first(doc,
 		json_get(doc, JSON_ROOT, "errors"))) == JSON_OBJECT;
 }

@@ -3,12 +3,15 @@
  * sends is kept byte for byte but for mends that make it what OpenAI's own
  * clients expect: call indexes from 0, ids and types where they belong,
  * known finish reasons, text as strings. Each mend is an edit of the parsed
- * text; an event without need of one passes untouched.
+ * text; an event without need of one passes untouched. What strict clients
+ * cannot do without (id, created, model, whole usage counts, a finish reason
+ * before the end) is added where a provider leaves it out.
  */
 #include "adapters/openai.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
@@ -64,13 +67,16 @@ struct choice_seen {
 	int64_t index;
 	struct call_seen *calls;
 	size_t count, size;
+	bool finished;
 };
 
 /* What a stream must remember between events. */
 struct seen {
 	struct choice_seen *choices;
 	size_t count, size;
-	bool answered, finished, ended;
+	bool content, finished, ended;
+	const char *id;	 /* as JSON: the first that is not empty */
+	int64_t created; /* 0 until a mend needs it */
 };
 
 /* One document under repair. */
@@ -192,20 +198,54 @@ set(struct mend *m, uint32_t obj, const char *key, const char *raw)
 	edits_set(&m->edits, obj, key, raw, strlen(raw));
 }
 
-/* obj[key] = n, unless it is that already. */
+/* obj[key] = n, unless it stands there in just these digits. */
 static void
 set_int(struct mend *m, uint32_t obj, const char *key, int64_t n)
 {
-	int64_t was;
-	char *raw;
+	uint32_t v = json_get(m->doc, obj, key);
+	char digits[24], *raw;
+	const char *was;
+	size_t len;
 
-	if (json_int(m->doc, json_get(m->doc, obj, key), &was) && was == n)
-		return;
-	raw = arena_printf(m->arena, "%lld", (long long)n);
+	snprintf(digits, sizeof digits, "%lld", (long long)n);
+	if (json_type(m->doc, v) == JSON_NUMBER) {
+		was = json_raw(m->doc, v, &len);
+		if (len == strlen(digits) && memcmp(was, digits, len) == 0)
+			return;
+	}
+	raw = arena_str(m->arena, digits);
 	if (raw == NULL)
 		m->edits.failed = true;
 	else
 		set(m, obj, key, raw);
+}
+
+/*
+ * Counts that strict clients can read: whole numbers from 0 to 2^53. Null is
+ * what some send until they know.
+ */
+static void
+mend_usage(struct mend *m)
+{
+	static const char *const names[] = { "prompt_tokens",
+		"completion_tokens", "total_tokens" };
+	uint32_t u = json_get(m->doc, JSON_ROOT, "usage"), v;
+	int64_t n[3] = { 0, 0, 0 };
+	size_t i;
+
+	if (json_type(m->doc, u) == JSON_ABSENT ||
+	    json_type(m->doc, u) == JSON_NULL)
+		return;
+	if (json_type(m->doc, u) != JSON_OBJECT) {
+		set(m, JSON_ROOT, "usage", "null");
+		return;
+	}
+	for (i = 0; i < 3; i++) {
+		v = json_get(m->doc, u, names[i]);
+		if (!tokens(m->doc, v, &n[i]) && i == 2)
+			n[i] = n[0] + n[1];
+		set_int(m, u, names[i], n[i]);
+	}
 }
 
 /* obj[key] = text as a JSON string. */
@@ -237,29 +277,34 @@ finish_of(const struct json *doc, uint32_t v)
 	return FINISH_NONE;
 }
 
-static void
-mend_finish(struct mend *m, uint32_t choice)
+/*
+ * The finish reason in OpenAI's words. none: what a choice without one gets,
+ * as JSON, or NULL when that is no fault.
+ */
+static enum finish
+mend_finish(struct mend *m, uint32_t choice, const char *none)
 {
 	uint32_t v = json_get(m->doc, choice, "finish_reason");
 	size_t i;
 
-	if (json_type(m->doc, v) != JSON_STRING)
-		return;
 	if (!json_nonempty(m->doc, v)) {
-		set(m, choice, "finish_reason", "null");
-		return;
+		if (none != NULL)
+			set(m, choice, "finish_reason", none);
+		else if (json_type(m->doc, v) > JSON_NULL)
+			set(m, choice, "finish_reason", "null");
+		return FINISH_NONE;
 	}
 	for (i = 0; i < sizeof finishes / sizeof finishes[0]; i++) {
 		if (!json_is(m->doc, v, finishes[i].from))
 			continue;
-		m->finish = finishes[i].finish;
 		if (finishes[i].to != NULL)
 			set_string(m, choice, "finish_reason", finishes[i].to,
 			    strlen(finishes[i].to));
-		return;
+		return m->finish = finishes[i].finish;
 	}
-	m->finish = FINISH_STOP; /* a word nobody knows still ends it */
+	/* A word nobody knows still ends it. */
 	set(m, choice, "finish_reason", "\"stop\"");
+	return m->finish = FINISH_STOP;
 }
 
 /* Append the text parts of a list of content parts. */
@@ -531,22 +576,56 @@ mended(struct mend *m, struct str *out)
 	return p != NULL;
 }
 
+/*
+ * What every answer and every event begin with: id and model are strings,
+ * created is a whole number.
+ */
+static void
+mend_head(struct mend *m, const char *object, const char *model,
+    struct seen *seen)
+{
+	uint32_t created = json_get(m->doc, JSON_ROOT, "created");
+	int64_t n;
+	double d;
+
+	if (!json_is(m->doc, json_get(m->doc, JSON_ROOT, "object"), object))
+		set_string(m, JSON_ROOT, "object", object, strlen(object));
+	if (json_type(m->doc, json_get(m->doc, JSON_ROOT, "id")) !=
+	    JSON_STRING)
+		set(m, JSON_ROOT, "id", seen->id);
+	if (json_type(m->doc, json_get(m->doc, JSON_ROOT, "model")) !=
+	    JSON_STRING)
+		set_string(m, JSON_ROOT, "model", model, strlen(model));
+	if (json_double(m->doc, created, &d) && d >= 0 && d < TOKENS_MAX) {
+		n = (int64_t)d;
+	} else {
+		if (seen->created == 0)
+			seen->created = (int64_t)time(NULL);
+		n = seen->created;
+	}
+	set_int(m, JSON_ROOT, "created", n);
+}
+
 static void
 mend_whole_choice(struct mend *m, uint32_t choice, int64_t place)
 {
 	uint32_t msg = json_get(m->doc, choice, "message"), calls, call;
+	bool called;
 	char id[40];
 	int i = 0;
 
+	calls = json_get(m->doc, msg, "tool_calls");
+	called = json_count(m->doc, calls) > 0;
 	if (json_get(m->doc, choice, "index") == JSON_NONE)
 		set_int(m, choice, "index", place);
-	mend_finish(m, choice);
+	if (mend_finish(m, choice, called ? "\"tool_calls\"" :
+	    "\"stop\"") == FINISH_NONE)
+		m->finish = called ? FINISH_TOOLS : FINISH_STOP;
 	mend_message(m, msg);
 	if (json_get(m->doc, msg, "role") == JSON_NONE)
 		set(m, msg, "role", "\"assistant\"");
 	if (json_get(m->doc, msg, "content") == JSON_NONE)
 		set(m, msg, "content", "null");
-	calls = json_get(m->doc, msg, "tool_calls");
 	for (call = json_first(m->doc, calls); call != JSON_NONE;
 	    call = json_next(m->doc, calls, call)) {
 		snprintf(id, sizeof id, "call_%lld_%d", (long long)place,
@@ -824,11 +903,11 @@ openai_read_reply(struct arena *a, const struct chat *chat,
 {
 	struct upstream_error *error;
 	struct json *doc = arena_alloc(a, sizeof *doc);
+	struct seen seen = { .id = "\"\"" };
 	struct mend m;
 	uint32_t choices, c;
 	int64_t place = 0;
 
-	(void)d;
 	if (doc == NULL)
 		return ERR_INTERNAL;
 	if (json_parse(doc, a, body, len, NULL) != ERR_OK)
@@ -847,9 +926,8 @@ openai_read_reply(struct arena *a, const struct chat *chat,
 	    json_type(doc, json_get(doc, c, "message")) != JSON_OBJECT)
 		return bad(f, "no choices");
 	mend_init(&m, doc, a);
-	if (!json_is(doc, json_get(doc, JSON_ROOT, "object"),
-	    "chat.completion"))
-		set(&m, JSON_ROOT, "object", "\"chat.completion\"");
+	mend_head(&m, "chat.completion", d->model, &seen);
+	mend_usage(&m);
 	for (; c != JSON_NONE; c = json_next(doc, choices, c))
 		mend_whole_choice(&m, c, place++);
 	if (!mended(&m, &reply->raw))
@@ -881,7 +959,8 @@ mend_chunk_choice(struct mend *m, struct stream *s, uint32_t choice,
 	seen = choice_seen(s->own, s->arena, index);
 	if (seen == NULL)
 		return false;
-	mend_finish(m, choice);
+	if (mend_finish(m, choice, NULL) != FINISH_NONE)
+		seen->finished = true;
 	delta = json_get(m->doc, choice, "delta");
 	if (json_type(m->doc, delta) != JSON_OBJECT) {
 		set(m, choice, "delta", "{}");
@@ -910,19 +989,21 @@ emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
 	return emit(arg, &d);
 }
 
-static enum err
-emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
+/* The id of the answer, for events of it that have none. */
+static void
+keep_id(struct stream *s, const struct json *doc)
 {
-	struct delta d;
+	uint32_t v = json_get(doc, JSON_ROOT, "id");
+	struct seen *seen = s->own;
+	const char *raw;
+	size_t len;
 
-	if (seen->ended)
-		return ERR_OK;
-	if (!seen->answered)
-		return bad(f, "an empty stream");
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_END;
-	seen->ended = true;
-	return emit(arg, &d);
+	if (seen->id[1] != '"' || !json_nonempty(doc, v))
+		return;
+	raw = json_raw(doc, v, &len);
+	raw = arena_dup(s->arena, raw, len);
+	if (raw != NULL)
+		seen->id = raw;
 }
 
 static enum err
@@ -937,9 +1018,9 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 
 	mend_init(&m, doc, s->scratch);
 	memset(&d, 0, sizeof d);
-	if (!json_is(doc, json_get(doc, JSON_ROOT, "object"),
-	    "chat.completion.chunk"))
-		set(&m, JSON_ROOT, "object", "\"chat.completion.chunk\"");
+	keep_id(s, doc);
+	mend_head(&m, "chat.completion.chunk", s->deployment->model, seen);
+	mend_usage(&m);
 	if (json_type(doc, choices) != JSON_ARRAY)
 		set(&m, JSON_ROOT, "choices", "[]");
 	for (c = json_first(doc, choices); c != JSON_NONE;
@@ -967,9 +1048,62 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 		d.kind = DELTA_USAGE;
 	else
 		d.kind = DELTA_META;
-	seen->answered |= place > 0;
+	seen->content |= m.content;
 	seen->finished |= m.finish != FINISH_NONE;
 	return emit(arg, &d);
+}
+
+/* The finish that a provider left out before its end mark. */
+static enum err
+owed_finish(struct stream *s, const struct choice_seen *c, delta_fn *emit,
+    void *arg, struct fault *f)
+{
+	struct json doc;
+	char *text;
+
+	text = arena_printf(s->scratch, "{\"choices\":[{\"index\":%lld,"
+	    "\"delta\":{},\"finish_reason\":\"%s\"}]}",
+	    (long long)c->index, c->count > 0 ? "tool_calls" : "stop");
+	if (text == NULL || json_parse(&doc, s->scratch, text, strlen(text),
+	    NULL) != ERR_OK)
+		return ERR_INTERNAL;
+	return read_chunk(s, &doc, emit, arg, f);
+}
+
+/* The answer is whole: what is owed, then the end. */
+static enum err
+emit_end(struct stream *s, delta_fn *emit, void *arg, struct fault *f)
+{
+	struct seen *seen = s->own;
+	struct delta d;
+	enum err e;
+	size_t i;
+
+	if (!seen->content && !seen->finished)
+		return bad(f, "an empty stream");
+	for (i = 0; i < seen->count; i++) {
+		if (seen->choices[i].finished)
+			continue;
+		e = owed_finish(s, &seen->choices[i], emit, arg, f);
+		if (e != ERR_OK)
+			return e;
+	}
+	memset(&d, 0, sizeof d);
+	d.kind = DELTA_END;
+	seen->ended = true;
+	return emit(arg, &d);
+}
+
+/* The stream ended without an end mark: whole if every choice is. */
+static bool
+all_finished(const struct seen *seen)
+{
+	size_t i;
+
+	for (i = 0; i < seen->count; i++)
+		if (!seen->choices[i].finished)
+			return false;
+	return seen->count > 0;
 }
 
 enum err
@@ -983,14 +1117,15 @@ openai_read_event(struct stream *s, const struct sse_event *ev,
 		s->own = seen = arena_zalloc(s->arena, sizeof *seen);
 		if (seen == NULL)
 			return ERR_INTERNAL;
+		seen->id = "\"\"";
 	}
 	if (seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return seen->finished ? emit_end(seen, emit, arg, f) :
+		return all_finished(seen) ? emit_end(s, emit, arg, f) :
 		    bad(f, "the stream was cut off");
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
-		return emit_end(seen, emit, arg, f);
+		return emit_end(s, emit, arg, f);
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
