@@ -278,7 +278,9 @@ looks_like_events(const char *p, size_t len)
 static void
 judge(struct attempt *at, const char *p, size_t len)
 {
-	const char *type = call_header(at->call, "content-type");
+	/* An empty body is judged when its call is over. */
+	const char *type = at->call == NULL ? NULL :
+	    call_header(at->call, "content-type");
 
 	at->judged = true;
 	at->streaming = at->request->chat.stream && at->status / 100 == 2 &&
