@@ -8,7 +8,10 @@ is ours.  It must not share code with the product: it is an oracle of tests.
     /split/<n>/<provider>/<case>/...  in HTTP chunks of n bytes, one TCP
                                       segment each as far as that is ours
     /comb/<n>/<o>/<provider>/<case>/  as chunk, but the first piece has o bytes
-    /cut/<k>/<provider>/<case>/...    in two pieces, cut at byte k
+    /cut/<k>/<provider>/<case>/...    cut at byte k; k,k,k: at each of them
+    /asked/v1/...                     the recording that the request's "model"
+                                      names ("provider/case"), in pieces as its
+                                      "x_pieces" says: "cut/17", "comb/67/3"
     /m/<mode>/<args>.../v1/...        a row of MODES; args by place or name=value;
                                       tag=x only tells two providers apart
     GET /bill, POST /reset, GET /last/<key>, GET /modes
@@ -67,7 +70,7 @@ def text_of(content):
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return " ".join(p.get("text", "") for p in content
+        return " ".join(str(p.get("text") or "") for p in content
                         if isinstance(p, dict))
     return ""
 
@@ -272,17 +275,19 @@ class Exchange:
             self.json = None
         doc = self.json if isinstance(self.json, dict) else {}
         self.stream = doc.get("stream") is True
-        self.wants_usage = (doc.get("stream_options") or {}).get(
-            "include_usage") is True
+        options = doc.get("stream_options")
+        self.wants_usage = isinstance(options, dict) and \
+            options.get("include_usage") is True
         self.model = doc.get("model") or "model"
-        messages = doc.get("messages") or []
+        messages = doc.get("messages")
+        messages = [m for m in messages if isinstance(m, dict)] \
+            if isinstance(messages, list) else []
         self.prompt_tokens = sum(
-            count(text_of(m.get("content"))) for m in messages
-            if isinstance(m, dict))
-        users = [m for m in messages if isinstance(m, dict)
-                 and m.get("role") == "user"]
+            count(text_of(m.get("content"))) for m in messages)
+        users = [m for m in messages if m.get("role") == "user"]
         self.last_user = text_of(users[-1].get("content")) if users else ""
-        self.cap = doc.get("max_completion_tokens") or doc.get("max_tokens")
+        cap = doc.get("max_completion_tokens") or doc.get("max_tokens")
+        self.cap = cap if isinstance(cap, int) else None
         self.entry = None
 
     # -- the bill
@@ -338,6 +343,10 @@ class Exchange:
 
     async def dispatch(self):
         kind = self.segments[0] if self.segments else ""
+        if kind == "asked":
+            how = (self.json or {}).get("x_pieces") or "replay"
+            self.segments = how.split("/") + str(self.model).split("/")
+            kind = self.segments[0]
         if kind in REPLAYS:
             await replay(self, kind, self.segments[1:])
             return
@@ -579,7 +588,7 @@ async def replay(x, kind, segments):
     """How recordings come: whole, or in pieces (see the head of this file)."""
     argc = REPLAYS[kind]
     try:
-        args = [int(a) for a in segments[:argc]]
+        args = [int(a) for a in ",".join(segments[:argc]).split(",") if a]
         provider, case = segments[argc:argc + 2]
     except ValueError:
         await x.reply(404, {"error": {"message": "bad replay path"}})
@@ -603,7 +612,7 @@ async def replay(x, kind, segments):
                "chunk": lambda: every(args[0], len(body)),
                "split": lambda: every(args[0], len(body)),
                "comb": lambda: [args[1]] + every(args[0], len(body)),
-               "cut": lambda: [args[0]]}[kind]()
+               "cut": lambda: gaps(args)}[kind]()
     if kind == "split":
         for piece in pieces_of(body, lengths):
             await x.send(piece)
@@ -612,6 +621,11 @@ async def replay(x, kind, segments):
         return
     out = [b"%x\r\n%s\r\n" % (len(p), p) for p in pieces_of(body, lengths)]
     await x.raw(b"".join(out) + b"0\r\n\r\n")
+
+
+def gaps(points):
+    """Lengths of the pieces between rising points."""
+    return [b - a for a, b in zip([0] + points, points)]
 
 
 def every(n, total):
