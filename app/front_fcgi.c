@@ -2,8 +2,9 @@
  * FastCGI connections on the loop. Requests are gathered as they come
  * (app/intake.h); a whole one is given to libfcgi, which decodes its
  * parameters and frames its answer. libfcgi blocks when it reads and when it
- * writes: so its head is read from a memory file, never from the socket, and
- * at most one record at a time is written, when poll says that it fits.
+ * writes: so its head is read from a pipe that holds it whole, never from the
+ * socket, and at most one record at a time is written, when poll says that it
+ * fits.
  *
  * The socket is polled for reading all the time, also while its exchange
  * runs: so an abort, a hang-up and the rest of a refused upload are seen.
@@ -12,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fcgiapp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,8 +21,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -29,10 +29,13 @@
 #include "app/base/limits.h"
 #include "app/front_int.h"
 #include "app/intake.h"
+#include "app/ready.h"
 
 #define RECORD 8184	   /* content of an answer's record: 8 KiB with its head */
 #define RECORD_LAST 8160   /* … with the records that end it behind */
 #define READS 8		   /* recv calls of one connection before others' turn */
+#define HEAD_MAX (128 << 10) /* bytes that the pipe for heads holds */
+#define HEAD_ONE_READ KIB(7) /* parameters that libfcgi takes in one read */
 #define ACCEPTS 2	   /* new connections before other workers' turn */
 #define PAUSE_MS 200	   /* no accepting when descriptors ran out */
 #define TICK_MS 500	   /* how exact due times are */
@@ -46,17 +49,18 @@ struct fcgi {
 	uv_poll_t listen;
 	uv_timer_t pause; /* until accepting is tried again */
 	uv_timer_t tick;  /* runs while a connection has a due time */
+	struct ready_set *ready; /* the connections */
 	struct conn *conns;
 	size_t count, running, timed;
 	unsigned patience;
 	bool accepting;
-	int head_fd; /* memory file that libfcgi reads heads from */
+	int head[2]; /* pipe that libfcgi reads heads from */
 	const char *allowed; /* FCGI_WEB_SERVER_ADDRS, or NULL */
 	unsigned char bytes[KIB(64)];
 };
 
 struct conn {
-	uv_poll_t poll;
+	struct ready ready;
 	struct fcgi *fcgi;
 	struct conn *next, **link;
 	struct request *request; /* the running one, or NULL */
@@ -64,7 +68,6 @@ struct conn {
 	struct buf ahead; /* what came behind the start of a second request */
 	int64_t arrived, due; /* µs, 0: none */
 	int fd;
-	int events; /* that are polled */
 	bool writable; /* polled for writing too */
 	bool used;     /* something has come over it */
 	bool lingering; /* answered; the server still sends */
@@ -80,7 +83,6 @@ struct request {
 	bool keep; /* the connection, when the answer is out */
 };
 
-static void on_poll(uv_poll_t *poll, int status, int events);
 static void take(struct conn *c, const unsigned char *p, size_t n);
 static void conn_watch(struct conn *c);
 static void listen_set(struct fcgi *s);
@@ -101,19 +103,14 @@ conn_events(struct conn *c)
 		if (c->writable)
 			events |= UV_WRITABLE;
 	}
-	if (events == c->events)
-		return;
-	c->events = events;
-	if (events == 0)
-		uv_poll_stop(&c->poll);
-	else
-		uv_poll_start(&c->poll, events, on_poll);
+	/* It can only fail for a first one: see conn_start. */
+	(void)ready_watch(&c->ready, events);
 }
 
 static void
-on_conn_closed(uv_handle_t *h)
+on_conn_closed(struct ready *r)
 {
-	struct conn *c = h->data;
+	struct conn *c = r->data;
 	struct front *f = &c->fcgi->front;
 
 	free(c);
@@ -145,7 +142,7 @@ conn_close(struct conn *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	s->count--;
-	uv_close((uv_handle_t *)&c->poll, on_conn_closed);
+	ready_close(&c->ready, on_conn_closed);
 	close(c->fd);
 	intake_free(&c->in);
 	buf_free(&c->ahead);
@@ -183,7 +180,30 @@ conn_linger(struct conn *c)
 
 /* --- a request, from whole to released -------------------------------- */
 
-/* Write the records of the request's head into the memory file. */
+static void
+head_close(struct fcgi *s)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (s->head[i] >= 0)
+			close(s->head[i]);
+		s->head[i] = -1;
+	}
+}
+
+/* An empty pipe with room for the largest head. */
+static bool
+head_open(struct fcgi *s)
+{
+	if (s->head[0] >= 0)
+		return true;
+	if (pipe2(s->head, O_CLOEXEC | O_NONBLOCK) != 0)
+		return false;
+	return fcntl(s->head[1], F_SETPIPE_SZ, HEAD_MAX) >= 0;
+}
+
+/* Write the records of the request's head into the pipe. */
 static bool
 head_write(struct fcgi *s, struct intake *in)
 {
@@ -193,9 +213,7 @@ head_write(struct fcgi *s, struct intake *in)
 	struct iovec iov[8];
 	int n = 0;
 
-	if (s->head_fd < 0)
-		s->head_fd = memfd_create("request", MFD_CLOEXEC);
-	if (s->head_fd < 0)
+	if (!head_open(s))
 		return false;
 	if (first > RECORD_CONTENT) {
 		first = RECORD_CONTENT;
@@ -219,8 +237,17 @@ head_write(struct fcgi *s, struct intake *in)
 	iov[n++] = (struct iovec){ heads[3], 2 * RECORD_HEAD };
 	total = 4 * RECORD_HEAD + in->params.len +
 	    (first > 0 ? RECORD_HEAD : 0) + (second > 0 ? RECORD_HEAD : 0);
-	return pwritev(s->head_fd, iov, n, 0) == (ssize_t)total &&
-	    lseek(s->head_fd, 0, SEEK_SET) == 0;
+	return writev(s->head[1], iov, n) == (ssize_t)total;
+}
+
+/* libfcgi leaves at most the end of STDIN unread. */
+static void
+head_drain(struct fcgi *s)
+{
+	unsigned char rest[RECORD_HEAD];
+
+	while (read(s->head[0], rest, sizeof rest) > 0)
+		continue;
 }
 
 /*
@@ -232,21 +259,26 @@ request_accept(struct request *r, struct fcgi *s, struct intake *in)
 {
 	FCGX_Request *q = &r->fcgx;
 
-	if (!head_write(s, in))
-		return false;
 	FCGX_InitRequest(q, -1, 0);
-	q->ipcFd = s->head_fd;
-	q->keepConnection = 1;
-	if (FCGX_Accept_r(q) != 0) {
-		s->head_fd = -1; /* it has closed it */
+	if (!head_write(s, in)) {
+		head_close(s);
 		return false;
 	}
+	q->ipcFd = s->head[0];
+	q->keepConnection = 1;
+	if (FCGX_Accept_r(q) != 0) {
+		s->head[0] = -1; /* it has closed it */
+		head_close(s);
+		return false;
+	}
+	if (in->params.len > HEAD_ONE_READ)
+		head_drain(s);
 	q->ipcFd = r->conn->fd;
 	/* No use for them any more: 9 KiB of each exchange. */
 	FCGX_FreeStream(&q->in);
 	FCGX_FClose(q->err);
 	FCGX_FreeStream(&q->err);
-	return ftruncate(s->head_fd, 0) == 0;
+	return true;
 }
 
 static void
@@ -500,12 +532,11 @@ conn_read(struct conn *c)
 }
 
 static void
-on_poll(uv_poll_t *poll_handle, int status, int events)
+on_ready(struct ready *r, int events)
 {
-	struct conn *c = poll_handle->data;
+	struct conn *c = r->data;
 
-	if (status < 0) { /* libuv has stopped it */
-		c->events = 0;
+	if (events == READY_ERROR) {
 		conn_lost(c);
 		return;
 	}
@@ -555,15 +586,15 @@ static void
 conn_start(struct fcgi *s, int fd)
 {
 	struct conn *c = calloc(1, sizeof *c);
-	int off = 0;
 
-	if (c == NULL || uv_poll_init(s->front.loop, &c->poll, fd) != 0) {
+	if (c != NULL)
+		ready_init(&c->ready, s->ready, fd, on_ready);
+	if (c == NULL || !ready_watch(&c->ready, UV_READABLE)) {
 		free(c);
 		close(fd);
 		return;
 	}
-	ioctl(fd, FIONBIO, &off); /* libfcgi wants it as it was */
-	c->poll.data = c;
+	c->ready.data = c;
 	c->fcgi = s;
 	c->fd = fd;
 	c->next = s->conns;
@@ -721,6 +752,14 @@ on_closed(uv_handle_t *h)
 }
 
 static void
+on_ready_closed(void *arg)
+{
+	struct fcgi *s = arg;
+
+	front_closed(&s->front);
+}
+
+static void
 fcgi_close(struct front *f)
 {
 	struct fcgi *s = (struct fcgi *)(void *)f;
@@ -730,11 +769,11 @@ fcgi_close(struct front *f)
 		next = c->next;
 		conn_close(c);
 	}
-	if (s->head_fd >= 0)
-		close(s->head_fd);
+	head_close(s);
 	uv_close((uv_handle_t *)&s->listen, on_closed);
 	uv_close((uv_handle_t *)&s->pause, on_closed);
 	uv_close((uv_handle_t *)&s->tick, on_closed);
+	ready_set_free(s->ready, on_ready_closed, s);
 }
 
 static const struct front_ops fcgi_ops = {
@@ -773,17 +812,21 @@ front_listen(uv_loop_t *loop, int listen_fd, const struct front_calls *calls,
 	struct fcgi *s = calloc(1, sizeof *s);
 
 	if (s == NULL || !library_init() ||
-	    uv_poll_init(loop, &s->listen, listen_fd) != 0) {
+	    (s->ready = ready_set_new(loop)) == NULL) {
 		free(s);
+		return NULL;
+	}
+	if (uv_poll_init(loop, &s->listen, listen_fd) != 0) {
+		ready_set_free(s->ready, free, s);
 		return NULL;
 	}
 	front_init(&s->front, loop, &fcgi_ops, calls, arg);
 	uv_timer_init(loop, &s->pause);
 	uv_timer_init(loop, &s->tick);
 	s->listen.data = s->pause.data = s->tick.data = s;
-	s->front.handles += 3;
+	s->front.handles += 4;
 	s->fd = listen_fd;
-	s->head_fd = -1;
+	s->head[0] = s->head[1] = -1;
 	s->patience = LIMIT_INTAKE_SECONDS;
 	s->allowed = getenv("FCGI_WEB_SERVER_ADDRS");
 	listen_set(s);

@@ -31,6 +31,7 @@
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/headers.h"
+#include "app/ready.h"
 
 /* Handles kept for later calls. */
 #define IDLE_CALLS 64
@@ -53,15 +54,18 @@
 #define SWEEP_GRAIN 10
 
 TAILQ_HEAD(calls, call);
-TAILQ_HEAD(watches, watch);
 
-/* A socket that libcurl waits for. */
+/*
+ * A socket that libcurl waits for. libcurl forgets a connection's socket
+ * whenever a call ends and names it anew with the next one; ours are watched
+ * on meanwhile, until they are closed. Others (of libcurl's resolver) are
+ * closed without a word, so they are forgotten with libcurl.
+ */
 struct watch {
-	uv_poll_t poll;
-	TAILQ_ENTRY(watch) entry;
+	struct ready ready;
 	struct transport *transport;
-	curl_socket_t fd;
-	int events; /* UV_READABLE | UV_WRITABLE */
+	int wanted; /* what libcurl waits for, 0 = nothing now */
+	bool ours;  /* on_open made it, on_close ends it */
 };
 
 struct transport {
@@ -73,7 +77,9 @@ struct transport {
 	char *ca_default; /* libcurl's own bundle, NULL = a directory */
 	uv_timer_t curl_timer, sweep_timer, kick_timer;
 	int64_t sweep_at; /* µs; when sweep_timer will fire */
-	struct watches watches;
+	struct ready_set *ready;
+	struct watch **watches; /* by descriptor, NULL = none */
+	size_t watches_size;
 	struct calls running, queue, idle;
 	size_t active, idle_count;
 	size_t held; /* bytes held by all calls */
@@ -161,6 +167,7 @@ static size_t on_body(char *, size_t, size_t, void *);
 static int on_ready(void *, char *, char *, int, int);
 static int on_progress(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static curl_socket_t on_open(void *, curlsocktype, struct curl_sockaddr *);
+static int on_close(void *, curl_socket_t);
 
 /* What never changes from call to call. */
 static bool
@@ -187,6 +194,8 @@ set_fixed(struct call *c)
 	bad |= curl_easy_setopt(e, CURLOPT_XFERINFODATA, c);
 	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, c);
+	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c->transport);
 	return bad == 0;
 }
 
@@ -595,17 +604,98 @@ prepare(struct call *c, const struct call_request *rq)
 	return bad == 0;
 }
 
+/* --- sockets ----------------------------------------------------------- */
+
+static void on_ready_socket(struct ready *, int);
+
+static struct watch *
+watch_of(const struct transport *t, curl_socket_t fd)
+{
+	return (size_t)fd < t->watches_size ? t->watches[fd] : NULL;
+}
+
+static void
+watch_end(struct transport *t, curl_socket_t fd)
+{
+	struct watch *w = t->watches[fd];
+
+	t->watches[fd] = NULL;
+	ready_forget(&w->ready);
+	free(w);
+}
+
+/* Room in the table for a descriptor. */
+static bool
+watch_room(struct transport *t, size_t fd)
+{
+	size_t size = t->watches_size == 0 ? 64 : t->watches_size;
+	struct watch **p;
+
+	if (fd < t->watches_size)
+		return true;
+	while (size <= fd)
+		size *= 2;
+	p = realloc(t->watches, size * sizeof *p);
+	if (p == NULL)
+		return false;
+	memset(p + t->watches_size, 0,
+	    (size - t->watches_size) * sizeof *p);
+	t->watches = p;
+	t->watches_size = size;
+	return true;
+}
+
+static struct watch *
+watch_new(struct transport *t, curl_socket_t fd)
+{
+	struct watch *w;
+
+	if (!watch_room(t, (size_t)fd))
+		return NULL;
+	if (t->watches[fd] != NULL) /* closed without a word */
+		watch_end(t, fd);
+	w = calloc(1, sizeof *w);
+	if (w == NULL)
+		return NULL;
+	w->transport = t;
+	ready_init(&w->ready, t->ready, fd, on_ready_socket);
+	w->ready.data = w;
+	t->watches[fd] = w;
+	return w;
+}
+
 /* --- libcurl's callbacks ----------------------------------------------- */
 
 static curl_socket_t
 on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *sa)
 {
 	const struct call *c = arg;
+	struct watch *w;
+	int fd;
 
 	(void)purpose;
 	if (!address_allowed(&sa->addr, c->private_net, c->host))
 		return CURL_SOCKET_BAD;
-	return socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
+	fd = socket(sa->family, sa->socktype | SOCK_CLOEXEC, sa->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	w = watch_new(c->transport, fd);
+	if (w == NULL) {
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	w->ours = true;
+	return fd;
+}
+
+static int
+on_close(void *arg, curl_socket_t fd)
+{
+	struct transport *t = arg;
+
+	if (watch_of(t, fd) != NULL)
+		watch_end(t, fd);
+	return close(fd);
 }
 
 /*
@@ -932,63 +1022,31 @@ run_curl(struct transport *t, curl_socket_t fd, int what)
 }
 
 static void
-on_poll(uv_poll_t *poll, int status, int events)
+on_ready_socket(struct ready *r, int events)
 {
-	struct watch *w = poll->data;
+	struct watch *w = r->data;
+	struct transport *t = w->transport;
+	curl_socket_t fd = r->fd;
 	int what = 0;
 
+	if (w->wanted == 0) { /* the peer closes an idle connection */
+		(void)ready_watch(r, 0);
+		return;
+	}
 	/*
-	 * libuv stops polling at an error. What came before it may still be
+	 * It is not watched after an error. What came before it may still be
 	 * unread, so libcurl is to read, not to be told of the error.
 	 */
-	if (status < 0 || (events & UV_READABLE))
+	if (events == READY_ERROR)
+		events = UV_READABLE | UV_WRITABLE;
+	if (events & UV_READABLE)
 		what |= CURL_CSELECT_IN;
-	if (status < 0 || (events & UV_WRITABLE))
+	if (events & UV_WRITABLE)
 		what |= CURL_CSELECT_OUT;
-	run_curl(w->transport, w->fd, what);
-	if (status < 0 && !uv_is_closing((uv_handle_t *)poll))
-		(void)uv_poll_start(poll, w->events, on_poll);
-}
-
-static void shut_end(struct transport *);
-
-static void
-on_watch_closed(uv_handle_t *h)
-{
-	struct watch *w = h->data;
-	struct transport *t = w->transport;
-
-	free(w);
-	t->handles--;
-	shut_end(t);
-}
-
-static void
-watch_close(struct watch *w)
-{
-	TAILQ_REMOVE(&w->transport->watches, w, entry);
-	uv_close((uv_handle_t *)&w->poll, on_watch_closed);
-}
-
-static struct watch *
-watch_new(struct transport *t, curl_socket_t fd)
-{
-	struct watch *w;
-
-	w = calloc(1, sizeof *w);
-	if (w == NULL)
-		return NULL;
-	w->transport = t;
-	w->fd = fd;
-	w->poll.data = w;
-	if (uv_poll_init_socket(t->loop, &w->poll, fd) != 0) {
-		free(w);
-		return NULL;
-	}
-	t->handles++;
-	TAILQ_INSERT_TAIL(&t->watches, w, entry);
-	(void)curl_multi_assign(t->multi, fd, w);
-	return w;
+	run_curl(t, fd, what);
+	w = watch_of(t, fd);
+	if (w != NULL && w->wanted != 0 && w->ready.events == 0)
+		(void)ready_watch(&w->ready, w->wanted);
 }
 
 /* No memory for a watch: this call cannot go on, the others can. */
@@ -1010,23 +1068,24 @@ static int
 on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned)
 {
 	struct transport *t = arg;
-	struct watch *w = assigned;
+	struct watch *w = watch_of(t, fd);
+	int events = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
+	    ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
 
+	(void)assigned;
 	if (what == CURL_POLL_REMOVE) {
-		if (w != NULL)
-			watch_close(w);
+		if (w != NULL && !w->ours)
+			watch_end(t, fd);
+		else if (w != NULL)
+			w->wanted = 0;
 		return 0;
 	}
 	if (w == NULL)
 		w = watch_new(t, fd);
-	if (w == NULL) {
+	if (w == NULL || !ready_watch(&w->ready, events))
 		fail_call(easy);
-		return 0;
-	}
-	w->events = ((what & CURL_POLL_IN) ? UV_READABLE : 0) |
-	    ((what & CURL_POLL_OUT) ? UV_WRITABLE : 0);
-	if (uv_poll_start(&w->poll, w->events, on_poll) != 0)
-		fail_call(easy);
+	else
+		w->wanted = events;
 	return 0;
 }
 
@@ -1108,6 +1167,7 @@ transport_destroy(struct transport *t)
 	curl_url_cleanup(t->url);
 	free(t->ca_file);
 	free(t->ca_default);
+	free(t->watches);
 	free(t);
 	curl_global_cleanup();
 }
@@ -1155,14 +1215,14 @@ transport_new(uv_loop_t *loop)
 	}
 	t->loop = loop;
 	t->sweep_at = INT64_MAX;
-	TAILQ_INIT(&t->watches);
 	TAILQ_INIT(&t->running);
 	TAILQ_INIT(&t->queue);
 	TAILQ_INIT(&t->idle);
-	if (!set_multi(t)) {
+	if (!set_multi(t) || (t->ready = ready_set_new(loop)) == NULL) {
 		transport_destroy(t);
 		return NULL;
 	}
+	t->handles++;
 	set_ca_default(t);
 	timer_init(t, &t->curl_timer);
 	timer_init(t, &t->sweep_timer);
@@ -1188,10 +1248,19 @@ on_timer_closed(uv_handle_t *h)
 }
 
 static void
+on_ready_freed(void *arg)
+{
+	struct transport *t = arg;
+
+	t->handles--;
+	shut_end(t);
+}
+
+static void
 shut(struct transport *t)
 {
 	struct call *c;
-	struct watch *w;
+	size_t fd;
 
 	t->closed = true;
 	while ((c = TAILQ_FIRST(&t->running)) != NULL) {
@@ -1204,8 +1273,10 @@ shut(struct transport *t)
 	}
 	(void)curl_multi_cleanup(t->multi);
 	t->multi = NULL;
-	while ((w = TAILQ_FIRST(&t->watches)) != NULL)
-		watch_close(w);
+	for (fd = 0; fd < t->watches_size; fd++)
+		if (t->watches[fd] != NULL)
+			watch_end(t, (curl_socket_t)fd);
+	ready_set_free(t->ready, on_ready_freed, t);
 	uv_close((uv_handle_t *)&t->curl_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&t->sweep_timer, on_timer_closed);
 	uv_close((uv_handle_t *)&t->kick_timer, on_timer_closed);

@@ -134,3 +134,7 @@ tests_unit_test_pool_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(FCGI_LIBS)
 TESTS += tests/unit/test_serve.py tests/unit/test_connector.py
 EXTRA_DIST += tests/unit/pool.py tests/unit/test_serve.py \
 	tests/unit/test_connector.py
+check_PROGRAMS += tests/unit/test_ready
+tests_unit_test_ready_SOURCES = tests/unit/test_ready.c
+tests_unit_test_ready_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ready_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(TESTDEPS_LIBS)
