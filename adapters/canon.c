@@ -255,6 +255,54 @@ canon_format(const char *origin)
 	return "";
 }
 
+enum err
+canon_model(struct chat *chat, struct arena *a, struct fault *f)
+{
+	uint32_t v = json_get(&chat->doc, JSON_ROOT, "model");
+	const char *p;
+
+	if (!json_nonempty(&chat->doc, v))
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is missing");
+	chat->model = json_cstr(&chat->doc, v, a);
+	if (chat->model == NULL)
+		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+	if (strlen(chat->model) > LIMIT_MODEL_NAME)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is longer than %d bytes", LIMIT_MODEL_NAME);
+	for (p = chat->model; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return fault_set(f, ERR_BAD_REQUEST, "model",
+			    "'model' holds a space or control character");
+	return ERR_OK;
+}
+
+struct str
+canon_quoted(struct arena *a, const char *text)
+{
+	struct str s = { NULL, 0 };
+	struct buf b;
+
+	buf_init(&b, KIB(64));
+	json_quote(&b, text, strlen(text));
+	if (!b.failed) {
+		s.p = arena_dup(a, b.data, b.len);
+		s.len = s.p == NULL ? 0 : b.len;
+	}
+	buf_free(&b);
+	return s;
+}
+
+bool
+canon_is_object(struct str text, struct arena *a)
+{
+	struct json doc;
+
+	return text.p != NULL &&
+	    json_parse(&doc, a, text.p, text.len, NULL) == ERR_OK &&
+	    json_type(&doc, JSON_ROOT) == JSON_OBJECT;
+}
+
 void
 canon_defaults(struct chat *chat)
 {

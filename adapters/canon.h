@@ -76,6 +76,18 @@ const char *canon_origin(struct str format);
 /* The other way: the word for it in an OpenAI-like answer, "" for NULL. */
 const char *canon_format(const char *origin);
 
+/*
+ * The member "model" → chat->model: there, bounded, printable (it goes into
+ * logs and addresses).
+ */
+enum err canon_model(struct chat *chat, struct arena *a, struct fault *f);
+
+/* A C string as JSON text with its quotes; p NULL when memory is short. */
+struct str canon_quoted(struct arena *a, const char *s);
+
+/* Is this the text of a JSON object? What a model calls arguments need not be. */
+bool canon_is_object(struct str text, struct arena *a);
+
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 

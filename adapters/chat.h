@@ -110,6 +110,7 @@ struct chat {
 	struct json doc;	       /* the body as it came */
 	const char *path;	       /* rest of the path, "" (Gemini: model:verb) */
 	const char *query;	       /* of the URL, "" */
+	const char *beta;	       /* header anthropic-beta of the client, "" */
 	const char *model;	       /* as the client named it */
 	bool stream;
 	bool stream_usage;	       /* the client asked for usage in the stream */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
@@ -135,29 +136,6 @@ read_messages(struct chat *chat, struct fault *f)
 	return ERR_OK;
 }
 
-/* The name of a model goes into logs and URLs: printable, bounded. */
-static enum err
-read_model(struct arena *a, struct chat *chat, struct fault *f)
-{
-	uint32_t v = json_get(&chat->doc, JSON_ROOT, "model");
-	const char *p;
-
-	if (!json_nonempty(&chat->doc, v))
-		return fault_set(f, ERR_BAD_REQUEST, "model",
-		    "'model' is missing");
-	chat->model = json_cstr(&chat->doc, v, a);
-	if (chat->model == NULL)
-		return ERR_INTERNAL;
-	if (strlen(chat->model) > LIMIT_MODEL_NAME)
-		return fault_set(f, ERR_BAD_REQUEST, "model",
-		    "'model' is longer than %d bytes", LIMIT_MODEL_NAME);
-	for (p = chat->model; *p != '\0'; p++)
-		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
-			return fault_set(f, ERR_BAD_REQUEST, "model",
-			    "'model' holds a space or control character");
-	return ERR_OK;
-}
-
 static enum err
 read_limits(struct chat *chat, struct fault *f)
 {
@@ -184,7 +162,7 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 		    "the body must be a JSON object");
 	e = check_members(doc, f);
 	if (e == ERR_OK)
-		e = read_model(a, chat, f);
+		e = canon_model(chat, a, f);
 	if (e == ERR_OK)
 		e = read_messages(chat, f);
 	if (e == ERR_OK)
@@ -204,21 +182,6 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (chat->user == NULL)
 		chat->user = "";
 	return ERR_OK;
-}
-
-/* A C string as a JSON string in the arena, or NULL. */
-static char *
-quoted(struct arena *a, const char *s)
-{
-	struct buf b;
-	char *raw = NULL;
-
-	buf_init(&b, KIB(64));
-	json_quote(&b, s, strlen(s));
-	if (!b.failed)
-		raw = arena_dup(a, b.data, b.len);
-	buf_free(&b);
-	return raw;
 }
 
 /* Usage must come with the stream, whether the client asked or not. */
@@ -274,13 +237,13 @@ static enum err
 edit_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *body, struct fault *f)
 {
-	char *model = quoted(a, d->model);
+	struct str model = canon_quoted(a, d->model);
 	struct edits e;
 
-	if (model == NULL)
+	if (model.p == NULL)
 		return no_memory(f);
 	edits_init(&e, &chat->doc, a);
-	edits_set(&e, JSON_ROOT, "model", model, strlen(model));
+	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	ask_usage(&e, chat, d->provider->quirks);
 	name_limit(&e, chat, d->provider->quirks);
 	return edits_apply(&e, body) ? ERR_OK : no_memory(f);

@@ -60,6 +60,9 @@ step_read(struct request *r)
 		r->chat.surface = r->surface;
 		r->chat.path = r->name;
 		r->chat.query = r->query;
+		r->chat.beta = request_header(r, "HTTP_ANTHROPIC_BETA");
+		if (r->chat.beta == NULL)
+			r->chat.beta = "";
 		e = r->surface->read_request(r->arena, &r->chat, &r->fault);
 	}
 	return e == ERR_OK ? GO : request_fault(r, e);

@@ -1,0 +1,202 @@
+/* Anthropic Messages: a client's request, and the way to a provider. */
+#include "adapters/anthropic.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "adapters/canon.h"
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/limits.h"
+
+#define IS(type) (1U << (JSON_##type))
+
+/* Types of the members that we know; what we do not know passes. */
+static const struct {
+	const char *name;
+	unsigned types;
+	const char *what;
+} members[] = {
+	{ "model", IS(STRING), "a string" },
+	{ "messages", IS(ARRAY), "an array" },
+	{ "max_tokens", IS(NUMBER), "an integer" },
+	{ "system", IS(STRING) | IS(ARRAY), "a string or an array" },
+	{ "stream", IS(TRUE) | IS(FALSE), "a boolean" },
+	{ "temperature", IS(NUMBER), "a number" },
+	{ "top_p", IS(NUMBER), "a number" },
+	{ "top_k", IS(NUMBER), "an integer" },
+	{ "stop_sequences", IS(ARRAY), "an array" },
+	{ "tools", IS(ARRAY), "an array" },
+	{ "tool_choice", IS(OBJECT), "an object" },
+	{ "thinking", IS(OBJECT), "an object" },
+	{ "metadata", IS(OBJECT), "an object" },
+};
+
+/* Content blocks that ask for a capability. */
+static const struct {
+	const char *type;
+	unsigned cap;
+} blocks[] = {
+	{ "image", CAP_IMAGE_IN },
+	{ "document", CAP_PDF_IN },
+};
+
+static enum err
+check_members(const struct json *doc, struct fault *f)
+{
+	unsigned type;
+	size_t i;
+
+	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
+		type = 1U << json_type(doc,
+		    json_get(doc, JSON_ROOT, members[i].name));
+		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
+			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
+			    "%s: must be %s", members[i].name,
+			    members[i].what);
+	}
+	return ERR_OK;
+}
+
+static unsigned
+needs_of(const struct json *doc, uint32_t content)
+{
+	unsigned needs = 0;
+	uint32_t b;
+	size_t i;
+
+	if (json_type(doc, content) != JSON_ARRAY)
+		return 0;
+	for (b = json_first(doc, content); b != JSON_NONE;
+	    b = json_next(doc, content, b))
+		for (i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
+			if (json_is(doc, json_get(doc, b, "type"),
+			    blocks[i].type))
+				needs |= blocks[i].cap;
+	return needs;
+}
+
+static enum err
+check_messages(struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t list = json_get(doc, JSON_ROOT, "messages"), m;
+	char where[40];
+	int i = 0;
+
+	if (json_count(doc, list) == 0)
+		return fault_set(f, ERR_BAD_REQUEST, "messages",
+		    "messages: at least one message is required");
+	if (json_count(doc, list) > LIMIT_MESSAGES)
+		return fault_set(f, ERR_TOO_LARGE, "messages",
+		    "more than %d messages", LIMIT_MESSAGES);
+	for (m = json_first(doc, list); m != JSON_NONE;
+	    m = json_next(doc, list, m), i++) {
+		if (!json_nonempty(doc, json_get(doc, m, "role"))) {
+			snprintf(where, sizeof where, "messages.%d.role", i);
+			return fault_set(f, ERR_BAD_REQUEST, where,
+			    "%s: field required", where);
+		}
+		chat->needs |= needs_of(doc, json_get(doc, m, "content"));
+	}
+	return ERR_OK;
+}
+
+static enum err
+anthropic_read_request(struct arena *a, struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	enum err e;
+
+	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
+		return fault_set(f, ERR_BAD_REQUEST, NULL,
+		    "the body must be a JSON object");
+	e = check_members(doc, f);
+	if (e == ERR_OK)
+		e = canon_model(chat, a, f);
+	if (e == ERR_OK)
+		e = check_messages(chat, f);
+	if (e != ERR_OK)
+		return e;
+	if (!json_int(doc, json_get(doc, JSON_ROOT, "max_tokens"),
+	    &chat->max_output) || chat->max_output < 1)
+		return fault_set(f, ERR_BAD_REQUEST, "max_tokens",
+		    "max_tokens: a positive integer is required");
+	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
+	    JSON_TRUE;
+	chat->stream_usage = chat->stream;
+	chat->choices = 1;
+	if (json_count(doc, json_get(doc, JSON_ROOT, "tools")) > 0)
+		chat->needs |= CAP_TOOLS;
+	chat->user = json_cstr(doc, json_at(doc, JSON_ROOT, "metadata",
+	    "user_id", NULL), a);
+	if (chat->user == NULL)
+		chat->user = "";
+	return ERR_OK;
+}
+
+/* ----------------------------------------------------------- provider */
+
+static enum err
+edit_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *body, struct fault *f)
+{
+	struct str model = canon_quoted(a, d->model);
+	struct edits e;
+
+	edits_init(&e, &chat->doc, a);
+	if (model.p != NULL)
+		edits_set(&e, JSON_ROOT, "model", model.p, model.len);
+	return model.p != NULL && edits_apply(&e, body) ? ERR_OK :
+	    fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+}
+
+static enum err
+anthropic_write_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	bool ours = chat->surface == &adapter_anthropic;
+	struct buf body;
+	enum err e;
+
+	call->method = "POST";
+	call->url = arena_printf(a, "%s/v1/messages", d->provider->base_url);
+	call->headers[call->header_count++] =
+	    (struct header){ "anthropic-version", ANTHROPIC_VERSION };
+	if (ours && *chat->beta != '\0')
+		call->headers[call->header_count++] =
+		    (struct header){ "anthropic-beta", chat->beta };
+	buf_init(&body, LIMIT_BODY * 2);
+	e = ours ? edit_request(a, chat, d, &body, f) :
+	    anthropic_write_chat(a, chat, d, &body, f);
+	if (e == ERR_OK) {
+		call->body = arena_dup(a, body.data, body.len);
+		call->body_len = body.len;
+		if (call->body == NULL || call->url == NULL)
+			e = fault_set(f, ERR_INTERNAL, NULL,
+			    "out of memory");
+	}
+	buf_free(&body);
+	return e;
+}
+
+const struct adapter adapter_anthropic = {
+	.name = "anthropic",
+	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
+	    PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K) | PARAM_BIT(STOP) |
+	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) |
+	    PARAM_BIT(PARALLEL_CALLS) | PARAM_BIT(FORMAT) |
+	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) | PARAM_BIT(USER),
+	.framing = FRAMING_SSE,
+	.read_request = anthropic_read_request,
+	.read_chat = anthropic_read_chat,
+	.write_reply = anthropic_write_reply,
+	.write_delta = anthropic_write_delta,
+	.write_error = anthropic_write_error,
+	.write_stream_error = anthropic_write_stream_error,
+	.write_request = anthropic_write_request,
+	.read_reply = anthropic_read_reply,
+	.read_event = anthropic_read_event,
+	.classify = errors_classify,
+};

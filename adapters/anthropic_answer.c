@@ -1,0 +1,512 @@
+/* Answers of Anthropic providers, whole and streamed. */
+#include "adapters/anthropic.h"
+
+#include <string.h>
+
+#include "adapters/canon.h"
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/sse.h"
+
+#define TOKENS_MAX (INT64_C(1) << 53)
+#define BLOCKS_MAX 4096
+
+static const struct {
+	const char *word;
+	enum finish finish;
+} reasons[] = {
+	{ "end_turn", FINISH_STOP },
+	{ "stop_sequence", FINISH_STOP },
+	{ "pause_turn", FINISH_STOP },
+	{ "max_tokens", FINISH_LENGTH },
+	{ "model_context_window_exceeded", FINISH_LENGTH },
+	{ "tool_use", FINISH_TOOLS },
+	{ "refusal", FINISH_CONTENT },
+};
+
+enum finish
+anthropic_finish(const struct json *doc, uint32_t v)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (json_is(doc, v, reasons[i].word))
+			return reasons[i].finish;
+	return json_type(doc, v) == JSON_STRING ? FINISH_STOP : FINISH_NONE;
+}
+
+static enum err
+bad(struct fault *f, const char *what)
+{
+	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
+	    "the provider sent no usable answer: %s", what);
+}
+
+/* ------------------------------------------------------------- usage */
+
+static bool
+tokens(const struct json *doc, uint32_t usage, const char *key, int64_t *out)
+{
+	int64_t n;
+
+	if (!json_int(doc, json_get(doc, usage, key), &n))
+		return false;
+	*out = n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
+	return true;
+}
+
+/*
+ * What a usage object says replaces what was known; what it is silent about
+ * stays (message_delta repeats some members only).
+ */
+static void
+read_usage(const struct json *doc, uint32_t u, struct usage *out)
+{
+	uint32_t writes = json_get(doc, u, "cache_creation");
+	int64_t written = 0, hour = 0;
+	bool any = false;
+
+	if (json_type(doc, u) != JSON_OBJECT)
+		return;
+	any |= tokens(doc, u, "input_tokens", &out->n[UNIT_INPUT]);
+	any |= tokens(doc, u, "output_tokens", &out->n[UNIT_OUTPUT]);
+	tokens(doc, u, "cache_read_input_tokens",
+	    &out->n[UNIT_CACHED_INPUT]);
+	if (tokens(doc, u, "cache_creation_input_tokens", &written)) {
+		tokens(doc, writes, "ephemeral_1h_input_tokens", &hour);
+		hour = hour < written ? hour : written;
+		out->n[UNIT_CACHE_WRITE] = written - hour;
+		out->n[UNIT_CACHE_WRITE_1H] = hour;
+	}
+	tokens(doc, json_get(doc, u, "server_tool_use"),
+	    "web_search_requests", &out->n[UNIT_SEARCH]);
+	out->known |= any;
+}
+
+/* ----------------------------------------------------- whole answers */
+
+/* One of Anthropic's citations as one of OpenAI's annotations. */
+static void
+write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
+    struct arena *a)
+{
+	struct str url = canon_str(doc, json_get(doc, c, "url"), a);
+
+	if (url.len == 0)
+		return;
+	jw_object(w);
+	jw_key(w, "type");
+	jw_string(w, "url_citation");
+	jw_key(w, "url_citation");
+	jw_object(w);
+	canon_put_str(w, "url", url);
+	canon_put_str(w, "title", canon_str(doc, json_get(doc, c, "title"),
+	    a));
+	canon_put_str(w, "content", canon_str(doc,
+	    json_get(doc, c, "cited_text"), a));
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
+static bool
+read_block(const struct json *doc, uint32_t b, struct parts *out)
+{
+	uint32_t type = json_get(doc, b, "type");
+	struct arena *a = out->arena;
+	struct part *p = parts_add(out);
+
+	if (p == NULL)
+		return false;
+	if (json_is(doc, type, "text")) {
+		p->kind = PART_TEXT;
+		p->text = canon_str(doc, json_get(doc, b, "text"), a);
+	} else if (json_is(doc, type, "thinking")) {
+		p->kind = PART_REASONING;
+		p->origin = "anthropic";
+		p->text = canon_str(doc, json_get(doc, b, "thinking"), a);
+		p->signature = canon_str(doc, json_get(doc, b, "signature"),
+		    a);
+	} else if (json_is(doc, type, "redacted_thinking")) {
+		p->kind = PART_REASONING;
+		p->origin = "anthropic";
+		p->sealed = canon_str(doc, json_get(doc, b, "data"), a);
+	} else if (json_is(doc, type, "tool_use")) {
+		p->kind = PART_CALL;
+		p->id = canon_str(doc, json_get(doc, b, "id"), a);
+		p->name = canon_str(doc, json_get(doc, b, "name"), a);
+		p->args = canon_raw(doc, json_get(doc, b, "input"));
+	} else {
+		p->kind = PART_OTHER;
+		p->origin = "anthropic";
+		p->raw = canon_raw(doc, b);
+	}
+	return true;
+}
+
+static struct str
+citations(const struct json *doc, uint32_t content, struct arena *a)
+{
+	struct str s = { NULL, 0 };
+	struct json_writer w;
+	uint32_t b, list, c;
+	struct buf out;
+
+	buf_init(&out, LIMIT_BODY_TEXT);
+	jw_init(&w, &out);
+	jw_array(&w);
+	for (b = json_first(doc, content); b != JSON_NONE;
+	    b = json_next(doc, content, b)) {
+		list = json_get(doc, b, "citations");
+		for (c = json_first(doc, list); c != JSON_NONE;
+		    c = json_next(doc, list, c))
+			write_citation(doc, c, &w, a);
+	}
+	jw_end_array(&w);
+	if (!out.failed && out.len > 2) {
+		s.p = arena_dup(a, out.data, out.len);
+		s.len = s.p == NULL ? 0 : out.len;
+	}
+	buf_free(&out);
+	return s;
+}
+
+static enum err
+read_content(const struct json *doc, uint32_t content, struct arena *a,
+    struct reply *reply)
+{
+	struct parts parts = { .arena = a };
+	struct choice *c = arena_zalloc(a, sizeof *c);
+	uint32_t b;
+
+	if (c == NULL)
+		return ERR_INTERNAL;
+	for (b = json_first(doc, content); b != JSON_NONE;
+	    b = json_next(doc, content, b))
+		if (!read_block(doc, b, &parts))
+			return ERR_INTERNAL;
+	c->parts = parts.list;
+	c->part_count = parts.count;
+	c->finish = reply->finish;
+	c->stop = canon_str(doc, json_get(doc, JSON_ROOT, "stop_sequence"),
+	    a);
+	c->citations = citations(doc, content, a);
+	reply->choices = c;
+	reply->choice_count = 1;
+	return ERR_OK;
+}
+
+enum err
+anthropic_read_reply(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *body, size_t len,
+    struct reply *reply, struct fault *f)
+{
+	struct upstream_error *error;
+	struct json doc;
+	uint32_t content;
+
+	(void)d;
+	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
+		return bad(f, "not JSON");
+	if (errors_present(&doc)) {
+		error = arena_zalloc(a, sizeof *error);
+		if (error == NULL)
+			return ERR_INTERNAL;
+		errors_read(a, 200, &doc, error);
+		reply->error = error;
+		return ERR_OK;
+	}
+	content = json_get(&doc, JSON_ROOT, "content");
+	if (json_type(&doc, content) != JSON_ARRAY)
+		return bad(f, "no content");
+	reply->from = &adapter_anthropic;
+	reply->raw = (struct str){ body, len };
+	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
+	reply->model = canon_str(&doc, json_get(&doc, JSON_ROOT, "model"), a);
+	reply->finish = anthropic_finish(&doc, json_get(&doc, JSON_ROOT,
+	    "stop_reason"));
+	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
+	reply->text_bytes = (int64_t)canon_raw(&doc, content).len;
+	return chat->surface == &adapter_anthropic ? ERR_OK :
+	    read_content(&doc, content, a, reply);
+}
+
+/* ------------------------------------------------------------ stream */
+
+/* What a stream must remember between events. */
+struct seen {
+	struct usage usage;
+	int64_t calls;		/* tool_use blocks begun */
+	int64_t call[64];	/* block → call, for blocks under 64; -1 none */
+	bool input[64];		/* the call had arguments in its start */
+	bool started, ended;
+	enum finish finish;
+};
+
+/* One event on its way into a delta. */
+struct event {
+	struct stream *s;
+	struct seen *seen;
+	const struct json *doc;
+	struct pieces pieces;
+	struct delta d;
+};
+
+static int64_t
+block_index(struct event *e)
+{
+	int64_t i = 0;
+
+	json_int(e->doc, json_get(e->doc, JSON_ROOT, "index"), &i);
+	return i < 0 || i >= 64 ? 63 : i;
+}
+
+static void
+on_start(struct event *e)
+{
+	uint32_t m = json_get(e->doc, JSON_ROOT, "message");
+
+	e->seen->started = true;
+	read_usage(e->doc, json_get(e->doc, m, "usage"), &e->seen->usage);
+	e->d.id = canon_str(e->doc, json_get(e->doc, m, "id"),
+	    e->s->scratch);
+	e->d.model = canon_str(e->doc, json_get(e->doc, m, "model"),
+	    e->s->scratch);
+}
+
+static void
+call_start(struct event *e, uint32_t block)
+{
+	int64_t i = block_index(e);
+	uint32_t input = json_get(e->doc, block, "input");
+	struct piece *p = pieces_add(&e->pieces, PIECE_CALL, 0);
+
+	e->seen->call[i] = e->seen->calls++;
+	e->seen->input[i] = json_count(e->doc, input) > 0;
+	if (p == NULL)
+		return;
+	p->call = e->seen->call[i];
+	p->id = canon_str(e->doc, json_get(e->doc, block, "id"),
+	    e->s->scratch);
+	p->name = canon_str(e->doc, json_get(e->doc, block, "name"),
+	    e->s->scratch);
+	if (e->seen->input[i] && (p = pieces_add(&e->pieces, PIECE_ARGS,
+	    0)) != NULL) {
+		p->call = e->seen->call[i];
+		p->text = canon_raw(e->doc, input);
+	}
+}
+
+static void
+on_block_start(struct event *e)
+{
+	uint32_t b = json_get(e->doc, JSON_ROOT, "content_block");
+	uint32_t type = json_get(e->doc, b, "type");
+	size_t n;
+
+	e->d.kind = DELTA_CONTENT;
+	if (json_is(e->doc, type, "tool_use")) {
+		call_start(e, b);
+	} else if (json_is(e->doc, type, "redacted_thinking")) {
+		n = e->pieces.count;
+		pieces_text(&e->pieces, PIECE_SEALED, 0, canon_str(e->doc,
+		    json_get(e->doc, b, "data"), e->s->scratch));
+		if (e->pieces.count > n)
+			e->pieces.list[n].origin = "anthropic";
+	} else if (json_is(e->doc, type, "text")) {
+		pieces_text(&e->pieces, PIECE_TEXT, 0, canon_str(e->doc,
+		    json_get(e->doc, b, "text"), e->s->scratch));
+		if (e->pieces.count == 0)
+			e->d.kind = DELTA_META;
+	} else if (json_is(e->doc, type, "thinking")) {
+		e->d.kind = DELTA_META;
+	}
+}
+
+static void
+on_citation(struct event *e, uint32_t delta)
+{
+	struct json_writer w;
+	struct buf b;
+	char *p;
+
+	buf_init(&b, LIMIT_EVENT * 2);
+	jw_init(&w, &b);
+	write_citation(e->doc, json_get(e->doc, delta, "citation"), &w,
+	    e->s->scratch);
+	if (b.len > 0) {
+		p = b.failed ? NULL : arena_dup(e->s->scratch, b.data, b.len);
+		e->pieces.failed |= p == NULL;
+		if (p != NULL)
+			pieces_text(&e->pieces, PIECE_CITATION, 0,
+			    (struct str){ p, b.len });
+	}
+	buf_free(&b);
+}
+
+static const struct {
+	const char *type, *key;
+	enum piece_kind kind;
+} deltas[] = {
+	{ "text_delta", "text", PIECE_TEXT },
+	{ "thinking_delta", "thinking", PIECE_REASONING },
+	{ "signature_delta", "signature", PIECE_SIGNATURE },
+	{ "input_json_delta", "partial_json", PIECE_ARGS },
+};
+
+static void
+on_block_delta(struct event *e)
+{
+	uint32_t delta = json_get(e->doc, JSON_ROOT, "delta");
+	int64_t i = block_index(e);
+	struct str s;
+	size_t k, n = e->pieces.count;
+
+	e->d.kind = DELTA_CONTENT;
+	if (json_is(e->doc, json_get(e->doc, delta, "type"),
+	    "citations_delta"))
+		on_citation(e, delta);
+	for (k = 0; k < sizeof deltas / sizeof deltas[0]; k++) {
+		if (!json_is(e->doc, json_get(e->doc, delta, "type"),
+		    deltas[k].type))
+			continue;
+		s = canon_str(e->doc, json_get(e->doc, delta, deltas[k].key),
+		    e->s->scratch);
+		e->d.text_bytes = (int64_t)s.len;
+		/* Input of the provider's own tools is no call of ours. */
+		if (deltas[k].kind == PIECE_ARGS && (e->seen->call[i] < 0 ||
+		    e->seen->input[i]))
+			return;
+		pieces_text(&e->pieces, deltas[k].kind, 0, s);
+		if (e->pieces.count > n) {
+			e->pieces.list[n].call = e->seen->call[i];
+			e->pieces.list[n].origin = "anthropic";
+		}
+	}
+}
+
+static void
+on_message_delta(struct event *e)
+{
+	uint32_t delta = json_get(e->doc, JSON_ROOT, "delta");
+	struct piece *p;
+
+	read_usage(e->doc, json_get(e->doc, JSON_ROOT, "usage"),
+	    &e->seen->usage);
+	e->d.usage = e->seen->usage;
+	e->d.finish = anthropic_finish(e->doc, json_get(e->doc, delta,
+	    "stop_reason"));
+	if (e->d.finish == FINISH_NONE)
+		return;
+	e->seen->finish = e->d.finish;
+	e->d.kind = DELTA_FINISH;
+	p = pieces_add(&e->pieces, PIECE_FINISH, 0);
+	if (p != NULL) {
+		p->finish = e->d.finish;
+		p->text = canon_str(e->doc, json_get(e->doc, delta,
+		    "stop_sequence"), e->s->scratch);
+	}
+}
+
+static void
+on_stop(struct event *e)
+{
+	e->seen->ended = true;
+	e->d.kind = DELTA_END;
+}
+
+static void
+on_other(struct event *e)
+{
+	e->d.kind = DELTA_META;
+}
+
+static const struct {
+	const char *type;
+	void (*run)(struct event *e);
+} events[] = {
+	{ "message_start", on_start },
+	{ "content_block_start", on_block_start },
+	{ "content_block_delta", on_block_delta },
+	{ "content_block_stop", on_other },
+	{ "message_delta", on_message_delta },
+	{ "message_stop", on_stop },
+	{ "ping", on_other },
+};
+
+static enum err
+emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
+    void *arg)
+{
+	struct upstream_error error;
+	struct delta d;
+
+	memset(&d, 0, sizeof d);
+	errors_read(s->scratch, 0, doc, &error);
+	d.kind = DELTA_ERROR;
+	d.error = &error;
+	return emit(arg, &d);
+}
+
+static struct seen *
+seen(struct stream *s)
+{
+	struct seen *n = s->own;
+	size_t i;
+
+	if (n == NULL) {
+		s->own = n = arena_zalloc(s->arena, sizeof *n);
+		for (i = 0; n != NULL && i < 64; i++)
+			n->call[i] = -1;
+	}
+	return n;
+}
+
+static enum err
+read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
+    void *arg, struct fault *f)
+{
+	uint32_t type = json_get(e->doc, JSON_ROOT, "type");
+	size_t i;
+
+	e->d.from = &adapter_anthropic;
+	e->d.raw = (struct str){ ev->data, ev->len };
+	e->d.event = *ev->name != '\0' ? ev->name :
+	    json_cstr(e->doc, type, e->s->scratch);
+	if (e->d.event == NULL)
+		return bad(f, "an event without a type");
+	for (i = 0; i < sizeof events / sizeof events[0]; i++)
+		if (json_is(e->doc, type, events[i].type))
+			events[i].run(e);
+	if (e->pieces.failed)
+		return ERR_INTERNAL;
+	e->d.pieces = e->pieces.list;
+	e->d.piece_count = e->pieces.count;
+	return emit(arg, &e->d);
+}
+
+enum err
+anthropic_read_event(struct stream *s, const struct sse_event *ev,
+    delta_fn *emit, void *arg, struct fault *f)
+{
+	struct event e = { .s = s, .seen = seen(s),
+		.pieces = { .arena = s->scratch } };
+	struct json doc;
+
+	if (e.seen == NULL)
+		return ERR_INTERNAL;
+	if (e.seen->ended)
+		return ERR_OK;
+	if (ev == NULL)
+		return bad(f, e.seen->started ? "the stream was cut off" :
+		    "an empty stream");
+	if (ev->len == 0)
+		return ERR_OK;
+	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
+	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
+		return bad(f, "an event that is not JSON");
+	if (strcmp(ev->name, "error") == 0 || errors_present(&doc))
+		return emit_error(s, &doc, emit, arg);
+	e.doc = &doc;
+	return read_known(&e, ev, emit, arg, f);
+}

@@ -1,0 +1,806 @@
+/* Anthropic requests and the canonical form, both ways. */
+#include "adapters/anthropic.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapters/canon.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+
+#define MAX_TOKENS_UNKNOWN 4096 /* the dialect demands a bound */
+#define THINK_LEAST 1024	/* the least budget that it takes */
+
+/* ------------------------------------------------------------ reading */
+
+struct reading {
+	const struct json *doc;
+	struct arena *arena;
+	struct chat *chat;
+	struct fault *fault;
+};
+
+static const char *const known[] = { "model", "messages", "max_tokens",
+	"system", "stream", "temperature", "top_p", "top_k",
+	"stop_sequences", "tools", "tool_choice", "thinking", "metadata",
+	"output_config", "output_format", "service_tier" };
+
+static enum err read_blocks(struct reading *r, uint32_t v, struct parts *out);
+
+static enum err
+memory(struct reading *r)
+{
+	return fault_set(r->fault, ERR_INTERNAL, NULL, "out of memory");
+}
+
+static uint32_t
+member(struct reading *r, uint32_t obj, const char *key)
+{
+	return json_get(r->doc, obj, key);
+}
+
+static struct str
+text(struct reading *r, uint32_t obj, const char *key)
+{
+	return canon_str(r->doc, member(r, obj, key), r->arena);
+}
+
+static enum cache_mark
+cache_mark(struct reading *r, uint32_t obj)
+{
+	uint32_t mark = member(r, obj, "cache_control");
+
+	if (json_type(r->doc, mark) != JSON_OBJECT)
+		return CACHE_NONE;
+	return json_is(r->doc, member(r, mark, "ttl"), "1h") ? CACHE_1H :
+	    CACHE_5M;
+}
+
+static enum err
+read_text(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_TEXT;
+	p->text = text(r, b, "text");
+	return ERR_OK;
+}
+
+/* An image or document: base64, URL, file id, or plain text. */
+static enum err
+read_source(struct reading *r, uint32_t b, struct part *p)
+{
+	uint32_t s = member(r, b, "source");
+
+	p->media_type = text(r, s, "media_type");
+	p->url = text(r, s, "url");
+	p->file = text(r, s, "file_id");
+	p->name = text(r, b, "title");
+	if (json_is(r->doc, member(r, s, "type"), "text")) {
+		p->kind = PART_TEXT;
+		p->text = text(r, s, "data");
+	} else {
+		p->data = text(r, s, "data");
+	}
+	return ERR_OK;
+}
+
+static enum err
+read_image(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_IMAGE;
+	return read_source(r, b, p);
+}
+
+static enum err
+read_document(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_FILE;
+	return read_source(r, b, p);
+}
+
+static enum err
+read_call(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_CALL;
+	p->id = text(r, b, "id");
+	p->name = text(r, b, "name");
+	p->args = canon_raw(r->doc, member(r, b, "input"));
+	if (p->args.p == NULL)
+		p->args = canon_lit("{}");
+	return ERR_OK;
+}
+
+static enum err
+read_result(struct reading *r, uint32_t b, struct part *p)
+{
+	struct parts inner = { .arena = r->arena };
+	enum err e;
+
+	p->kind = PART_RESULT;
+	p->id = text(r, b, "tool_use_id");
+	p->failed = json_type(r->doc, member(r, b, "is_error")) == JSON_TRUE;
+	e = read_blocks(r, member(r, b, "content"), &inner);
+	p->parts = inner.list;
+	p->part_count = inner.count;
+	return e;
+}
+
+static enum err
+read_thinking(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_REASONING;
+	p->origin = "anthropic";
+	p->text = text(r, b, "thinking");
+	p->signature = text(r, b, "signature");
+	return ERR_OK;
+}
+
+static enum err
+read_redacted(struct reading *r, uint32_t b, struct part *p)
+{
+	p->kind = PART_REASONING;
+	p->origin = "anthropic";
+	p->sealed = text(r, b, "data");
+	return ERR_OK;
+}
+
+static const struct {
+	const char *type;
+	enum err (*read)(struct reading *r, uint32_t b, struct part *p);
+} readers[] = {
+	{ "text", read_text },
+	{ "image", read_image },
+	{ "document", read_document },
+	{ "tool_use", read_call },
+	{ "tool_result", read_result },
+	{ "thinking", read_thinking },
+	{ "redacted_thinking", read_redacted },
+};
+
+static enum err
+read_block(struct reading *r, uint32_t b, struct parts *out)
+{
+	struct part part;
+	struct part *p;
+	enum err e = ERR_OK;
+	size_t i;
+
+	/* Results are read with blocks of their own: the list may move. */
+	memset(&part, 0, sizeof part);
+	part.kind = PART_OTHER;
+	part.origin = "anthropic";
+	part.raw = canon_raw(r->doc, b);
+	for (i = 0; i < sizeof readers / sizeof readers[0]; i++)
+		if (json_is(r->doc, member(r, b, "type"), readers[i].type)) {
+			part.origin = NULL;
+			e = readers[i].read(r, b, &part);
+			break;
+		}
+	part.cache = cache_mark(r, b);
+	p = e == ERR_OK ? parts_add(out) : NULL;
+	if (p == NULL)
+		return e == ERR_OK ? memory(r) : e;
+	*p = part;
+	return ERR_OK;
+}
+
+/* A string, or a list of blocks. */
+static enum err
+read_blocks(struct reading *r, uint32_t v, struct parts *out)
+{
+	struct part *p;
+	enum err e = ERR_OK;
+	uint32_t b;
+
+	if (json_type(r->doc, v) == JSON_STRING) {
+		p = parts_add(out);
+		if (p == NULL)
+			return memory(r);
+		p->kind = PART_TEXT;
+		p->text = canon_str(r->doc, v, r->arena);
+		return ERR_OK;
+	}
+	for (b = json_first(r->doc, v); b != JSON_NONE && e == ERR_OK;
+	    b = json_next(r->doc, v, b))
+		e = read_block(r, b, out);
+	return e;
+}
+
+static enum err
+read_message(struct reading *r, enum role role, uint32_t content)
+{
+	struct message *m = &r->chat->messages[r->chat->message_count++];
+	struct parts parts = { .arena = r->arena };
+	enum err e = read_blocks(r, content, &parts);
+
+	m->role = role;
+	m->parts = parts.list;
+	m->part_count = parts.count;
+	return e;
+}
+
+static enum err
+read_messages(struct reading *r)
+{
+	uint32_t system = member(r, JSON_ROOT, "system");
+	uint32_t list = member(r, JSON_ROOT, "messages"), m, role;
+	enum err e = ERR_OK;
+
+	r->chat->messages = arena_zalloc(r->arena, (json_count(r->doc, list) +
+	    1) * sizeof *r->chat->messages);
+	if (r->chat->messages == NULL)
+		return memory(r);
+	if (json_nonempty(r->doc, system) || json_count(r->doc, system) > 0)
+		e = read_message(r, ROLE_SYSTEM, system);
+	for (m = json_first(r->doc, list); m != JSON_NONE && e == ERR_OK;
+	    m = json_next(r->doc, list, m)) {
+		role = member(r, m, "role");
+		e = read_message(r, json_is(r->doc, role, "assistant") ?
+		    ROLE_ASSISTANT : json_is(r->doc, role, "system") ?
+		    ROLE_SYSTEM : ROLE_USER, member(r, m, "content"));
+	}
+	return e;
+}
+
+static enum err
+read_tools(struct reading *r)
+{
+	uint32_t list = member(r, JSON_ROOT, "tools"), v;
+	struct chat *chat = r->chat;
+	struct tool *t;
+	char *type;
+
+	if (json_count(r->doc, list) == 0)
+		return ERR_OK;
+	chat->set |= PARAM_BIT(TOOLS);
+	chat->tools = arena_zalloc(r->arena, json_count(r->doc, list) *
+	    sizeof *chat->tools);
+	if (chat->tools == NULL)
+		return memory(r);
+	for (v = json_first(r->doc, list); v != JSON_NONE;
+	    v = json_next(r->doc, list, v)) {
+		t = &chat->tools[chat->tool_count++];
+		type = json_cstr(r->doc, member(r, v, "type"), r->arena);
+		t->type = type == NULL || strcmp(type, "custom") == 0 ?
+		    "function" : type;
+		t->origin = "anthropic";
+		t->name = text(r, v, "name");
+		t->description = text(r, v, "description");
+		t->strict = canon_flag(r->doc, member(r, v, "strict"));
+		t->cache = cache_mark(r, v);
+		t->raw = canon_raw(r->doc, v);
+		if (json_type(r->doc, member(r, v, "input_schema")) ==
+		    JSON_OBJECT)
+			t->schema = canon_raw(r->doc,
+			    member(r, v, "input_schema"));
+	}
+	return ERR_OK;
+}
+
+static enum err
+read_tool_choice(struct reading *r)
+{
+	static const struct {
+		const char *type;
+		enum tool_choice choice;
+	} types[] = { { "auto", CHOICE_AUTO }, { "any", CHOICE_REQUIRED },
+		{ "tool", CHOICE_NAMED }, { "none", CHOICE_NONE } };
+	uint32_t v = member(r, JSON_ROOT, "tool_choice");
+	struct chat *chat = r->chat;
+	size_t i;
+	int off;
+
+	if (json_type(r->doc, v) != JSON_OBJECT)
+		return ERR_OK;
+	for (i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (json_is(r->doc, member(r, v, "type"), types[i].type))
+			chat->tool_choice = types[i].choice;
+	if (chat->tool_choice == CHOICE_UNSET)
+		return fault_set(r->fault, ERR_BAD_REQUEST, "tool_choice",
+		    "tool_choice: unknown type");
+	chat->set |= PARAM_BIT(TOOL_CHOICE);
+	chat->tool_name = text(r, v, "name");
+	off = canon_flag(r->doc, member(r, v, "disable_parallel_tool_use"));
+	if (off >= 0) {
+		chat->parallel_calls = !off;
+		chat->set |= PARAM_BIT(PARALLEL_CALLS);
+	}
+	return ERR_OK;
+}
+
+static void
+read_reasoning(struct reading *r)
+{
+	uint32_t v = member(r, JSON_ROOT, "thinking");
+	uint32_t config = member(r, JSON_ROOT, "output_config");
+	struct chat *chat = r->chat;
+
+	chat->effort = canon_effort(text(r, config, "effort"));
+	if (json_is(r->doc, member(r, v, "type"), "disabled"))
+		chat->effort = EFFORT_NONE;
+	else if (json_is(r->doc, member(r, v, "type"), "adaptive") &&
+	    chat->effort == EFFORT_UNSET)
+		chat->effort = EFFORT_MEDIUM;
+	if (json_int(r->doc, member(r, v, "budget_tokens"),
+	    &chat->think_budget))
+		chat->set |= PARAM_BIT(THINK_BUDGET);
+	if (chat->effort == EFFORT_UNSET && chat->think_budget > 0)
+		chat->effort = chat->think_budget <= 2048 ? EFFORT_LOW :
+		    chat->think_budget <= 8192 ? EFFORT_MEDIUM : EFFORT_HIGH;
+	if (chat->effort != EFFORT_UNSET)
+		chat->set |= PARAM_BIT(EFFORT);
+	chat->think_hidden = json_is(r->doc, member(r, v, "display"),
+	    "omitted");
+}
+
+static void
+read_format(struct reading *r)
+{
+	uint32_t v = json_at(r->doc, JSON_ROOT, "output_config", "format",
+	    NULL);
+	struct chat *chat = r->chat;
+
+	if (json_type(r->doc, v) != JSON_OBJECT)
+		v = member(r, JSON_ROOT, "output_format");
+	if (json_type(r->doc, member(r, v, "schema")) != JSON_OBJECT)
+		return;
+	chat->format = FORMAT_SCHEMA;
+	chat->format_strict = 1;
+	chat->format_schema = canon_raw(r->doc, member(r, v, "schema"));
+	chat->set |= PARAM_BIT(FORMAT);
+}
+
+static void
+pass_number(struct reading *r, const char *key, struct str *out, uint64_t bit)
+{
+	uint32_t v = member(r, JSON_ROOT, key);
+
+	if (json_type(r->doc, v) != JSON_NUMBER)
+		return;
+	*out = canon_raw(r->doc, v);
+	r->chat->set |= bit;
+}
+
+enum err
+anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
+{
+	struct reading r = { &chat->doc, a, chat, f };
+	enum err e;
+
+	canon_defaults(chat);
+	chat->set = PARAM_BIT(MAX_OUTPUT) |
+	    (*chat->user == '\0' ? 0 : PARAM_BIT(USER));
+	e = read_messages(&r);
+	if (e == ERR_OK)
+		e = read_tools(&r);
+	if (e == ERR_OK)
+		e = read_tool_choice(&r);
+	if (e == ERR_OK)
+		e = canon_stop(chat, a, member(&r, JSON_ROOT,
+		    "stop_sequences"), f);
+	if (e == ERR_OK)
+		e = canon_extras(chat, a, known,
+		    sizeof known / sizeof known[0], f);
+	if (e != ERR_OK)
+		return e;
+	read_reasoning(&r);
+	read_format(&r);
+	pass_number(&r, "temperature", &chat->temperature,
+	    PARAM_BIT(TEMPERATURE));
+	pass_number(&r, "top_p", &chat->top_p, PARAM_BIT(TOP_P));
+	pass_number(&r, "top_k", &chat->top_k, PARAM_BIT(TOP_K));
+	chat->whole = true;
+	return ERR_OK;
+}
+
+/* ------------------------------------------------------------ writing */
+
+struct writing {
+	struct json_writer w;
+	struct arena *arena;
+	const struct chat *chat;
+	struct fault *fault;
+};
+
+static void
+begin(struct json_writer *w, const char *type)
+{
+	jw_object(w);
+	jw_key(w, "type");
+	jw_string(w, type);
+}
+
+static void
+write_cache(struct json_writer *w, enum cache_mark mark)
+{
+	if (mark == CACHE_NONE)
+		return;
+	jw_key(w, "cache_control");
+	begin(w, "ephemeral");
+	if (mark == CACHE_1H) {
+		jw_key(w, "ttl");
+		jw_string(w, "1h");
+	}
+	jw_end_object(w);
+}
+
+static void
+write_source(struct json_writer *w, const struct part *p,
+    const char *otherwise)
+{
+	jw_key(w, "source");
+	if (p->data.p != NULL) {
+		begin(w, "base64");
+		canon_put_str(w, "media_type", p->media_type.len > 0 ?
+		    p->media_type : canon_lit(otherwise));
+		canon_put_str(w, "data", p->data);
+	} else if (p->file.p != NULL) {
+		begin(w, "file");
+		canon_put_str(w, "file_id", p->file);
+	} else {
+		begin(w, "url");
+		canon_put_str(w, "url", p->url);
+	}
+	jw_end_object(w);
+}
+
+static enum err
+refuse(struct writing *x, const char *what)
+{
+	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
+	    "the provider cannot take %s", what);
+}
+
+static enum err write_block(struct writing *x, const struct part *p);
+
+static enum err
+write_result(struct writing *x, const struct part *p)
+{
+	struct json_writer *w = &x->w;
+	enum err e = ERR_OK;
+	size_t i;
+
+	begin(w, "tool_result");
+	canon_put_str(w, "tool_use_id", p->id);
+	if (p->failed)
+		canon_put_flag(w, "is_error", 1);
+	jw_key(w, "content");
+	jw_array(w);
+	for (i = 0; i < p->part_count && e == ERR_OK; i++)
+		e = write_block(x, &p->parts[i]);
+	jw_end_array(w);
+	write_cache(w, p->cache);
+	jw_end_object(w);
+	return e;
+}
+
+static enum err
+write_call(struct writing *x, const struct part *p)
+{
+	if (!canon_is_object(p->args, x->arena))
+		return refuse(x, "a tool call whose arguments are no object");
+	begin(&x->w, "tool_use");
+	canon_put_str(&x->w, "id", p->id);
+	canon_put_str(&x->w, "name", p->name);
+	canon_put_raw(&x->w, "input", p->args);
+	write_cache(&x->w, p->cache);
+	jw_end_object(&x->w);
+	return ERR_OK;
+}
+
+/* Only its maker can take reasoning; that of others is left out. */
+static void
+write_thinking(struct json_writer *w, const struct part *p)
+{
+	if (p->origin == NULL || strcmp(p->origin, "anthropic") != 0)
+		return;
+	if (p->sealed.p != NULL) {
+		begin(w, "redacted_thinking");
+		canon_put_str(w, "data", p->sealed);
+	} else if (p->signature.p != NULL) {
+		begin(w, "thinking");
+		canon_put_str(w, "thinking", p->text.p == NULL ?
+		    canon_lit("") : p->text);
+		canon_put_str(w, "signature", p->signature);
+	} else {
+		return;
+	}
+	jw_end_object(w);
+}
+
+static void
+write_text(struct json_writer *w, const struct part *p)
+{
+	if (p->text.len == 0)
+		return; /* the dialect refuses empty texts */
+	begin(w, "text");
+	canon_put_str(w, "text", p->text);
+	write_cache(w, p->cache);
+	jw_end_object(w);
+}
+
+static void
+write_media(struct json_writer *w, const struct part *p)
+{
+	bool image = p->kind == PART_IMAGE;
+
+	begin(w, image ? "image" : "document");
+	write_source(w, p, image ? "image/png" : "application/pdf");
+	if (!image && p->name.len > 0)
+		canon_put_str(w, "title", p->name);
+	write_cache(w, p->cache);
+	jw_end_object(w);
+}
+
+static enum err
+write_block(struct writing *x, const struct part *p)
+{
+	switch (p->kind) {
+	case PART_TEXT:
+	case PART_REFUSAL:
+		write_text(&x->w, p);
+		return ERR_OK;
+	case PART_IMAGE:
+	case PART_FILE:
+		write_media(&x->w, p);
+		return ERR_OK;
+	case PART_CALL:
+		return write_call(x, p);
+	case PART_RESULT:
+		return write_result(x, p);
+	case PART_REASONING:
+		write_thinking(&x->w, p);
+		return ERR_OK;
+	case PART_AUDIO:
+		return refuse(x, "audio");
+	case PART_VIDEO:
+		return refuse(x, "video");
+	case PART_OTHER:
+		break;
+	}
+	return refuse(x, "a content part of another dialect");
+}
+
+/* There is no JSON mode without a schema here: it is asked for in words. */
+static const struct part in_json = {
+	.kind = PART_TEXT,
+	.text = { "Answer with one valid JSON object and nothing else.", 51 },
+};
+
+static bool
+is_system(const struct message *m)
+{
+	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
+
+/* All instructions stand at the front here, in their order. */
+static enum err
+write_system(struct writing *x)
+{
+	const struct chat *chat = x->chat;
+	enum err e = ERR_OK;
+	size_t i, k, n = chat->format == FORMAT_JSON;
+
+	for (i = 0; i < chat->message_count; i++)
+		if (is_system(&chat->messages[i]))
+			n += chat->messages[i].part_count;
+	if (n == 0)
+		return ERR_OK;
+	jw_key(&x->w, "system");
+	jw_array(&x->w);
+	for (i = 0; i < chat->message_count; i++)
+		for (k = 0; is_system(&chat->messages[i]) && e == ERR_OK &&
+		    k < chat->messages[i].part_count; k++)
+			e = write_block(x, &chat->messages[i].parts[k]);
+	if (chat->format == FORMAT_JSON)
+		write_text(&x->w, &in_json);
+	jw_end_array(&x->w);
+	return e;
+}
+
+/* Turns alternate here: neighbours of one side become one message. */
+static enum err
+write_messages(struct writing *x)
+{
+	const struct chat *chat = x->chat;
+	const struct message *m;
+	enum err e = ERR_OK;
+	int side, open = -1; /* 0 user, 1 assistant */
+	size_t i, k;
+
+	jw_key(&x->w, "messages");
+	jw_array(&x->w);
+	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
+		m = &chat->messages[i];
+		side = m->role == ROLE_ASSISTANT;
+		if (is_system(m))
+			continue;
+		if (side != open) {
+			if (open >= 0) {
+				jw_end_array(&x->w);
+				jw_end_object(&x->w);
+			}
+			jw_object(&x->w);
+			jw_key(&x->w, "role");
+			jw_string(&x->w, side ? "assistant" : "user");
+			jw_key(&x->w, "content");
+			jw_array(&x->w);
+			open = side;
+		}
+		for (k = 0; k < m->part_count && e == ERR_OK; k++)
+			e = write_block(x, &m->parts[k]);
+	}
+	if (open >= 0) {
+		jw_end_array(&x->w);
+		jw_end_object(&x->w);
+	}
+	jw_end_array(&x->w);
+	if (e == ERR_OK && open < 0)
+		return refuse(x, "a chat of instructions only");
+	return e;
+}
+
+static enum err
+write_tools(struct writing *x)
+{
+	struct json_writer *w = &x->w;
+	const struct tool *t;
+	size_t i;
+
+	if (x->chat->tool_count == 0)
+		return ERR_OK;
+	jw_key(w, "tools");
+	jw_array(w);
+	for (i = 0; i < x->chat->tool_count; i++) {
+		t = &x->chat->tools[i];
+		if (strcmp(t->type, "function") != 0)
+			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
+			    "the tool '%s' is known to its own provider only",
+			    t->type);
+		jw_object(w);
+		canon_put_str(w, "name", t->name);
+		canon_put_str(w, "description", t->description);
+		canon_put_raw(w, "input_schema", t->schema.p != NULL ?
+		    t->schema : canon_lit("{\"type\":\"object\","
+					  "\"properties\":{}}"));
+		write_cache(w, t->cache);
+		jw_end_object(w);
+	}
+	jw_end_array(w);
+	return ERR_OK;
+}
+
+static void
+write_tool_choice(struct writing *x)
+{
+	static const char *const types[] = { "auto", "auto", "none", "any",
+		"tool" };
+	const struct chat *chat = x->chat;
+
+	if (chat->tool_count == 0 || (chat->tool_choice == CHOICE_UNSET &&
+	    chat->parallel_calls != 0))
+		return;
+	jw_key(&x->w, "tool_choice");
+	begin(&x->w, types[chat->tool_choice]);
+	if (chat->tool_choice == CHOICE_NAMED)
+		canon_put_str(&x->w, "name", chat->tool_name);
+	if (chat->parallel_calls == 0 && chat->tool_choice != CHOICE_NONE)
+		canon_put_flag(&x->w, "disable_parallel_tool_use", 1);
+	jw_end_object(&x->w);
+}
+
+static int64_t
+bound_of(const struct chat *chat, const struct deployment *d)
+{
+	if (chat->max_output > 0)
+		return chat->max_output;
+	return d->max_output > 0 ? d->max_output : MAX_TOKENS_UNKNOWN;
+}
+
+/* Tokens to think with, 0 = do not think. */
+static int64_t
+think_budget(const struct chat *chat, int64_t bound)
+{
+	static const int64_t budgets[] = {
+		[EFFORT_MINIMAL] = 1024, [EFFORT_LOW] = 2048,
+		[EFFORT_MEDIUM] = 8192, [EFFORT_HIGH] = 16384,
+		[EFFORT_MAX] = 32768,
+	};
+	int64_t n;
+
+	/* Thinking and a forced tool exclude each other. */
+	if (chat->tool_choice >= CHOICE_REQUIRED ||
+	    chat->effort == EFFORT_NONE)
+		return 0;
+	n = chat->think_budget > 0 ? chat->think_budget :
+	    chat->effort == EFFORT_UNSET ? 0 : budgets[chat->effort];
+	if (n > bound / 2 && chat->think_budget <= 0)
+		n = bound / 2; /* room must be left for the answer */
+	return n < THINK_LEAST || n >= bound ? 0 : n;
+}
+
+static void
+write_number_at_most(struct json_writer *w, const char *key, struct str n,
+    double max, const char *instead)
+{
+	char digits[64];
+
+	if (n.p == NULL || n.len >= sizeof digits)
+		return;
+	memcpy(digits, n.p, n.len);
+	digits[n.len] = '\0';
+	canon_put_raw(w, key, strtod(digits, NULL) > max ?
+	    canon_lit(instead) : n);
+}
+
+static void
+write_settings(struct writing *x, const struct deployment *d)
+{
+	const struct chat *c = x->chat;
+	int64_t bound = bound_of(c, d), budget = think_budget(c, bound);
+	struct json_writer *w = &x->w;
+	size_t i;
+
+	canon_put_int(w, "max_tokens", bound);
+	if (budget > 0) {
+		jw_key(w, "thinking");
+		begin(w, "enabled");
+		canon_put_int(w, "budget_tokens", budget);
+		jw_end_object(w);
+	} else { /* thinking excludes them all */
+		/* The scale ends at 1 here, at 2 elsewhere. */
+		write_number_at_most(w, "temperature", c->temperature, 1,
+		    "1");
+		canon_put_raw(w, "top_p", c->top_p);
+		canon_put_raw(w, "top_k", c->top_k);
+	}
+	if (c->stop_count > 0) {
+		jw_key(w, "stop_sequences");
+		jw_array(w);
+		for (i = 0; i < c->stop_count; i++)
+			jw_stringn(w, c->stop[i].p, c->stop[i].len);
+		jw_end_array(w);
+	}
+	if (*c->user != '\0') {
+		jw_key(w, "metadata");
+		jw_object(w);
+		jw_key(w, "user_id");
+		jw_string(w, c->user);
+		jw_end_object(w);
+	}
+	if (c->format == FORMAT_SCHEMA) {
+		jw_key(w, "output_config");
+		jw_object(w);
+		jw_key(w, "format");
+		begin(w, "json_schema");
+		canon_put_raw(w, "schema", c->format_schema);
+		jw_end_object(w);
+		jw_end_object(w);
+	}
+	if (c->stream)
+		canon_put_flag(w, "stream", 1);
+}
+
+enum err
+anthropic_write_chat(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *out, struct fault *f)
+{
+	struct writing x = { .arena = a, .chat = chat, .fault = f };
+	enum err e;
+
+	jw_init(&x.w, out);
+	jw_object(&x.w);
+	jw_key(&x.w, "model");
+	jw_string(&x.w, d->model);
+	e = write_system(&x);
+	if (e == ERR_OK)
+		e = write_messages(&x);
+	if (e == ERR_OK)
+		e = write_tools(&x);
+	if (e != ERR_OK)
+		return e;
+	write_tool_choice(&x);
+	write_settings(&x, d);
+	jw_end_object(&x.w);
+	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
+	    "out of memory") : ERR_OK;
+}
