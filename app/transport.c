@@ -27,7 +27,6 @@
 #include <unistd.h>
 
 #include "app/address.h"
-#include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/headers.h"
@@ -82,7 +81,6 @@ struct transport {
 	size_t watches_size;
 	struct calls running, queue, idle;
 	size_t active, idle_count;
-	size_t held; /* bytes held by all calls */
 	unsigned inside;  /* depth of enter() */
 	unsigned handles; /* libuv handles not closed yet */
 	bool closing, closed;
@@ -98,7 +96,6 @@ struct call {
 	void *lines; /* the request's header list, one block */
 	size_t lines_size;
 	struct headers headers; /* of the answer */
-	struct buf held;	/* bytes that came while paused (HTTP/2) */
 	int64_t started, connected, first_byte; /* µs */
 	int64_t alive;				/* last bytes either way */
 	int64_t connect_timeout, bytes_timeout;
@@ -112,9 +109,8 @@ struct call {
 	bool queued, wants_add, wants_resume, wants_end;
 	bool sent;
 	bool in_head, headed; /* inside a head; the final head was delivered */
-	bool shared;	      /* HTTP/2: others use the connection too */
 	bool paused;
-	bool ended; /* only held bytes and done are owed */
+	bool ended; /* while paused: only done is owed */
 	bool dead;  /* cancelled, or done was called */
 };
 
@@ -204,7 +200,6 @@ call_free(struct call *c)
 {
 	curl_easy_cleanup(c->easy);
 	headers_free(&c->headers);
-	buf_free(&c->held);
 	free(c);
 }
 
@@ -218,7 +213,6 @@ call_new(struct transport *t)
 		return NULL;
 	c->transport = t;
 	headers_init(&c->headers);
-	buf_init(&c->held, LIMIT_CALL_HELD);
 	c->easy = curl_easy_init();
 	if (c->easy == NULL || !set_fixed(c)) {
 		call_free(c);
@@ -239,7 +233,7 @@ call_take(struct transport *t)
 	TAILQ_REMOVE(&t->idle, c, entry);
 	t->idle_count--;
 	*c = (struct call){ .transport = t, .easy = c->easy,
-		.headers = c->headers, .held = c->held };
+		.headers = c->headers };
 	return c;
 }
 
@@ -258,13 +252,6 @@ forget_request(struct call *c)
 	c->lines = NULL;
 }
 
-static void
-release_held(struct call *c)
-{
-	c->transport->held -= c->held.len;
-	buf_free(&c->held);
-}
-
 /* Back to the idle ones; the call is in no list. */
 static void
 call_put(struct call *c)
@@ -273,7 +260,6 @@ call_put(struct call *c)
 
 	forget_request(c);
 	headers_reset(&c->headers);
-	release_held(c);
 	if (t->closing || t->idle_count >= IDLE_CALLS) {
 		call_free(c);
 		return;
@@ -329,7 +315,7 @@ call_done(struct call *c)
 	retire(c);
 }
 
-/* It is over; done is owed now, or after what is held was taken. */
+/* It is over; done comes now or, as nothing else does, after a resume. */
 static void
 end_call(struct call *c, enum call_end end)
 {
@@ -747,7 +733,7 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
 static bool
 end_of_head(struct call *c)
 {
-	long status = 0, version = 0;
+	long status = 0;
 
 	c->in_head = false;
 	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -760,8 +746,6 @@ end_of_head(struct call *c)
 		c->why = CALL_BROKEN;
 		return false;
 	}
-	(void)curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
-	c->shared = version >= CURL_HTTP_VERSION_2_0;
 	c->headed = true;
 	c->sink.head(c->arg, c, (int)status);
 	return !c->dead;
@@ -801,29 +785,11 @@ on_header(char *line, size_t size, size_t n, void *arg)
 }
 
 /*
- * Data while paused. HTTP/1: libcurl leaves the rest in the socket. HTTP/2:
- * a stream that libcurl holds back would block all others of its connection,
- * so the bytes are taken and held here, to a bound.
+ * A pause takes the bytes at hand. What libcurl had already read it keeps and
+ * brings again: over HTTP/1 a buffer's rest, over HTTP/2 up to the stream's
+ * window (32 MB, fixed by libcurl), so that other streams of the connection
+ * go on.
  */
-static size_t
-hold(struct call *c, const char *bytes, size_t len)
-{
-	struct transport *t = c->transport;
-
-	if (len > LIMIT_CALL_HELD - c->held.len ||
-	    len > LIMIT_CALLS_HELD - t->held) {
-		c->why = CALL_TOO_LARGE;
-		return 0;
-	}
-	if (!buf_reserve(&c->held, len)) {
-		c->why = CALL_MEMORY;
-		return 0;
-	}
-	buf_put(&c->held, bytes, len);
-	t->held += len;
-	return len;
-}
-
 static size_t
 on_body(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -834,11 +800,10 @@ on_body(char *bytes, size_t size, size_t n, void *arg)
 		return 0;
 	c->alive = clock_mono();
 	if (c->paused)
-		return hold(c, bytes, len);
+		return CURL_WRITEFUNC_PAUSE;
 	if (!c->sink.data(c->arg, c, bytes, len)) {
 		c->paused = true;
-		if (!c->shared)
-			(void)curl_easy_pause(c->easy, CURLPAUSE_RECV);
+		(void)curl_easy_pause(c->easy, CURLPAUSE_RECV);
 	}
 	return c->dead ? 0 : len;
 }
@@ -923,41 +888,21 @@ add(struct call *c)
 	return true;
 }
 
-/* Give what was held until the sink pauses again. */
-static void
-deliver_held(struct call *c)
-{
-	size_t n, from = 0;
-
-	while (!c->paused && !c->dead && from < c->held.len) {
-		n = c->held.len - from;
-		if (n > (size_t)READ_BYTES)
-			n = (size_t)READ_BYTES;
-		c->paused = !c->sink.data(c->arg, c, c->held.data + from, n);
-		from += n;
-	}
-	c->transport->held -= from;
-	buf_drop(&c->held, from);
-	if (c->held.len == 0)
-		buf_free(&c->held);
-}
-
 static void
 resume(struct call *c)
 {
-	CURLcode code = CURLE_OK;
+	CURLcode code;
 
-	c->wants_resume = false;
 	c->paused = false;
 	c->alive = clock_mono();
 	arm_sweep(c);
-	deliver_held(c);
-	if (c->paused || c->dead)
-		return;
-	if (c->ended)
+	if (c->ended) {
 		call_done(c);
-	else if (!c->shared && (code = curl_easy_pause(c->easy,
-	    CURLPAUSE_CONT)) != CURLE_OK && !c->dead)
+		return;
+	}
+	/* It may call on_body here and now. */
+	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	if (code != CURLE_OK && !c->dead)
 		end_call(c, end_of(c, code));
 }
 
@@ -975,10 +920,10 @@ serve(struct call *c)
 		c->wants_add = false;
 		if (!add(c))
 			end_call(c, CALL_MEMORY);
-	} else if (c->wants_resume && c->paused) {
-		resume(c);
-	} else {
+	} else if (c->wants_resume) {
 		c->wants_resume = false;
+		if (c->paused)
+			resume(c);
 	}
 }
 

@@ -487,7 +487,8 @@ head_len(struct peer *p)
 	char *end;
 
 	while ((end = p->have > 0 ? strstr(p->head, "\r\n\r\n") : NULL) == NULL)
-		if (p->have >= sizeof p->head - 1 || !more(p))
+		if (p->have >= sizeof p->head - 1 || !more(p) ||
+		    p->head[0] < ' ') /* TLS, perhaps: no HTTP */
 			return 0;
 	return (size_t)(end - p->head) + 4;
 }

@@ -77,7 +77,8 @@ tests_unit_test_address_LDADD = libapp.a libbase.a $(TESTDEPS_LIBS)
 
 check_PROGRAMS += tests/unit/test_transport
 tests_unit_test_transport_SOURCES = tests/unit/test_transport.c \
-	tests/unit/httpd.c tests/unit/httpd.h
+	tests/unit/calls.c tests/unit/calls.h tests/unit/httpd.c \
+	tests/unit/httpd.h
 tests_unit_test_transport_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_transport_LDADD = libapp.a libbase.a $(DEPS_LIBS) \
 	$(TESTDEPS_LIBS) -lpthread
@@ -138,3 +139,12 @@ check_PROGRAMS += tests/unit/test_ready
 tests_unit_test_ready_SOURCES = tests/unit/test_ready.c
 tests_unit_test_ready_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_ready_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(TESTDEPS_LIBS)
+check_PROGRAMS += tests/unit/test_transport_tls
+tests_unit_test_transport_tls_SOURCES = tests/unit/test_transport_tls.c \
+	tests/unit/calls.c tests/unit/calls.h tests/unit/httpd.c \
+	tests/unit/httpd.h
+tests_unit_test_transport_tls_CPPFLAGS = $(UNIT_CPPFLAGS) \
+	-DSRCDIR='"$(abs_top_srcdir)"'
+tests_unit_test_transport_tls_LDADD = libapp.a libbase.a $(DEPS_LIBS) \
+	$(TESTDEPS_LIBS) -lpthread
+EXTRA_DIST += tests/unit/certs.sh
