@@ -2,8 +2,16 @@
  * The transport: HTTP calls to providers on the worker's loop, by libcurl's
  * multi-socket interface; nothing else in the program names libcurl. All
  * calls of a worker share connections, HTTP/2 streams, TLS sessions and
- * names. No redirects, no proxies, no protocols but http and https, and no
- * address that the policy did not name.
+ * names. No redirects (a 3xx is an answer), no proxies, no cookies, no
+ * protocols but http (HTTP/1.1) and https (HTTP/2 or 1.1, TLS 1.2 or later),
+ * and no address that the policy did not name (app/address.h).
+ *
+ * A request that may have reached a provider is never sent again by the
+ * transport, unless it is a GET or HEAD: a connection that dies before its
+ * answer ends the call as CALL_BROKEN.
+ *
+ * Names are resolved by threads of libcurl, one a look-up; nothing blocks the
+ * loop. The program must ignore SIGPIPE.
  */
 #ifndef TOLLGATE_APP_TRANSPORT_H
 #define TOLLGATE_APP_TRANSPORT_H
@@ -26,7 +34,7 @@ enum call_end {
 	CALL_TIMEOUT_CONNECT,
 	CALL_TIMEOUT_BYTES, /* silence on the wire */
 	CALL_BROKEN,	/* reset, truncated, not HTTP */
-	CALL_TOO_LARGE,	/* headers over their bound */
+	CALL_TOO_LARGE,	/* headers or trailers over their bound */
 	CALL_MEMORY
 };
 
@@ -34,7 +42,11 @@ struct call_header {
 	const char *name, *value;
 };
 
-/* What to send. Everything is used during transport_start only, but the body. */
+/*
+ * What to send. Everything is used during transport_start only, but the body.
+ * Headers that frame the message or the connection (Content-Length, Expect,
+ * Connection …) are the transport's own and refused.
+ */
 struct call_request {
 	const char *method;		   /* "POST", "GET" */
 	const char *url;		   /* http:// or https:// */
@@ -47,22 +59,33 @@ struct call_request {
 	bool private_net;		   /* private and loopback addresses are allowed */
 };
 
-/* All on the loop; none is called after done or transport_cancel. */
+/*
+ * All on the loop; none is called after done or transport_cancel, and none
+ * while the call is paused. The struct is copied.
+ */
 struct call_sink {
-	/* The request is on the wire (head written, connection made). */
+	/*
+	 * A connection stands and the request is written next: from here on
+	 * the provider may have it. Once, or never (CALL_CONNECT …).
+	 */
 	void (*sent)(void *arg);
 	/* The final status and, by call_header, its headers. */
 	void (*head)(void *arg, struct call *c, int status);
 	/*
 	 * Bytes of the body, decoded of transfer codings. False pauses the
-	 * call *after* taking these bytes; call_resume goes on.
+	 * call *after* taking these bytes; call_resume goes on. While it is
+	 * paused the provider is held back: over HTTP/1 at once, over HTTP/2
+	 * after at most 32 MB (libcurl's window of a stream).
 	 */
 	bool (*data)(void *arg, struct call *c, const char *bytes, size_t len);
 	/* The end, exactly once unless cancelled; c is invalid afterwards. */
 	void (*done)(void *arg, enum call_end end);
 };
 
-/* A header of the answer (name without case), or NULL; valid until done. */
+/*
+ * A header of the answer (name without case), the first of several; or NULL,
+ * also for one with a control character in it. Valid until done returns.
+ */
 const char *call_header(const struct call *c, const char *name);
 
 /* Microseconds from start to connected, and to the first byte; -1 = not yet. */
@@ -94,8 +117,7 @@ void transport_cancel(struct call *c);
 /* Calls under way. */
 size_t transport_active(const struct transport *t);
 
-/* Bytes of the running program's TLS trust store are libcurl's default; a
- * test may name another bundle (PEM). NULL resets. */
+/* Another TLS trust store (a PEM file) than libcurl's; NULL resets. */
 void transport_ca_file(struct transport *t, const char *path);
 
 #endif
