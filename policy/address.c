@@ -7,11 +7,29 @@
 #include <strings.h>
 
 #include "app/base/arena.h"
-#include "app/base/buf.h"
 #include "policy/load.h"
 #include "policy/url.h"
 
 #define URL_MAX 4096
+
+/* An address while it grows. */
+struct growing {
+	char text[URL_MAX];
+	size_t len;
+	bool full;
+};
+
+static void
+append(struct growing *g, const char *s, size_t n)
+{
+	if (n >= sizeof g->text - g->len) {
+		g->full = true;
+		return;
+	}
+	memcpy(g->text + g->len, s, n);
+	g->len += n;
+	g->text[g->len] = '\0';
+}
 
 /* A variable that is a field of the row, or ends in the name of one. */
 static const char *
@@ -70,7 +88,7 @@ variable(struct load *l, const struct node *at, const struct provider *p,
 
 static bool
 expand(struct load *l, const struct node *at, const struct provider *p,
-    const char *from, struct buf *out)
+    const char *from, struct growing *out)
 {
 	char name[128];
 	const char *v;
@@ -81,7 +99,7 @@ expand(struct load *l, const struct node *at, const struct provider *p,
 		n = from[0] == '$' && from[1] == '{' ?
 		    strcspn(from + 2, "}") : 0;
 		if (n == 0 || from[2 + n] != '}' || n >= sizeof name) {
-			buf_putc(out, *from++);
+			append(out, from++, 1);
 			continue;
 		}
 		memcpy(name, from + 2, n);
@@ -89,10 +107,9 @@ expand(struct load *l, const struct node *at, const struct provider *p,
 		from += n + 3;
 		v = variable(l, at, p, name);
 		if (v != NULL)
-			buf_puts(out, v);
+			append(out, v, strlen(v));
 		ok = ok && v != NULL;
 	}
-	buf_putc(out, '\0');
 	return ok;
 }
 
@@ -100,23 +117,22 @@ const char *
 address_fill(struct load *l, const struct node *at, const struct provider *p,
     const char *from)
 {
-	const char *wrong = NULL;
-	char *url = NULL;
-	struct buf out;
+	struct growing out = { .len = 0 };
+	const char *wrong;
+	char *url;
 
-	buf_init(&out, URL_MAX);
 	if (!expand(l, at, p, from, &out))
-		goto out;
-	wrong = out.failed ? "too long" : url_flaw(out.data);
-	if (wrong == NULL) {
-		url = arena_str(l->arena, out.data);
-		if (url == NULL)
-			diag_nomem(l->diag);
-	} else if (at != NULL) {
-		diag_fault(l->diag, at, "the address of '%s', filled from the "
-		    "environment, is not one: %s", p->name, wrong);
+		return NULL;
+	wrong = out.full ? "it is too long" : url_flaw(out.text);
+	if (wrong != NULL) {
+		if (at != NULL)
+			diag_fault(l->diag, at, "the address of '%s', filled "
+			    "from the environment, is not one: %s", p->name,
+			    wrong);
+		return NULL;
 	}
-out:
-	buf_free(&out);
+	url = arena_str(l->arena, out.text);
+	if (url == NULL)
+		diag_nomem(l->diag);
 	return url;
 }

@@ -51,6 +51,12 @@ diag_nomem(struct diag *d)
 }
 
 bool
+diag_short(const struct diag *d)
+{
+	return d->nomem;
+}
+
+bool
 diag_failed(const struct diag *d)
 {
 	return d->nomem || d->faults > 0;
@@ -114,6 +120,9 @@ path_put(const struct node *n, char *out, size_t size)
 	at += (size_t)w;
 	return at < size ? at : size - 1;
 }
+
+static void say_at(struct diag *d, const struct node *n, bool warning,
+    const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
 
 static void
 say_at(struct diag *d, const struct node *n, bool warning, const char *fmt,

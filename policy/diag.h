@@ -37,6 +37,7 @@ void diag_fault_at(struct diag *d, const struct source_file *file,
 
 /* Memory was short: the load fails, whatever else is right. */
 void diag_nomem(struct diag *d);
+bool diag_short(const struct diag *d);
 
 /* Has anything but warnings been said? */
 bool diag_failed(const struct diag *d);

@@ -198,8 +198,8 @@ check(struct loading *ld)
 
 	check_names(ld);
 	read_policy(&ld->l, ld->root, &s);
-	if (ld->root->kind != NODE_MAP)
-		return;
+	if (ld->root->kind != NODE_MAP || diag_short(ld->l.diag))
+		return; /* names may be missing */
 	p->timeouts = s.timeouts;
 	p->attempts = (unsigned)s.attempts;
 	p->drain = s.drain;

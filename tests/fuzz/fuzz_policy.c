@@ -58,7 +58,8 @@ look(const struct policy *p)
 static void
 check_words(const struct buf *out)
 {
-	const char *s = out->data, *end = out->data + out->len, *nl;
+	const char *s = out->len > 0 ? out->data : "", *end = s + out->len;
+	const char *nl;
 
 	for (; s < end; s = nl + 1) {
 		nl = memchr(s, '\n', (size_t)(end - s));

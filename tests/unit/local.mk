@@ -69,6 +69,13 @@ tests_unit_test_policy_SOURCES = tests/unit/test_policy.c \
 tests_unit_test_policy_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_policy_alloc
+tests_unit_test_policy_alloc_SOURCES = tests/unit/test_policy_alloc.c \
+	tests/unit/policy_help.h $(ALLOC_SOURCES)
+tests_unit_test_policy_alloc_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_alloc_LDFLAGS = $(ALLOC_LINKFLAGS) -Wl,--wrap=mmap
+tests_unit_test_policy_alloc_LDADD = $(UNIT_LINK)
+
 EXTRA_DIST += tests/unit/policies/bad.txt
 check_PROGRAMS += tests/unit/test_address
 tests_unit_test_address_SOURCES = tests/unit/test_address.c
