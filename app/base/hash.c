@@ -96,7 +96,8 @@ hash_hmac_hex(char out[HASH_HEX_SIZE], const void *key, size_t key_len,
 bool
 hash_equal(const void *a, size_t a_len, const void *b, size_t b_len)
 {
-	return a_len == b_len && (a_len == 0 || CRYPTO_memcmp(a, b, a_len) == 0);
+	return a_len == b_len &&
+	    (a_len == 0 || CRYPTO_memcmp(a, b, a_len) == 0);
 }
 
 /* The CRC of zlib, PNG and Ethernet. */

@@ -6,25 +6,17 @@
 #include "app/base/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/base/arena.h"
 #include "app/base/limits.h"
 #include "app/base/scan.h"
-#include "app/base/siphash.h"
 #include "app/base/tape.h"
 
 #define FIRST_NODES 4096 /* no more at the start, however long the text */
 #define WORD(n) #n
 #define WORDS(n) WORD(n)
 #define DEPTH WORDS(LIMIT_JSON_DEPTH)
-#define FEW_KEYS 16	 /* up to here keys are compared in pairs */
-
-/* Of the table in which an object with many keys looks for twins. */
-struct slot {
-	uint32_t hash, key; /* key 0: free (node 0 is never a key) */
-};
 
 struct parser {
 	struct json doc;
@@ -33,12 +25,7 @@ struct parser {
 	uint32_t count, room; /* nodes on the tape, and space for them */
 	uint32_t open;	      /* the innermost container, or JSON_NONE */
 	unsigned depth;
-	struct slot *slots;
-	size_t slots_size;
-	char *decoded; /* room to decode a key */
-	size_t decoded_size;
-	uint64_t seed[2];
-	bool seeded;
+	struct keys keys;
 	/* What went wrong, and where. */
 	enum err err;
 	const char *why;
@@ -159,11 +146,15 @@ escape(struct parser *ps, const unsigned char *p)
 {
 	if (ps->end - p < 2)
 		return bad(ps, ps->end, "");
-	if (p[1] == 'u')
+	switch (p[1]) {
+	case 'u':
 		return unicode(ps, p);
-	if (p[1] == '\0' || strchr("\"\\/bfnrt", p[1]) == NULL)
+	case '"': case '\\': case '/':
+	case 'b': case 'f': case 'n': case 'r': case 't':
+		return p + 2;
+	default:
 		return bad(ps, p, "bad escape");
-	return p + 2;
+	}
 }
 
 /* A string; p is behind its first quote, the result behind its last. */
@@ -296,126 +287,19 @@ key(struct parser *ps, const unsigned char *p)
 	return blank(p + 1, ps->end);
 }
 
-/* The hash of a key as decoded; false when memory is short. */
-static bool
-hash_key(struct parser *ps, uint32_t v, uint32_t *hash)
-{
-	const char *p = NODE_TEXT(&ps->doc, v);
-	size_t n = NODE_LEN(&ps->doc, v);
-	char *room;
-
-	if (NODE_INFO(&ps->doc, v) & NODE_ESCAPED) {
-		if (ps->decoded_size < n) {
-			room = realloc(ps->decoded, n);
-			if (room == NULL)
-				return no_memory(ps) != NULL;
-			ps->decoded = room;
-			ps->decoded_size = n;
-		}
-		n = tape_decode(p, n, ps->decoded);
-		p = ps->decoded;
-	}
-	*hash = (uint32_t)siphash(ps->seed, p, n);
-	return true;
-}
-
-/* A clean table for n keys, full to 7/8 at most: memory is dearer here. */
-static bool
-clear_slots(struct parser *ps, uint32_t n)
-{
-	size_t size = 64;
-
-	while (size / 8 * 7 < n)
-		size *= 2;
-	if (!ps->seeded) {
-		siphash_key(ps->seed);
-		ps->seeded = true;
-	}
-	if (size > ps->slots_size) {
-		free(ps->slots);
-		ps->slots_size = 0;
-		ps->slots = malloc(size * sizeof *ps->slots);
-		if (ps->slots == NULL)
-			return no_memory(ps) != NULL;
-	}
-	memset(ps->slots, 0, size * sizeof *ps->slots);
-	ps->slots_size = size;
-	return true;
-}
-
-static bool
-twins(struct parser *ps, uint32_t v)
-{
-	fail(ps, ERR_BAD_JSON,
-	    (const unsigned char *)NODE_TEXT(&ps->doc, v) - 1, "duplicate key");
-	ps->twin = v;
-	return false;
-}
-
-static bool
-check_many(struct parser *ps, uint32_t object)
-{
-	struct slot *s;
-	uint32_t v, hash;
-	size_t i, mask;
-
-	if (!clear_slots(ps, NODE_COUNT(&ps->doc, object)))
-		return false;
-	mask = ps->slots_size - 1;
-	for (v = object + 2; v < ps->count; v = NODE_SKIP(&ps->doc, v + 1)) {
-		if (!hash_key(ps, v, &hash))
-			return false;
-		for (i = hash & mask;; i = (i + 1) & mask) {
-			s = &ps->slots[i];
-			if (s->key == 0)
-				break;
-			if (s->hash == hash && tape_same(&ps->doc, v, s->key))
-				return twins(ps, v);
-		}
-		s->hash = hash;
-		s->key = v;
-	}
-	return true;
-}
-
-static bool
-check_pairs(struct parser *ps, uint32_t object)
-{
-	uint32_t keys[FEW_KEYS], v, i, n = 0;
-
-	for (v = object + 2; v < ps->count; v = NODE_SKIP(&ps->doc, v + 1)) {
-		for (i = 0; i < n; i++)
-			if (tape_same(&ps->doc, keys[i], v))
-				return twins(ps, v);
-		keys[n++] = v;
-	}
-	return true;
-}
-
-/*
- * Are all keys of this object different? Mostly a bit for each, chosen by
- * length and outer bytes, already says so.
- */
+/* Are all keys of this object, at the end of the tape, different? */
 static bool
 check_keys(struct parser *ps, uint32_t object)
 {
-	const unsigned char *p;
-	uint64_t seen = 0, bit;
-	uint32_t v, n;
+	uint32_t twin;
 
-	if (NODE_COUNT(&ps->doc, object) > FEW_KEYS)
-		return check_many(ps, object);
-	for (v = object + 2; v < ps->count; v = NODE_SKIP(&ps->doc, v + 1)) {
-		n = (uint32_t)NODE_LEN(&ps->doc, v);
-		p = (const unsigned char *)NODE_TEXT(&ps->doc, v);
-		if (n > 0)
-			n += p[0] * 5u + p[n - 1] * 11u;
-		bit = UINT64_C(1) << (n & 63);
-		if ((seen & bit) || (NODE_INFO(&ps->doc, v) & NODE_ESCAPED))
-			return check_pairs(ps, object);
-		seen |= bit;
-	}
-	return true;
+	if (!keys_check(&ps->keys, &ps->doc, object, ps->count, &twin))
+		return no_memory(ps) != NULL;
+	if (twin == JSON_NONE)
+		return true;
+	ps->twin = twin;
+	return bad(ps, (const unsigned char *)NODE_TEXT(&ps->doc, twin) - 1,
+	    "duplicate key") != NULL;
 }
 
 /* The innermost container ends before p. */
@@ -448,7 +332,8 @@ enter(struct parser *ps, const unsigned char *p, bool *whole)
 
 	*whole = false;
 	if (ps->depth == LIMIT_JSON_DEPTH)
-		return fail(ps, ERR_TOO_LARGE, p, "nested deeper than " DEPTH " levels");
+		return fail(ps, ERR_TOO_LARGE, p,
+		    "nested deeper than " DEPTH " levels");
 	ps->depth++;
 	push(ps, object ? JSON_OBJECT : JSON_ARRAY, p, p);
 	ps->count++;
@@ -611,8 +496,7 @@ json_parse(struct json *doc, struct arena *a, const char *text, size_t len,
 		no_memory(&ps);
 	else
 		p = document(&ps, p);
-	free(ps.slots);
-	free(ps.decoded);
+	keys_free(&ps.keys);
 	if (ps.err != ERR_OK)
 		return explain(&ps, f);
 	trim(&ps);

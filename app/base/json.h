@@ -46,8 +46,10 @@ struct json {
  * Check text[0..len) and fill doc, its tape from the arena (at most about 8
  * bytes a byte of text). len up to LIMIT_REPLY; depth up to LIMIT_JSON_DEPTH.
  * Fails with ERR_BAD_JSON (f names line, column and reason, and the path of
- * a duplicate key; never quotes string content), ERR_TOO_LARGE (depth,
- * length: text says which) or ERR_INTERNAL (memory).
+ * a duplicate key, which is f->param too, with keys as they are written;
+ * never quotes string content), ERR_TOO_LARGE (depth, length: text says
+ * which) or ERR_INTERNAL (memory). Also refused: numbers that no finite
+ * double is near to (1e999).
  */
 enum err json_parse(struct json *doc, struct arena *a, const char *text,
     size_t len, struct fault *f);
@@ -101,8 +103,11 @@ const char *json_raw(const struct json *doc, uint32_t v, size_t *len);
 
 /*
  * Edits: a copy of a document's text with some values replaced, removed or
- * added and every other byte as it came. Gather edits, then apply once.
- * Memory from the arena; a failure sticks and shows in edits_apply.
+ * added and every other byte as it came. Gather edits, then apply once. Of
+ * several edits of one value the last counts; edits inside a value that is
+ * itself replaced or removed are lost with it. Edits of what is not there
+ * (JSON_NONE, the wrong type) do nothing. Memory from the arena; a failure
+ * sticks and shows in edits_apply.
  */
 struct edit; /* opaque */
 struct edits {
@@ -118,7 +123,7 @@ void edits_init(struct edits *e, const struct json *doc, struct arena *a);
 /* Replace value v by raw JSON (not copied: must live until apply). */
 void edits_replace(struct edits *e, uint32_t v, const char *raw, size_t len);
 
-/* Set obj[key] to raw JSON, replacing or adding it last. */
+/* Set obj[key] to raw JSON (as above), replacing or adding it last. */
 void edits_set(struct edits *e, uint32_t obj, const char *key,
     const char *raw, size_t len);
 
@@ -140,8 +145,8 @@ bool edits_apply(struct edits *e, struct buf *out);
 
 /*
  * Writing: commas and colons are the writer's work. Depth at most
- * LIMIT_JSON_DEPTH. Strings must be UTF-8 (bad bytes come out as U+FFFD);
- * errors stick in the buffer.
+ * LIMIT_JSON_DEPTH. Strings must be UTF-8 without NUL (what is not comes out
+ * as U+FFFD, so that the parser takes it); errors stick in the buffer.
  */
 struct json_writer {
 	struct buf *out;

@@ -237,7 +237,8 @@ remove_runs(struct work *w, const struct edit *list, size_t n)
 			continue;
 		}
 		if (run != JSON_NONE)
-			splice(w, start_of(d, run), start_of(d, v), false, NULL);
+			splice(w, start_of(d, run), start_of(d, v), false,
+			    NULL);
 		run = JSON_NONE;
 		kept = value;
 	}

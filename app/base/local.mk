@@ -6,6 +6,7 @@ libbase_a_SOURCES = \
 	app/base/err.c app/base/err.def app/base/err.h \
 	app/base/hash.c app/base/hash.h \
 	app/base/json.c app/base/json.h app/base/jsonedit.c \
+	app/base/jsonkeys.c \
 	app/base/jsonread.c app/base/jsonwrite.c \
 	app/base/limits.h \
 	app/base/scan.c app/base/scan.h \

@@ -39,6 +39,26 @@ size_t tape_decode(const char *raw, size_t n, char *out);
 /* Are two strings of the tape the same after decoding? */
 bool tape_same(const struct json *doc, uint32_t v, uint32_t w);
 
+/* What the check of keys takes from one object to the next; born zero. */
+struct keys {
+	struct slot *slots;
+	size_t slots_size;
+	char *decoded; /* room to decode a key */
+	size_t decoded_size;
+	uint64_t seed[2];
+	bool seeded;
+};
+
+void keys_free(struct keys *k);
+
+/*
+ * Look for two equal keys in an object of two keys or more, whose last node
+ * is the one before `end`: the second of them, else JSON_NONE, in *twin.
+ * False when memory is short.
+ */
+bool keys_check(struct keys *k, const struct json *doc, uint32_t object,
+    uint32_t end, uint32_t *twin);
+
 /* Is a number, of checked grammar, too large for a double? */
 bool tape_overflows(const char *digits, size_t n);
 

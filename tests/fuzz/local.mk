@@ -12,13 +12,13 @@ tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c \
 	tests/unit/jsonc.c tests/unit/jsonc.h
 tests_fuzz_fuzz_json_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINKFLAGS)
-tests_fuzz_fuzz_json_LDADD = $(FUZZ_LINK) $(TESTDEPS_LIBS)
+tests_fuzz_fuzz_json_LDADD = libbase.a $(DEPS_LIBS) $(TESTDEPS_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/json
 
 noinst_PROGRAMS += tests/fuzz/fuzz_sse
 tests_fuzz_fuzz_sse_SOURCES = tests/fuzz/fuzz_sse.c
 tests_fuzz_fuzz_sse_LDFLAGS = $(FUZZ_LINKFLAGS)
-tests_fuzz_fuzz_sse_LDADD = $(FUZZ_LINK)
+tests_fuzz_fuzz_sse_LDADD = libbase.a $(DEPS_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/sse
 noinst_PROGRAMS += tests/fuzz/fuzz_policy
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c

@@ -80,7 +80,8 @@ keeps_to_its_cap(void **state)
 			assert_true(arena_used(a) <= caps[i]);
 			assert_true(got <= caps[i]);
 			/* No more is lost than a piece at a block's end. */
-			assert_true(got + pieces[k] + 16 > caps[i] - caps[i] / 3);
+			assert_true(got + pieces[k] + 16 >
+			    caps[i] - caps[i] / 3);
 			assert_null(arena_alloc(a, caps[i] + 1));
 			assert_null(arena_alloc(a, SIZE_MAX));
 			assert_null(arena_alloc(a, SIZE_MAX - 40));
