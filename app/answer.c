@@ -7,6 +7,7 @@
 
 #include "app/base/buf.h"
 #include "app/base/clock.h"
+#include "app/base/decimal.h"
 #include "app/base/limits.h"
 #include "app/forward.h"
 
@@ -58,6 +59,21 @@ answer_meta(const struct request *r, struct answer_meta *meta)
 
 /* A header line; what is not visible ASCII in a value becomes '?'. */
 static void
+header_text(struct buf *b, const char *name, const char *value)
+{
+	char *p;
+
+	buf_puts(b, name);
+	buf_puts(b, ": ");
+	if (buf_reserve(b, strlen(value) + 2)) {
+		for (p = b->data + b->len; *value != '\0'; value++)
+			*p++ = *value < 0x20 || *value > 0x7e ? '?' : *value;
+		b->len = (size_t)(p - b->data);
+	}
+	buf_puts(b, "\r\n");
+}
+
+static void
 header(struct buf *b, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -66,26 +82,31 @@ header(struct buf *b, const char *name, const char *fmt, ...)
 {
 	char value[512];
 	va_list ap;
-	char *p;
 
 	va_start(ap, fmt);
 	vsnprintf(value, sizeof value, fmt, ap);
 	va_end(ap);
-	for (p = value; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e)
-			*p = '?';
-	buf_puts(b, name);
-	buf_puts(b, ": ");
-	buf_puts(b, value);
-	buf_puts(b, "\r\n");
+	header_text(b, name, value);
+}
+
+static void
+header_number(struct buf *b, const char *name, int64_t n)
+{
+	char text[DECIMAL_SIZE];
+
+	decimal(text, n, 0);
+	header_text(b, name, text);
 }
 
 static void
 milliseconds(struct buf *b, const char *name, int64_t us)
 {
-	if (us >= 0)
-		header(b, name, "%lld.%03lld", (long long)(us / 1000),
-		    (long long)(us % 1000));
+	char text[DECIMAL_SIZE];
+
+	if (us < 0)
+		return;
+	decimal(text, us, 3);
+	header_text(b, name, text);
 }
 
 /* Time that was ours, not the providers'. */
@@ -109,17 +130,17 @@ forward_headers(const struct request *r, struct buf *b)
 	const struct provider *p = at->deployment->provider;
 	char cost[32];
 
-	header(b, "x-tollgate-provider", "%s", p->name);
-	header(b, "x-tollgate-model", "%s", at->deployment->model);
-	header(b, "x-tollgate-attempts", "%u", fw->count);
-	header(b, "x-tollgate-fallbacks", "%u", fw->count - 1);
+	header_text(b, "x-tollgate-provider", p->name);
+	header_text(b, "x-tollgate-model", at->deployment->model);
+	header_number(b, "x-tollgate-attempts", fw->count);
+	header_number(b, "x-tollgate-fallbacks", fw->count - 1);
 	if (*p->region != '\0')
-		header(b, "x-tollgate-region", "%s", p->region);
+		header_text(b, "x-tollgate-region", p->region);
 	if (r->dropped != NULL)
 		header(b, "x-tollgate-dropped", "%s", r->dropped);
 	if (at->cost >= 0 && !r->chat.stream) {
 		price_format(at->cost, cost, sizeof cost);
-		header(b, "x-tollgate-cost", "%s", cost);
+		header_text(b, "x-tollgate-cost", cost);
 	}
 	milliseconds(b, "x-tollgate-overhead-ms", overhead(r, clock_mono()));
 	if (at->first_content != 0 && r->chat.stream)
@@ -132,17 +153,17 @@ build_head(struct request *r, struct buf *b, int status, const char *type,
     long long length)
 {
 	header(b, "Status", "%d %s", status, phrase(status));
-	header(b, "Content-Type", "%s", type);
+	header_text(b, "Content-Type", type);
 	if (length >= 0)
-		header(b, "Content-Length", "%lld", length);
+		header_number(b, "Content-Length", length);
 	else
 		buf_puts(b, "Cache-Control: no-cache\r\n"
 			    "X-Accel-Buffering: no\r\n");
-	header(b, "x-request-id", "%s", r->id);
+	header_text(b, "x-request-id", r->id);
 	if (r->allow != NULL)
-		header(b, "Allow", "%s", r->allow);
+		header_text(b, "Allow", r->allow);
 	if (r->retry_after > 0)
-		header(b, "Retry-After", "%lld", (long long)r->retry_after);
+		header_number(b, "Retry-After", r->retry_after);
 	if (r->forward != NULL && r->forward->current != NULL)
 		forward_headers(r, b);
 	buf_puts(b, "\r\n");

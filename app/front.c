@@ -230,7 +230,9 @@ exchange_abort(struct exchange *x)
 static bool
 named(const char *param, const char *name, size_t len)
 {
-	return strncmp(param, name, len) == 0 && param[len] == '=';
+	/* Most differ early; few begin with the same letters. */
+	return param[0] == name[0] && strncmp(param, name, len) == 0 &&
+	    param[len] == '=';
 }
 
 const char *

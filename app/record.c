@@ -12,6 +12,7 @@
 
 #include "app/base/buf.h"
 #include "app/base/clock.h"
+#include "app/base/decimal.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "app/forward.h"
@@ -121,8 +122,11 @@ number(struct json_writer *w, const char *key, int64_t n)
 static void
 millis(struct json_writer *w, const char *key, int64_t us)
 {
+	char text[DECIMAL_SIZE];
+	size_t len = decimal(text, us, 3);
+
 	jw_key(w, key);
-	jw_double(w, (double)us / 1000);
+	jw_raw(w, text, len);
 }
 
 void

@@ -32,6 +32,8 @@
 #include "app/headers.h"
 #include "app/ready.h"
 
+/* URLs that need not be parsed again. */
+#define KNOWN_URLS 16
 /* Handles kept for later calls. */
 #define IDLE_CALLS 64
 /* Connections kept beside those in use. */
@@ -67,11 +69,20 @@ struct watch {
 	bool ours;  /* on_open made it, on_close ends it */
 };
 
+/* What is known of a URL. */
+struct known_url {
+	char *url; /* NULL: of none */
+	char scheme[8];
+	char host[64]; /* when it may be an address */
+};
+
 struct transport {
 	uv_loop_t *loop;
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions */
 	CURLU *url;    /* scratch of transport_start */
+	struct known_url known[KNOWN_URLS];
+	unsigned known_next; /* place for the next one */
 	char *ca_file;
 	char *ca_default; /* libcurl's own bundle, NULL = a directory */
 	uv_timer_t curl_timer, sweep_timer, kick_timer;
@@ -484,11 +495,10 @@ url_part(CURLU *u, CURLUPart part, char *out, size_t size)
 	return len < size;
 }
 
-/* Sets scheme; only hosts short enough to be addresses are remembered. */
+/* Sets scheme and host; only hosts short enough to be addresses are kept. */
 static bool
-check_url(struct call *c, const char *url, char *scheme, size_t size)
+parse_url(CURLU *u, const char *url, struct known_url *k)
 {
-	CURLU *u = c->transport->url;
 	char part[8];
 
 	if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK)
@@ -496,11 +506,50 @@ check_url(struct call *c, const char *url, char *scheme, size_t size)
 	if (!url_part(u, CURLUPART_USER, part, sizeof part) || part[0] ||
 	    !url_part(u, CURLUPART_PASSWORD, part, sizeof part) || part[0])
 		return false;
-	if (!url_part(u, CURLUPART_SCHEME, scheme, size))
+	if (!url_part(u, CURLUPART_SCHEME, k->scheme, sizeof k->scheme))
 		return false;
-	if (!url_part(u, CURLUPART_HOST, c->host, sizeof c->host))
-		c->host[0] = '\0';
-	return strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0;
+	if (!url_part(u, CURLUPART_HOST, k->host, sizeof k->host))
+		k->host[0] = '\0';
+	return strcmp(k->scheme, "https") == 0 ||
+	    strcmp(k->scheme, "http") == 0;
+}
+
+/* Keep what was found, unless the query may hold a credential. */
+static void
+remember_url(struct transport *t, const char *url, struct known_url *found)
+{
+	struct known_url *k = &t->known[t->known_next];
+
+	if (strchr(url, '?') != NULL)
+		return;
+	found->url = strdup(url);
+	if (found->url == NULL)
+		return;
+	free(k->url);
+	*k = *found;
+	t->known_next = (t->known_next + 1) % KNOWN_URLS;
+}
+
+/* A worker asks few URLs again and again; parsing one takes longer. */
+static bool
+check_url(struct call *c, const char *url, char *scheme, size_t size)
+{
+	struct transport *t = c->transport;
+	struct known_url found = { .url = NULL };
+	const struct known_url *k = t->known;
+
+	while (k < t->known + KNOWN_URLS &&
+	    (k->url == NULL || strcmp(k->url, url) != 0))
+		k++;
+	if (k == t->known + KNOWN_URLS) {
+		if (!parse_url(t->url, url, &found))
+			return false;
+		remember_url(t, url, &found);
+		k = &found;
+	}
+	snprintf(scheme, size, "%s", k->scheme);
+	memcpy(c->host, k->host, sizeof c->host);
+	return true;
 }
 
 static bool
@@ -1105,6 +1154,8 @@ set_ca_default(struct transport *t)
 static void
 transport_destroy(struct transport *t)
 {
+	size_t i;
+
 	if (t->multi != NULL)
 		(void)curl_multi_cleanup(t->multi);
 	if (t->share != NULL)
@@ -1112,6 +1163,8 @@ transport_destroy(struct transport *t)
 	curl_url_cleanup(t->url);
 	free(t->ca_file);
 	free(t->ca_default);
+	for (i = 0; i < KNOWN_URLS; i++)
+		free(t->known[i].url);
 	free(t->watches);
 	free(t);
 	curl_global_cleanup();

@@ -2,6 +2,7 @@
 #include "app/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -368,12 +369,25 @@ close_house(struct worker *w)
 	uv_loop_close(w->loop);
 }
 
+/*
+ * Buffers come and go with each request: without a reserve the heap's end
+ * would go back to the system and come again, a system call and fresh pages
+ * each time.
+ */
+static void
+keep_heap(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+	(void)mallopt(M_TOP_PAD, 256 << 10);
+}
+
 int
 worker_main(int listen_fd)
 {
 	static struct worker worker;
 	struct worker *w = &worker;
 
+	keep_heap();
 	keep_secrets();
 	w->loop = uv_default_loop();
 	if (w->loop == NULL ||

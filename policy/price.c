@@ -5,9 +5,9 @@
  */
 #include "policy/price.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "app/base/decimal.h"
 
 #define COUNT_MAX (INT64_C(1) << 53) /* units of one kind in one request */
 #define MILLION 1000000
@@ -227,15 +227,13 @@ price_parse(const char *text, size_t len, int64_t *nano)
 void
 price_format(int64_t nano, char *out, size_t size)
 {
-	uint64_t n = nano < 0 ? -(uint64_t)nano : (uint64_t)nano;
-	char fraction[DECIMALS + 2] = "";
-	size_t i;
+	char text[DECIMAL_SIZE];
+	size_t len = decimal(text, nano, DECIMALS);
 
-	if (n % NANO != 0) {
-		snprintf(fraction, sizeof fraction, ".%09" PRIu64, n % NANO);
-		for (i = strlen(fraction); fraction[i - 1] == '0'; i--)
-			fraction[i - 1] = '\0';
-	}
-	snprintf(out, size, "%s%" PRIu64 "%s", nano < 0 ? "-" : "", n / NANO,
-	    fraction);
+	if (size == 0)
+		return;
+	if (len >= size)
+		len = size - 1;
+	memcpy(out, text, len);
+	out[len] = '\0';
 }

@@ -35,12 +35,12 @@ buf_reserve(struct buf *b, size_t n)
 	size_t size;
 	char *p;
 
+	if (!b->failed && b->size - b->len >= n)
+		return true;
 	if (b->failed || n > b->max - b->len) {
 		b->failed = true;
 		return false;
 	}
-	if (b->size - b->len >= n)
-		return true;
 	size = b->size < 256 ? 256 : b->size;
 	while (size - b->len < n && size <= b->max / 2)
 		size *= 2;
@@ -74,7 +74,8 @@ buf_puts(struct buf *b, const char *s)
 void
 buf_putc(struct buf *b, char c)
 {
-	buf_put(b, &c, 1);
+	if (buf_reserve(b, 1))
+		b->data[b->len++] = c;
 }
 
 void

@@ -31,13 +31,31 @@ put_special(struct buf *out, const unsigned char *p, const unsigned char *end)
 	return 1;
 }
 
+/* A string in which nothing needs a second look. */
+static void
+put_plain(struct buf *out, const char *s, size_t len)
+{
+	if (!buf_reserve(out, len + 2))
+		return;
+	out->data[out->len++] = '"';
+	if (len > 0)
+		memcpy(out->data + out->len, s, len);
+	out->len += len;
+	out->data[out->len++] = '"';
+}
+
 void
 json_quote(struct buf *out, const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s, *end, *from = p;
+	const unsigned char *p = (const unsigned char *)s, *from = p;
+	const unsigned char *end = len == 0 ? p : p + len;
 
+	if (scan_plain(p, end) == end) {
+		put_plain(out, s, len);
+		return;
+	}
 	buf_putc(out, '"');
-	for (end = len == 0 ? p : p + len; p < end; ) {
+	while (p < end) {
 		p = scan_utf8(scan_plain(p, end), end);
 		if (p < end && (*p < 0x20 || *p >= 0x80 || *p == '"' ||
 		    *p == '\\')) {

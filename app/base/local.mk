@@ -13,4 +13,5 @@ libbase_a_SOURCES = \
 	app/base/siphash.c app/base/siphash.h \
 	app/base/sse.c app/base/sse.h \
 	app/base/tape.h
+libbase_a_SOURCES += app/base/decimal.c app/base/decimal.h
 libbase_a_SOURCES += app/base/frames.c app/base/frames.h

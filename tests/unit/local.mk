@@ -155,3 +155,8 @@ tests_unit_test_transport_tls_CPPFLAGS = $(UNIT_CPPFLAGS) \
 tests_unit_test_transport_tls_LDADD = libapp.a libbase.a $(DEPS_LIBS) \
 	$(TESTDEPS_LIBS) -lpthread
 EXTRA_DIST += tests/unit/certs.sh
+
+check_PROGRAMS += tests/unit/test_decimal
+tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
+tests_unit_test_decimal_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_decimal_LDADD = libbase.a $(TESTDEPS_LIBS)
