@@ -4,7 +4,8 @@ libpolicy_a_SOURCES = \
 	policy/price.c policy/price.h \
 	policy/route.c policy/route.h
 
-libpolicy_a_SOURCES += policy/estimate.c policy/estimate.h
+libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \
+	policy/estimate.h
 
 libpolicy_a_SOURCES += \
 	policy/address.c \

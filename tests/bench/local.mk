@@ -21,3 +21,9 @@ EXTRA_DIST += tests/bench/run tests/bench/fronts.py tests/bench/measure.py \
 
 .PHONY: bench-tools
 bench-tools: tests/bench/upstream tests/bench/streams
+
+# The token estimate against recordings: tests/bench/estimate DIR.
+EXTRA_PROGRAMS += tests/bench/estimate
+tests_bench_estimate_SOURCES = tests/bench/estimate.c
+tests_bench_estimate_LDADD = libpolicy.a libbase.a -lm
+CLEANFILES += tests/bench/estimate

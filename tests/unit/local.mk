@@ -160,3 +160,7 @@ check_PROGRAMS += tests/unit/test_decimal
 tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
 tests_unit_test_decimal_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_decimal_LDADD = libbase.a $(TESTDEPS_LIBS)
+check_PROGRAMS += tests/unit/test_estimate
+tests_unit_test_estimate_SOURCES = tests/unit/test_estimate.c
+tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_estimate_LDADD = $(UNIT_LINK)

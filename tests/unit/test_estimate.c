@@ -1,0 +1,268 @@
+/*
+ * The token estimate: against what two public vocabularies count, and at the
+ * edges of what a text can be.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "policy/estimate.h"
+
+/* Tokens by a vocabulary of 200,000 and by one of 100,000. */
+static const struct {
+	const char *name;
+	int new, old;
+	const char *text;
+} texts[] = {
+	{ "English", 70, 70,
+	    "The proxy reads a request, finds out who is asking, and "
+	    "chooses a provider that may answer it. When that provide"
+	    "r fails before the first word of the answer has come, th"
+	    "e next one is asked; afterwards never. What was used is "
+	    "written down at the end, whatever happened in between, a"
+	    "nd the money that was set aside is given back." },
+	{ "manual", 81, 81,
+	    "To start the service by hand, run `tollgate serve --poli"
+	    "cy /etc/tollgate/policy.yaml`. The options are:\n\n- `--"
+	    "workers N`: how many processes to keep (default: one for"
+	    " each core)\n- `--drain SECONDS`: how long a stopping wo"
+	    "rker may finish its streams\n\nSee the section *Signals*"
+	    " for what SIGHUP and SIGTERM do.\n" },
+	{ "German", 60, 80,
+	    "Der Dienst liest jede Anfrage vollständig ein, prüft d"
+	    "en Schlüssel und wählt danach einen Anbieter aus. Fäl"
+	    "lt dieser aus, bevor das erste Wort der Antwort eingetro"
+	    "ffen ist, so wird der nächste gefragt. Die Abrechnung e"
+	    "rfolgt immer am Ende, auch wenn die Verbindung vorher ab"
+	    "gebrochen wurde." },
+	{ "French", 61, 70,
+	    "Le service lit chaque requête en entier, vérifie la cl"
+	    "é et choisit ensuite un fournisseur. Si celui-ci tombe "
+	    "en panne avant le premier mot de la réponse, le suivant"
+	    " est interrogé. Le décompte se fait toujours à la fin"
+	    ", même quand la connexion a été coupée auparavant." },
+	{ "Spanish", 55, 58,
+	    "El servicio lee cada solicitud por completo, comprueba l"
+	    "a clave y después elige un proveedor. Si este falla ant"
+	    "es de la primera palabra de la respuesta, se pregunta al"
+	    " siguiente. El gasto se anota siempre al final, incluso "
+	    "cuando la conexión se ha cortado antes." },
+	{ "Russian", 52, 88,
+	    "Сервис полностью читает каждый"
+	    " запрос, проверяет ключ и затем"
+	    " выбирает поставщика. Если тот "
+	    "отказал до первого слова ответ"
+	    "а, запрос получает следующий. Р"
+	    "асход записывается всегда в са"
+	    "мом конце, даже если соединение"
+	    " было прервано раньше." },
+	{ "Chinese", 55, 76,
+	    "服务会完整地读取每个请求，检查密钥，然"
+	    "后选择一个供应商。如果该供应商在回答的"
+	    "第一个词到达之前失败，就会询问下一个供"
+	    "应商。费用总是在最后记录，即使连接在此"
+	    "之前已经中断。" },
+	{ "Japanese", 76, 114,
+	    "サービスは各リクエストを最後まで読み取"
+	    "り、キーを確認してからプロバイダーを選"
+	    "びます。回答の最初の単語が届く前に失敗"
+	    "した場合は、次のプロバイダーに問い合わ"
+	    "せます。接続が途中で切れても、費用は必"
+	    "ず最後に記録されます。" },
+	{ "Korean", 57, 99,
+	    "서비스는 각 요청을 끝까지 읽고 키를 확인"
+	    "한 다음 공급자를 선택합니다. 답변의 첫 단"
+	    "어가 도착하기 전에 실패하면 다음 공급자"
+	    "에게 요청합니다. 연결이 중간에 끊어져도"
+	    " 비용은 항상 마지막에 기록됩니다." },
+	{ "C", 84, 84,
+	    "static int\ncount_lines(const char *text, size_t len)\n{"
+	    "\n\tint lines = 0;\n\n\tfor (size_t i = 0; i < len; i++)"
+	    " {\n\t\tif (text[i] == '\\n')\n\t\t\tlines++;\n\t}\n\tif"
+	    " (len > 0 && text[len - 1] != '\\n')\n\t\tlines++; /* th"
+	    "e last line has no end */\n\treturn lines;\n}\n" },
+	{ "Python", 84, 84,
+	    "def average_latency(records, provider=None):\n    \"\"\""
+	    "Mean latency of the records of a provider, in millisecon"
+	    "ds.\"\"\"\n    total, count = 0, 0\n    for record in re"
+	    "cords:\n        if provider is not None and record[\"pro"
+	    "vider\"] != provider:\n            continue\n        tot"
+	    "al += record[\"end\"] - record[\"start\"]\n        count"
+	    " += 1\n    return total / count if count else None\n" },
+	{ "JSON", 83, 80,
+	    "{\"type\":\"function\",\"function\":{\"name\":\"get_weat"
+	    "her\",\"description\":\"The weather of a city, now or on"
+	    " a day to come\",\"parameters\":{\"type\":\"object\",\"p"
+	    "roperties\":{\"city\":{\"type\":\"string\",\"description"
+	    "\":\"Name of the city\"},\"day\":{\"type\":\"string\",\""
+	    "format\":\"date\"},\"unit\":{\"type\":\"string\",\"enum\""
+	    ":[\"celsius\",\"fahrenheit\"]}},\"required\":[\"city\"]}"
+	    "}}" },
+	{ "log", 106, 105,
+	    "2026-07-02T14:03:11.482Z INFO request id=8f14e45f status"
+	    "=200 bytes=18233 ms=412\n2026-07-02T14:03:11.977Z WARN r"
+	    "equest id=c9f0f895 status=429 bytes=211 ms=38\n2026-07-0"
+	    "2T14:03:12.030Z INFO request id=45c48cce status=200 byte"
+	    "s=9127 ms=1204\n" },
+	{ "base64", 177, 183,
+	    "iVBORw0KGgoAAAANSUhEUgAAABgAAAAYCAYAAADgdz34AAAABHNCSVQI"
+	    "CAgIfAhkiAAAAAlwSFlzAAAApgAAAKYB3X3OOAAAABl0RVh0U29mdHdh"
+	    "cmUAd3d3Lmlua3NjYXBlLm9yZ5vuPBoAAANCSURBVEiJtZZPbBtFFMZ/"
+	    "M7ubXdtdb1xSFyeilBapySVU8h8OoFaooFSqiihIVIpQBKci6KEg9Q6H"
+	    "9kovIHoCIVQJJCKE1ENFjnAgcaSGC6rEnxBwA04Tx43t2FnvDAfjkNib"
+	    "xgHxnWb2e" },
+	{ "hex", 95, 95,
+	    "d41d8cd98f00b204e9800998ecf8427e0cc175b9c0f1b6a831c399e2"
+	    "69772661900150983cd24fb0d6963f7d28e17f72f96b697d7cb7938d"
+	    "525a2f31aaf161d0c3fcd3d76192e4007dfb496cca67e13b" },
+};
+
+#define TEXTS (sizeof texts / sizeof texts[0])
+
+/* Within 15 per cent of the newer count, or between it and the older one. */
+static void
+test_texts(void **state)
+{
+	int64_t sum = 0, want = 0, n;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < TEXTS; i++) {
+		int low = texts[i].new < texts[i].old ? texts[i].new :
+		    texts[i].old, high = texts[i].new + texts[i].old - low;
+
+		n = estimate_tokens(texts[i].text, strlen(texts[i].text));
+		if (n * 100 < low * 85 || n * 100 > high * 115)
+			fail_msg("%s: %d, not %d or %d", texts[i].name,
+			    (int)n, texts[i].new, texts[i].old);
+		sum += n;
+		want += texts[i].new;
+	}
+	/* All together: within 15 per cent of the newer count. */
+	assert_true(sum * 100 > want * 85 && sum * 100 < want * 115);
+}
+
+/* Where nothing but the language differs, it must be seen. */
+static void
+test_kinds(void **state)
+{
+	int64_t count[EST_COUNT];
+	const char *hex = "d41d8cd98f00b204e9800998ecf8427e",
+		   *code = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0",
+		   *name = "configuration_of_the_loadBalancer",
+		   *cut = "\xd0\xb4\xd0";
+
+	(void)state;
+	estimate_features(hex, strlen(hex), count);
+	assert_int_equal(count[EST_HEX], 32);
+	assert_int_equal(count[EST_DIGITS], 0);
+	estimate_features(code, strlen(code), count);
+	assert_int_equal(count[EST_BLOB], 30);
+	estimate_features(name, strlen(name), count);
+	assert_int_equal(count[EST_BLOB] + count[EST_HEX], 0);
+	assert_int_equal(count[EST_GLUED + 12], 1); /* configuration */
+	assert_int_equal(count[EST_GLUED + 1], 1);  /* of */
+	assert_int_equal(count[EST_GLUED + 2], 1);  /* the */
+	assert_int_equal(count[EST_GLUED + 3], 1);  /* load */
+	assert_int_equal(count[EST_GLUED + 7], 1);  /* Balancer */
+	assert_int_equal(count[EST_CAPITAL], 1);
+	assert_int_equal(count[EST_PUNCT_LETTER], 3);
+	estimate_features("  HTTPServer 12345", 18, count);
+	assert_int_equal(count[EST_CAPS], 1);
+	assert_int_equal(count[EST_CAPS_LETTERS], 4);
+	assert_int_equal(count[EST_GLUED + 5], 1);
+	assert_int_equal(count[EST_DIGITS], 2);
+	assert_int_equal(count[EST_BLANKS], 1);
+	/* A whole letter, and one cut off at the end. */
+	estimate_features(cut, 3, count);
+	assert_int_equal(count[EST_SCRIPTS + 1], 1);
+	assert_int_equal(count[EST_COUNT - 1], 1);
+}
+
+static void
+test_edges(void **state)
+{
+	static const char *const one[] = { "a", " ", "\n", "\xff", "0", "!",
+		"\xe4\xb8\xad", "\xf0\x9f\x98" };
+	char nul[4] = { 'a', '\0', 'b', '\0' };
+	size_t i;
+
+	(void)state;
+	assert_int_equal(estimate_tokens("", 0), 0);
+	assert_int_equal(estimate_tokens(NULL, 0), 0);
+	for (i = 0; i < sizeof one / sizeof one[0]; i++)
+		assert_in_range(estimate_tokens(one[i], strlen(one[i])), 1, 2);
+	assert_in_range(estimate_tokens(nul, 4), 1, 6);
+	assert_int_equal(estimate_text_bytes(-5), 0);
+	assert_int_equal(estimate_text_bytes(0), 0);
+	assert_int_equal(estimate_text_bytes(1), 1);
+	assert_int_equal(estimate_text_bytes(4), 1);
+	assert_int_equal(estimate_text_bytes(5), 2);
+	assert_int_equal(estimate_text_bytes(INT64_MAX),
+	    INT64_MAX / 4 + 1);
+}
+
+/* n copies take n times the tokens, but for what meets at the seams. */
+static void
+test_copies(void **state)
+{
+	size_t i, k, len;
+	int64_t one, all;
+	char *copies;
+
+	(void)state;
+	for (i = 0; i < TEXTS; i++) {
+		len = strlen(texts[i].text);
+		copies = malloc(len * 50);
+		assert_non_null(copies);
+		for (k = 0; k < 50; k++)
+			memcpy(copies + k * len, texts[i].text, len);
+		one = estimate_tokens(texts[i].text, len);
+		all = estimate_tokens(copies, len * 50);
+		assert_in_range(all, one * 50 - 150, one * 50 + 150);
+		free(copies);
+	}
+}
+
+/* Any bytes, in blocks of just their size: never out of bounds or reason. */
+static void
+test_noise(void **state)
+{
+	uint64_t seed = 42;
+	size_t i, len, round;
+	char *p;
+
+	(void)state;
+	for (round = 0; round < 20000; round++) {
+		len = 1 + round % 67;
+		p = malloc(len);
+		assert_non_null(p);
+		for (i = 0; i < len; i++) {
+			seed = seed * UINT64_C(6364136223846793005) + 1;
+			p[i] = (char)(seed >> (round % 2 ? 56 : 58));
+			if (round % 3 == 0)
+				p[i] |= (char)0x80;
+		}
+		assert_in_range(estimate_tokens(p, len), 1, 3 * len + 1);
+		free(p);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_edges),
+		cmocka_unit_test(test_copies),
+		cmocka_unit_test(test_noise),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
