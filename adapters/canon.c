@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "app/base/arena.h"
 
@@ -301,6 +302,61 @@ canon_is_object(struct str text, struct arena *a)
 	return text.p != NULL &&
 	    json_parse(&doc, a, text.p, text.len, NULL) == ERR_OK &&
 	    json_type(&doc, JSON_ROOT) == JSON_OBJECT;
+}
+
+/* Replace "OBJECT" by "object" wherever it is the type of a schema. */
+static void
+lower_types(const struct json *doc, uint32_t v, struct edits *e)
+{
+	static const char *const types[][2] = { { "STRING", "\"string\"" },
+		{ "NUMBER", "\"number\"" }, { "INTEGER", "\"integer\"" },
+		{ "BOOLEAN", "\"boolean\"" }, { "ARRAY", "\"array\"" },
+		{ "OBJECT", "\"object\"" }, { "NULL", "\"null\"" } };
+	bool object = json_type(doc, v) == JSON_OBJECT;
+	uint32_t type = json_get(doc, v, "type"), n;
+	size_t i;
+
+	if (!object && json_type(doc, v) != JSON_ARRAY)
+		return;
+	for (i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (json_is(doc, type, types[i][0]))
+			edits_replace(e, type, types[i][1],
+			    strlen(types[i][1]));
+	for (n = json_first(doc, v); n != JSON_NONE; n = json_next(doc, v, n))
+		lower_types(doc, object ? json_value(doc, n) : n, e);
+}
+
+struct str
+canon_schema(const struct json *doc, uint32_t v, struct arena *a)
+{
+	struct str s = canon_raw(doc, v);
+	struct json schema;
+	struct edits e;
+	struct buf b;
+
+	if (s.p == NULL || json_parse(&schema, a, s.p, s.len, NULL) != ERR_OK)
+		return s;
+	edits_init(&e, &schema, a);
+	lower_types(&schema, JSON_ROOT, &e);
+	if (edits_none(&e))
+		return s;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	if (edits_apply(&e, &b)) {
+		s.p = arena_dup(a, b.data, b.len);
+		s.len = s.p == NULL ? 0 : b.len;
+	}
+	buf_free(&b);
+	return s;
+}
+
+struct str
+canon_call_id(struct arena *a)
+{
+	unsigned long long n = 0;
+
+	if (getrandom(&n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n)
+		n = (unsigned long long)(uintptr_t)a;
+	return canon_printf(a, "call_%016llx", n);
 }
 
 void

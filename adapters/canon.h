@@ -88,6 +88,15 @@ struct str canon_quoted(struct arena *a, const char *s);
 /* Is this the text of a JSON object? What a model calls arguments need not be. */
 bool canon_is_object(struct str text, struct arena *a);
 
+/*
+ * A JSON Schema as text, the type names of Google's older form ("OBJECT") in
+ * JSON Schema's own ("object").
+ */
+struct str canon_schema(const struct json *doc, uint32_t v, struct arena *a);
+
+/* An id for a call whose provider gave none: unique, "call_…". */
+struct str canon_call_id(struct arena *a);
+
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 

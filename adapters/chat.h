@@ -201,7 +201,7 @@ enum piece_kind {
 	PIECE_REASONING, /* text */
 	PIECE_SIGNATURE, /* text: completes the reasoning before it */
 	PIECE_SEALED,	 /* text: reasoning that only its maker can read */
-	PIECE_CALL,	 /* call, id, name: a call begins */
+	PIECE_CALL,	 /* call, id, name: a call begins; text: its signature */
 	PIECE_ARGS,	 /* call, text: more of its arguments */
 	PIECE_LOGPROBS,	 /* text: OpenAI's form, JSON text */
 	PIECE_CITATION,	 /* text: one of OpenAI's annotations, JSON text */

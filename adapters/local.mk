@@ -10,3 +10,7 @@ libadapters_a_SOURCES += adapters/anthropic.c adapters/anthropic.h
 libadapters_a_SOURCES += adapters/anthropic_answer.c
 libadapters_a_SOURCES += adapters/anthropic_chat.c
 libadapters_a_SOURCES += adapters/anthropic_write.c
+libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
+libadapters_a_SOURCES += adapters/gemini_answer.c
+libadapters_a_SOURCES += adapters/gemini_chat.c
+libadapters_a_SOURCES += adapters/gemini_write.c

@@ -210,6 +210,21 @@ write_detail(struct json_writer *w, const char *type, const char *key,
 	jw_end_array(w);
 }
 
+/* What proves a call to Gemini, in the form of Google's OpenAI surface. */
+static void
+write_call_signature(struct json_writer *w, struct str signature)
+{
+	if (signature.len == 0)
+		return;
+	jw_key(w, "extra_content");
+	jw_object(w);
+	jw_key(w, "google");
+	jw_object(w);
+	canon_put_str(w, "thought_signature", signature);
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
 /* A part of a call: with id and name at its beginning. */
 static void
 write_call_piece(struct json_writer *w, const struct piece *p)
@@ -230,8 +245,13 @@ write_call_piece(struct json_writer *w, const struct piece *p)
 	if (begins)
 		canon_put_str(w, "name", p->name);
 	jw_key(w, "arguments");
-	jw_stringn(w, p->text.p == NULL ? "" : p->text.p, p->text.len);
+	if (begins || p->text.p == NULL)
+		jw_string(w, "");
+	else
+		jw_stringn(w, p->text.p, p->text.len);
 	jw_end_object(w);
+	if (begins)
+		write_call_signature(w, p->text);
 	jw_end_object(w);
 	jw_end_array(w);
 }
@@ -367,6 +387,7 @@ openai_write_calls(struct json_writer *w, const struct part *parts, size_t n)
 		canon_put_str(w, "name", parts[i].name);
 		canon_put_str(w, "arguments", parts[i].args);
 		jw_end_object(w);
+		write_call_signature(w, parts[i].signature);
 		jw_end_object(w);
 	}
 	if (open)

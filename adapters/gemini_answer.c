@@ -1,0 +1,480 @@
+/* Answers of generateContent, whole and streamed: the same object. */
+#include "adapters/gemini.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "adapters/canon.h"
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/sse.h"
+
+#define TOKENS_MAX (INT64_C(1) << 53)
+#define CANDIDATES_MAX 64
+
+static const struct {
+	const char *word;
+	enum finish finish;
+} reasons[] = {
+	{ "STOP", FINISH_STOP },
+	{ "MAX_TOKENS", FINISH_LENGTH },
+	{ "SAFETY", FINISH_CONTENT },
+	{ "RECITATION", FINISH_CONTENT },
+	{ "LANGUAGE", FINISH_CONTENT },
+	{ "BLOCKLIST", FINISH_CONTENT },
+	{ "PROHIBITED_CONTENT", FINISH_CONTENT },
+	{ "SPII", FINISH_CONTENT },
+	{ "IMAGE_SAFETY", FINISH_CONTENT },
+	{ "MODEL_ARMOR", FINISH_CONTENT },
+};
+
+static enum err
+bad(struct fault *f, const char *what)
+{
+	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
+	    "the provider sent no usable answer: %s", what);
+}
+
+/* ------------------------------------------------------------- usage */
+
+static int64_t
+tokens(const struct json *doc, uint32_t u, const char *key)
+{
+	int64_t n;
+
+	if (!json_int(doc, json_get(doc, u, key), &n) || n < 0)
+		return 0;
+	return n > TOKENS_MAX ? TOKENS_MAX : n;
+}
+
+static int64_t
+audio_of(const struct json *doc, uint32_t details)
+{
+	int64_t sum = 0;
+	uint32_t d;
+
+	for (d = json_first(doc, details); d != JSON_NONE;
+	    d = json_next(doc, details, d))
+		if (json_is(doc, json_get(doc, d, "modality"), "AUDIO"))
+			sum += tokens(doc, d, "tokenCount");
+	return sum;
+}
+
+static void
+read_usage(const struct json *doc, struct usage *out)
+{
+	uint32_t u = json_get(doc, JSON_ROOT, "usageMetadata");
+	int64_t prompt, answer, cached, audio;
+
+	if (json_type(doc, json_get(doc, u, "promptTokenCount")) !=
+	    JSON_NUMBER)
+		return;
+	prompt = tokens(doc, u, "promptTokenCount") +
+	    tokens(doc, u, "toolUsePromptTokenCount");
+	answer = tokens(doc, u, "candidatesTokenCount");
+	cached = tokens(doc, u, "cachedContentTokenCount");
+	audio = audio_of(doc, json_get(doc, u, "promptTokensDetails"));
+	memset(out, 0, sizeof *out);
+	out->n[UNIT_CACHED_INPUT] = cached < prompt ? cached : prompt;
+	prompt -= out->n[UNIT_CACHED_INPUT];
+	out->n[UNIT_AUDIO_INPUT] = audio < prompt ? audio : prompt;
+	out->n[UNIT_INPUT] = prompt - out->n[UNIT_AUDIO_INPUT];
+	audio = audio_of(doc, json_get(doc, u, "candidatesTokensDetails"));
+	out->n[UNIT_AUDIO_OUTPUT] = audio < answer ? audio : answer;
+	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_AUDIO_OUTPUT];
+	out->n[UNIT_REASONING] = tokens(doc, u, "thoughtsTokenCount");
+	out->known = true;
+}
+
+/* ------------------------------------------------------------ finish */
+
+/* STOP ends calls as well here. Words nobody knows end an answer too. */
+static enum finish
+finish_of(const struct json *doc, uint32_t candidate, bool calls)
+{
+	uint32_t v = json_get(doc, candidate, "finishReason");
+	size_t i;
+
+	if (!json_nonempty(doc, v) ||
+	    json_is(doc, v, "FINISH_REASON_UNSPECIFIED"))
+		return FINISH_NONE;
+	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (json_is(doc, v, reasons[i].word))
+			return calls && reasons[i].finish == FINISH_STOP ?
+			    FINISH_TOOLS : reasons[i].finish;
+	return calls ? FINISH_TOOLS : FINISH_STOP;
+}
+
+static bool
+blocked(const struct json *doc)
+{
+	return json_type(doc, json_at(doc, JSON_ROOT, "promptFeedback",
+	    "blockReason", NULL)) == JSON_STRING ||
+	    (json_type(doc, json_get(doc, JSON_ROOT, "promptFeedback")) ==
+		JSON_OBJECT && json_count(doc, json_get(doc, JSON_ROOT,
+		"candidates")) == 0);
+}
+
+/* Pages that an answer rests on, as OpenAI's annotations. */
+static struct str
+citations(const struct json *doc, uint32_t candidate, struct arena *a)
+{
+	uint32_t list = json_at(doc, candidate, "groundingMetadata",
+	    "groundingChunks", NULL), c, web;
+	struct str s = { NULL, 0 };
+	struct json_writer w;
+	struct buf b;
+
+	if (json_count(doc, list) == 0)
+		return s;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	jw_init(&w, &b);
+	jw_array(&w);
+	for (c = json_first(doc, list); c != JSON_NONE;
+	    c = json_next(doc, list, c)) {
+		web = json_get(doc, c, "web");
+		if (json_type(doc, web) != JSON_OBJECT)
+			continue;
+		jw_object(&w);
+		canon_put_str(&w, "type", canon_lit("url_citation"));
+		jw_key(&w, "url_citation");
+		jw_object(&w);
+		canon_put_str(&w, "url", canon_str(doc,
+		    json_get(doc, web, "uri"), a));
+		canon_put_str(&w, "title", canon_str(doc,
+		    json_get(doc, web, "title"), a));
+		jw_end_object(&w);
+		jw_end_object(&w);
+	}
+	jw_end_array(&w);
+	if (!b.failed && b.len > 2) {
+		s.p = arena_dup(a, b.data, b.len);
+		s.len = s.p == NULL ? 0 : b.len;
+	}
+	buf_free(&b);
+	return s;
+}
+
+/* ----------------------------------------------------- whole answers */
+
+static bool
+read_part(const struct json *doc, uint32_t v, struct parts *out, int *calls)
+{
+	uint32_t call = gemini_get(doc, v, "functionCall");
+	uint32_t data = gemini_get(doc, v, "inlineData");
+	struct arena *a = out->arena;
+	struct part *p = parts_add(out);
+
+	if (p == NULL)
+		return false;
+	p->origin = "gemini";
+	p->signature = canon_str(doc, gemini_get(doc, v, "thoughtSignature"),
+	    a);
+	if (call != JSON_NONE) {
+		p->kind = PART_CALL;
+		p->name = canon_str(doc, json_get(doc, call, "name"), a);
+		p->args = canon_raw(doc, json_get(doc, call, "args"));
+		if (p->args.p == NULL)
+			p->args = canon_lit("{}");
+		p->id = canon_str(doc, json_get(doc, call, "id"), a);
+		if (p->id.len == 0)
+			p->id = canon_call_id(a);
+		(*calls)++;
+	} else if (data != JSON_NONE) {
+		p->kind = PART_IMAGE;
+		p->media_type = canon_str(doc, gemini_get(doc, data,
+		    "mimeType"), a);
+		p->data = canon_str(doc, json_get(doc, data, "data"), a);
+	} else if (json_type(doc, json_get(doc, v, "text")) == JSON_STRING) {
+		p->kind = json_type(doc, json_get(doc, v, "thought")) ==
+		    JSON_TRUE ? PART_REASONING : PART_TEXT;
+		p->text = canon_str(doc, json_get(doc, v, "text"), a);
+	} else {
+		p->kind = PART_OTHER;
+		p->raw = canon_raw(doc, v);
+	}
+	return true;
+}
+
+static bool
+read_candidate(const struct json *doc, uint32_t v, struct arena *a,
+    struct choice *c)
+{
+	uint32_t list = json_at(doc, v, "content", "parts", NULL), p;
+	struct parts parts = { .arena = a };
+	int calls = 0;
+
+	json_int(doc, json_get(doc, v, "index"), &c->index);
+	for (p = json_first(doc, list); p != JSON_NONE;
+	    p = json_next(doc, list, p))
+		if (!read_part(doc, p, &parts, &calls))
+			return false;
+	c->parts = parts.list;
+	c->part_count = parts.count;
+	c->finish = finish_of(doc, v, calls > 0);
+	c->citations = citations(doc, v, a);
+	return true;
+}
+
+static enum err
+read_candidates(const struct json *doc, struct arena *a, struct reply *reply)
+{
+	uint32_t list = json_get(doc, JSON_ROOT, "candidates"), v;
+	size_t n = json_count(doc, list);
+
+	reply->choices = arena_zalloc(a, (n + 1) * sizeof *reply->choices);
+	if (reply->choices == NULL)
+		return ERR_INTERNAL;
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v))
+		if (!read_candidate(doc, v, a,
+		    &reply->choices[reply->choice_count++]))
+			return ERR_INTERNAL;
+	if (n == 0) { /* the prompt was blocked */
+		reply->choices[0].finish = FINISH_CONTENT;
+		reply->choice_count = 1;
+	}
+	reply->finish = reply->choices[0].finish;
+	return ERR_OK;
+}
+
+enum err
+gemini_read_reply(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *body, size_t len,
+    struct reply *reply, struct fault *f)
+{
+	struct upstream_error *error;
+	struct json doc;
+
+	(void)chat;
+	(void)d;
+	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
+		return bad(f, "not JSON");
+	if (errors_present(&doc)) {
+		error = arena_zalloc(a, sizeof *error);
+		if (error == NULL)
+			return ERR_INTERNAL;
+		errors_read(a, 200, &doc, error);
+		reply->error = error;
+		return ERR_OK;
+	}
+	if (json_count(&doc, json_get(&doc, JSON_ROOT, "candidates")) == 0 &&
+	    !blocked(&doc))
+		return bad(f, "no candidates");
+	reply->from = &adapter_gemini;
+	reply->raw = (struct str){ body, len };
+	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "responseId"),
+	    a);
+	reply->model = canon_str(&doc, json_get(&doc, JSON_ROOT,
+	    "modelVersion"), a);
+	read_usage(&doc, &reply->usage);
+	reply->text_bytes = (int64_t)canon_raw(&doc, json_get(&doc,
+	    JSON_ROOT, "candidates")).len;
+	return read_candidates(&doc, a, reply);
+}
+
+/* ------------------------------------------------------------ stream */
+
+/* What a stream must remember between events. */
+struct seen {
+	int64_t calls[CANDIDATES_MAX];
+	struct usage usage;
+	bool answered, finished, ended;
+};
+
+/* One event on its way into a delta. */
+struct event {
+	const struct json *doc;
+	struct seen *seen;
+	struct arena *scratch;
+	struct pieces pieces;
+	struct delta d;
+};
+
+static void
+piece_call(struct event *e, uint32_t call, int64_t choice, struct str sign)
+{
+	struct piece *p = pieces_add(&e->pieces, PIECE_CALL, choice);
+	struct str args = canon_raw(e->doc, json_get(e->doc, call, "args"));
+
+	if (p == NULL)
+		return;
+	p->call = e->seen->calls[choice]++;
+	p->id = canon_str(e->doc, json_get(e->doc, call, "id"), e->scratch);
+	if (p->id.len == 0)
+		p->id = canon_call_id(e->scratch);
+	p->name = canon_str(e->doc, json_get(e->doc, call, "name"),
+	    e->scratch);
+	p->text = sign;
+	p->origin = "gemini";
+	p = pieces_add(&e->pieces, PIECE_ARGS, choice);
+	if (p == NULL)
+		return;
+	p->call = e->seen->calls[choice] - 1;
+	p->text = args.p == NULL ? canon_lit("{}") : args;
+}
+
+static void
+piece_part(struct event *e, uint32_t v, int64_t choice)
+{
+	uint32_t call = gemini_get(e->doc, v, "functionCall");
+	struct str sign = canon_str(e->doc, gemini_get(e->doc, v,
+	    "thoughtSignature"), e->scratch);
+	struct str s = canon_str(e->doc, json_get(e->doc, v, "text"),
+	    e->scratch);
+	bool thought = json_type(e->doc, json_get(e->doc, v, "thought")) ==
+	    JSON_TRUE;
+	size_t n;
+
+	if (s.len > 0 || call != JSON_NONE ||
+	    gemini_get(e->doc, v, "inlineData") != JSON_NONE)
+		e->d.kind = DELTA_CONTENT;
+	e->d.text_bytes += (int64_t)s.len;
+	if (call != JSON_NONE) {
+		e->d.text_bytes += (int64_t)canon_raw(e->doc, call).len;
+		piece_call(e, call, choice, sign);
+		return;
+	}
+	pieces_text(&e->pieces, thought ? PIECE_REASONING : PIECE_TEXT,
+	    choice, s);
+	n = e->pieces.count;
+	pieces_text(&e->pieces, PIECE_SIGNATURE, choice, sign);
+	if (e->pieces.count > n)
+		e->pieces.list[n].origin = "gemini";
+}
+
+static void
+piece_finish(struct event *e, enum finish finish, int64_t choice)
+{
+	struct piece *p;
+
+	if (finish == FINISH_NONE)
+		return;
+	e->seen->finished = true;
+	e->d.finish = finish;
+	if (e->d.kind != DELTA_CONTENT)
+		e->d.kind = DELTA_FINISH;
+	p = pieces_add(&e->pieces, PIECE_FINISH, choice);
+	if (p != NULL)
+		p->finish = finish;
+}
+
+static void
+piece_citations(struct event *e, uint32_t v, int64_t choice)
+{
+	struct str all = citations(e->doc, v, e->scratch);
+	struct json doc;
+	uint32_t c;
+
+	if (all.p == NULL ||
+	    json_parse(&doc, e->scratch, all.p, all.len, NULL) != ERR_OK)
+		return;
+	for (c = json_first(&doc, JSON_ROOT); c != JSON_NONE;
+	    c = json_next(&doc, JSON_ROOT, c))
+		pieces_text(&e->pieces, PIECE_CITATION, choice,
+		    canon_raw(&doc, c));
+}
+
+static bool
+piece_candidate(struct event *e, uint32_t v)
+{
+	uint32_t list = json_at(e->doc, v, "content", "parts", NULL), p;
+	int64_t choice = 0;
+
+	json_int(e->doc, json_get(e->doc, v, "index"), &choice);
+	if (choice < 0 || choice >= CANDIDATES_MAX)
+		return false;
+	for (p = json_first(e->doc, list); p != JSON_NONE;
+	    p = json_next(e->doc, list, p))
+		piece_part(e, p, choice);
+	piece_citations(e, v, choice);
+	piece_finish(e, finish_of(e->doc, v, e->seen->calls[choice] > 0),
+	    choice);
+	return true;
+}
+
+static enum err
+emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
+    void *arg)
+{
+	struct upstream_error error;
+	struct delta d;
+
+	memset(&d, 0, sizeof d);
+	errors_read(s->scratch, 0, doc, &error);
+	d.kind = DELTA_ERROR;
+	d.error = &error;
+	return emit(arg, &d);
+}
+
+/* There is no end mark: the end of the bytes after a finish is one. */
+static enum err
+emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
+{
+	struct delta d;
+
+	if (!seen->finished)
+		return bad(f, seen->answered ? "the stream was cut off" :
+		    "an empty stream");
+	memset(&d, 0, sizeof d);
+	seen->ended = true;
+	d.kind = DELTA_END;
+	d.from = &adapter_gemini;
+	return emit(arg, &d);
+}
+
+static enum err
+read_chunk(struct event *e, const struct sse_event *ev, delta_fn *emit,
+    void *arg, struct fault *f)
+{
+	uint32_t list = json_get(e->doc, JSON_ROOT, "candidates"), v;
+
+	e->d.from = &adapter_gemini;
+	e->d.raw = (struct str){ ev->data, ev->len };
+	e->d.event = "";
+	e->d.id = canon_str(e->doc, json_get(e->doc, JSON_ROOT,
+	    "responseId"), e->scratch);
+	e->d.model = canon_str(e->doc, json_get(e->doc, JSON_ROOT,
+	    "modelVersion"), e->scratch);
+	read_usage(e->doc, &e->d.usage);
+	for (v = json_first(e->doc, list); v != JSON_NONE;
+	    v = json_next(e->doc, list, v))
+		if (!piece_candidate(e, v))
+			return bad(f, "a malformed chunk");
+	if (json_count(e->doc, list) == 0 && blocked(e->doc))
+		piece_finish(e, FINISH_CONTENT, 0);
+	e->seen->answered = true;
+	if (e->pieces.failed)
+		return ERR_INTERNAL;
+	e->d.pieces = e->pieces.list;
+	e->d.piece_count = e->pieces.count;
+	return emit(arg, &e->d);
+}
+
+enum err
+gemini_read_event(struct stream *s, const struct sse_event *ev,
+    delta_fn *emit, void *arg, struct fault *f)
+{
+	struct event e = { .scratch = s->scratch,
+		.pieces = { .arena = s->scratch } };
+	struct json doc;
+
+	if (s->own == NULL)
+		s->own = arena_zalloc(s->arena, sizeof(struct seen));
+	e.seen = s->own;
+	if (e.seen == NULL)
+		return ERR_INTERNAL;
+	if (e.seen->ended)
+		return ERR_OK;
+	if (ev == NULL)
+		return emit_end(e.seen, emit, arg, f);
+	if (ev->len == 0)
+		return ERR_OK;
+	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK)
+		return bad(f, "an event that is not JSON");
+	if (errors_present(&doc))
+		return emit_error(s, &doc, emit, arg);
+	e.doc = &doc;
+	return read_chunk(&e, ev, emit, arg, f);
+}
