@@ -203,7 +203,7 @@ warn_strange(struct targets *t, const struct aim *aim)
 	    row.count == 0)
 		return;
 	guess_init(&g, aim->model);
-	for (i = 0; i < row.count; i++)
+	for (i = 0; i < row.count && !diag_full(t->l->diag); i++)
 		if (catalog_model_at(c, row.first + i, &m))
 			guess_offer(&g, m.name);
 	diag_warn(t->l->diag, aim->node, "the catalog knows no model '%.80s' of "

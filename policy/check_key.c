@@ -182,7 +182,7 @@ check_patterns(struct load *l, const struct policy *p, const struct rows *rows,
 		    (size_t)(slash - names[i])) != NULL)
 			continue;
 		guess_init(&g, names[i]);
-		for (j = 0; j < p->model_count; j++)
+		for (j = 0; j < p->model_count && !diag_full(l->diag); j++)
 			guess_offer(&g, p->models[j].name);
 		diag_fault(l->diag, n, "unknown model '%.80s'%s", names[i],
 		    guess_words(&g, hint, sizeof hint));

@@ -57,6 +57,12 @@ diag_short(const struct diag *d)
 }
 
 bool
+diag_full(const struct diag *d)
+{
+	return d->count == SAY_MAX;
+}
+
+bool
 diag_failed(const struct diag *d)
 {
 	return d->nomem || d->faults > 0;

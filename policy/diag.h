@@ -39,6 +39,9 @@ void diag_fault_at(struct diag *d, const struct source_file *file,
 void diag_nomem(struct diag *d);
 bool diag_short(const struct diag *d);
 
+/* Has so much been said that no more will be shown? */
+bool diag_full(const struct diag *d);
+
 /* Has anything but warnings been said? */
 bool diag_failed(const struct diag *d);
 

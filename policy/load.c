@@ -14,6 +14,8 @@
 #include "policy/files.h"
 #include "policy/vault.h"
 
+#define SECTIONS_MAX 1000 /* of a file: each is looked for among the others */
+
 /* All there is while a policy is made. */
 struct loading {
 	struct load l;
@@ -65,6 +67,11 @@ merge(struct loading *ld, struct node *root)
 			    "must be a map of sections");
 		else if (ld->root == NULL)
 			ld->root = root;
+		return;
+	}
+	if (root->count > SECTIONS_MAX) {
+		diag_fault(ld->l.diag, root, "has more than %d sections",
+		    SECTIONS_MAX);
 		return;
 	}
 	for (n = root->first; n != NULL; n = next) {

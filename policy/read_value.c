@@ -90,7 +90,7 @@ read_checked(struct load *l, const struct node *n, const struct field *f)
 	}
 	wrong = text_flaw(l, f, s);
 	if (wrong == NULL)
-		return read_keep(l, s);
+		return f->type == V_STORE ? s : read_keep(l, s);
 	diag_fault(l->diag, n, "%s", wrong);
 	return NULL;
 }
@@ -99,7 +99,15 @@ void
 read_text(struct load *l, const struct node *n, const struct field *f,
     void *out)
 {
-	*(const char **)out = read_checked(l, n, f);
+	const char *s = read_checked(l, n, f);
+
+	/* The address of a store may hold a password. */
+	if (s != NULL && f->type == V_STORE) {
+		s = vault_dup(l->vault, n->text, n->len);
+		if (s == NULL)
+			diag_nomem(l->diag);
+	}
+	*(const char **)out = s;
 }
 
 void

@@ -251,6 +251,10 @@ yaml_read(const char *text, size_t len, const struct source_file *file,
 		refuse(&r, 1, "a NUL byte: this is not a text file");
 		return NULL;
 	}
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+		text += 3; /* the parser would take a BOM for indentation */
+		len -= 3;
+	}
 	if (!yaml_parser_initialize(&r.parser)) {
 		diag_nomem(d);
 		return NULL;

@@ -404,6 +404,69 @@ empty_sections(void **state)
 	policy_unref(p);
 }
 
+/* Where a list may stand, one value may; BOM and CRLF change nothing. */
+static void
+single_values(void **state)
+{
+	struct policy *p = load_good("\xef\xbb\xbf"
+	    "providers: { openai: { key: env:KEY1 } }\r\n"
+	    "models:\r\n"
+	    "  a: { targets: { target: openai/gpt-5.4, price: { input: 1,\r\n"
+	    "       tiers: { above: 1k, input: 2 } } } }\r\n"
+	    "  b: { targets: openai/gpt-5.4 }\r\n"
+	    "keys: [ { name: a, secret: env:VK1, models: a, tags: x } ]\r\n");
+	const struct model *m = policy_model(p, "a");
+
+	(void)state;
+	assert_int_equal(m->target_count, 1);
+	assert_int_equal(m->targets[0].price.tiers, 1);
+	assert_int_equal(m->targets[0].price.tier[0].rate[UNIT_INPUT],
+	    2 * USD);
+	assert_int_equal(policy_model(p, "b")->target_count, 1);
+	assert_int_equal(p->keys[0].model_count, 1);
+	assert_string_equal(p->keys[0].tags[0], "x");
+	policy_unref(p);
+}
+
+/* Is the page of this address left out of core dumps? */
+static bool
+undumped(const void *address)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from, to, at = (unsigned long)address;
+	char line[512];
+	bool here = false, found = false;
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof line, f) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			here = at >= from && at < to;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			found = strstr(line, " dd") != NULL;
+	}
+	fclose(f);
+	return found;
+}
+
+static void
+secrets_are_not_dumped(void **state)
+{
+	struct policy *p = load_good(full);
+	const struct provider *own = &p->providers[1];
+
+	(void)state;
+	assert_true(undumped(p->providers[0].key));
+	assert_true(undumped(p->providers[0].headers[1].value));
+	assert_true(undumped(own->credentials));
+	assert_true(undumped(own->access_key));
+	assert_true(undumped(own->secret_key));
+	assert_true(undumped(own->session_token));
+	assert_true(undumped(p->pepper));
+	assert_true(undumped(p->store));
+	assert_false(undumped(p->models)); /* the test can tell */
+	policy_unref(p);
+}
+
 static void
 json_policy(void **state)
 {
@@ -965,6 +1028,21 @@ bounds_of_count(void **state)
 	assert_string_equal(said,
 	    "policy.yaml:3: models.a: has more than 1024 entries\n");
 	free(said);
+	/* Sections of two files are looked up among each other. */
+	assert_int_equal(mkdir("many", 0700), 0);
+	put_file("many/a.yaml", "providers: { openai: { key: env:KEY1 } }\n",
+	    0644);
+	buf_clear(&b);
+	for (i = 0; i < 1001; i++)
+		buf_printf(&b, "x%d: 1\n", i);
+	buf_putc(&b, '\0');
+	put_file("many/b.yaml", b.data, 0644);
+	p = load_path("many", &said);
+	assert_null(p);
+	assert_string_equal(said,
+	    "many/b.yaml:1: policy: has more than 1000 sections\n");
+	free(said);
+	assert_int_equal(system("rm -r many"), 0);
 	/* Faults beyond the thousandth are counted. */
 	buf_clear(&b);
 	for (i = 0; i < 1005; i++)
@@ -1402,7 +1480,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(full_top), TEST(full_providers), TEST(full_models),
 		TEST(full_map_model), TEST(full_keys), TEST(key_look_up),
-		TEST(defaults), TEST(empty_sections), TEST(json_policy),
+		TEST(defaults), TEST(empty_sections), TEST(single_values),
+		TEST(secrets_are_not_dumped), TEST(json_policy),
 		TEST(wildcards), TEST(ways_of_single_models),
 		TEST(provider_forms), TEST(warnings), TEST(check_only),
 		TEST(secret_files), TEST(pepper_file),
