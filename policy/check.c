@@ -206,8 +206,8 @@ warn_strange(struct targets *t, const struct aim *aim)
 	for (i = 0; i < row.count && !diag_full(t->l->diag); i++)
 		if (catalog_model_at(c, row.first + i, &m))
 			guess_offer(&g, m.name);
-	diag_warn(t->l->diag, aim->node, "the catalog knows no model '%.80s' of "
-	    "'%s'%s", aim->model, aim->provider->name,
+	diag_warn(t->l->diag, aim->node, "the catalog knows no model '%.80s' "
+	    "of '%s'%s", aim->model, aim->provider->name,
 	    guess_words(&g, hint, sizeof hint));
 }
 

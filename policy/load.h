@@ -92,7 +92,7 @@ struct source {
 /* Values from nodes by the table; faults go to the diag (read.c). */
 void read_policy(struct load *l, const struct node *root, struct source *s);
 
-/* Types of text that need more than a line (value.c). NULL, or what is wrong. */
+/* Texts with a form of their own (value.c). NULL, or what is wrong. */
 const char *value_name(const char *s);
 const char *value_model(const char *s);
 const char *value_target(const char *s);

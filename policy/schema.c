@@ -328,8 +328,8 @@ static const struct field provider_fields[] = {
 	  .otherwise = "UTC", .help = "whose days its account has" },
 	{ .key = "retention", .type = V_RETENTION,
 	  AT(src_provider, p.retention),
-	  .help = "how long it keeps prompts: `none` or a duration; a statement "
-		  "of fact" },
+	  .help = "how long it keeps prompts: `none` or a duration; a "
+		  "statement of fact" },
 	{ .key = "access_key", .type = V_SECRET,
 	  AT(src_provider, p.access_key), .max = 8192,
 	  .help = "access key, for providers with signed requests" },
@@ -475,7 +475,8 @@ static const struct field sections[] = {
 	  .help = "the key under which keys of clients are hashed; hosts that "
 		  "share keys share it" },
 	{ .key = "timezone", .type = V_ZONE, AT(source, timezone),
-	  .preset = "UTC", .help = "whose days the windows follow (IANA name)" },
+	  .preset = "UTC",
+	  .help = "whose days the windows follow (IANA name)" },
 	LATER("rules", "which model for which request"),
 	LATER("cache", "answers kept for the next who asks"),
 	LATER("retention", "how long things are kept"),

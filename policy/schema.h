@@ -71,7 +71,7 @@ struct shape {
 	const char *name;	    /* of one: "provider" */
 	const char *title;	    /* of its chapter: "providers" */
 	size_t size;
-	const char *brief;	    /* field that a value in place of the map means */
+	const char *brief;	    /* field that a value in its place means */
 	const struct field *fields;
 	const char *help;
 	const char *example;
