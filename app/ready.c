@@ -16,6 +16,7 @@ struct ready_set {
 	struct epoll_event batch[BATCH];
 	int at, count; /* the events of batch that are not yet told */
 	int epfd;
+	size_t watched;	  /* sockets in the set */
 	unsigned handles; /* not yet closed */
 	void (*done)(void *arg);
 	void *arg;
@@ -124,7 +125,6 @@ ready_set_new(uv_loop_t *loop)
 	uv_idle_init(loop, &s->idle);
 	s->poll.data = s->idle.data = s;
 	s->handles = 2;
-	uv_poll_start(&s->poll, UV_READABLE, on_poll);
 	return s;
 }
 
@@ -169,6 +169,19 @@ drop_fetched(struct ready *r)
 			s->batch[i].data.ptr = NULL;
 }
 
+/* An empty set does not keep the loop alive. */
+static void
+count_watched(struct ready_set *s, bool was, bool is)
+{
+	if (was == is)
+		return;
+	if (is && s->watched++ == 0)
+		uv_poll_start(&s->poll, UV_READABLE, on_poll);
+	else if (!is && --s->watched == 0 &&
+	    !uv_is_closing((uv_handle_t *)&s->poll))
+		uv_poll_stop(&s->poll);
+}
+
 bool
 ready_watch(struct ready *r, int events)
 {
@@ -183,6 +196,7 @@ ready_watch(struct ready *r, int events)
 		op = EPOLL_CTL_ADD;
 	if (epoll_ctl(r->set->epfd, op, r->fd, &ev) != 0)
 		return false;
+	count_watched(r->set, r->events != 0, events != 0);
 	r->events = events;
 	return true;
 }
@@ -191,6 +205,7 @@ void
 ready_forget(struct ready *r)
 {
 	drop_fetched(r);
+	count_watched(r->set, r->events != 0, false);
 	r->events = 0; /* close() takes it out of the set */
 }
 
