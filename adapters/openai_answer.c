@@ -222,7 +222,7 @@ set_int(struct mend *m, uint32_t obj, const char *key, int64_t n)
 
 /*
  * Counts that strict clients can read: whole numbers from 0 to 2^53. Null is
- * what some send until they know.
+ * what some send until they know; where nothing is known usage is null.
  */
 static void
 mend_usage(struct mend *m)
@@ -231,21 +231,24 @@ mend_usage(struct mend *m)
 		"completion_tokens", "total_tokens" };
 	uint32_t u = json_get(m->doc, JSON_ROOT, "usage"), v;
 	int64_t n[3] = { 0, 0, 0 };
+	bool known[3];
 	size_t i;
 
 	if (json_type(m->doc, u) == JSON_ABSENT ||
 	    json_type(m->doc, u) == JSON_NULL)
 		return;
-	if (json_type(m->doc, u) != JSON_OBJECT) {
+	for (i = 0; i < 3; i++) {
+		v = json_get(m->doc, u, names[i]);
+		known[i] = tokens(m->doc, v, &n[i]);
+	}
+	if (!known[0] && !known[1]) {
 		set(m, JSON_ROOT, "usage", "null");
 		return;
 	}
-	for (i = 0; i < 3; i++) {
-		v = json_get(m->doc, u, names[i]);
-		if (!tokens(m->doc, v, &n[i]) && i == 2)
-			n[i] = n[0] + n[1];
+	if (!known[2])
+		n[2] = n[0] + n[1];
+	for (i = 0; i < 3; i++)
 		set_int(m, u, names[i], n[i]);
-	}
 }
 
 /* obj[key] = text as a JSON string. */
