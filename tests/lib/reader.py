@@ -176,7 +176,7 @@ def check_usage(r, usage):
         r.fault("usage is %r", usage)
         return
     for name in ("prompt_tokens", "completion_tokens", "total_tokens"):
-        if not is_int(usage.get(name)) or not 0 <= usage[name] < 2 ** 53:
+        if not is_int(usage.get(name)) or not 0 <= usage[name] <= 2 ** 53:
             r.fault("usage.%s is %r", name, usage.get(name))
     r.usage = usage
 
