@@ -30,7 +30,7 @@ struct call;
 /* Why a call ended. */
 enum call_end {
 	CALL_OK,	/* a whole answer */
-	CALL_CONNECT,	/* no connection: name, refused, TLS, certificate, denied address */
+	CALL_CONNECT,	/* none: name, refused, TLS, denied address … */
 	CALL_TIMEOUT_CONNECT,
 	CALL_TIMEOUT_BYTES, /* silence on the wire */
 	CALL_BROKEN,	/* reset, truncated, not HTTP */
@@ -55,7 +55,7 @@ struct call_request {
 	const char *body;		   /* must live until done; may be NULL */
 	size_t body_len;
 	int64_t connect_timeout;	   /* µs, 0 = none */
-	int64_t bytes_timeout;		   /* µs of silence, 0 = none; paused time does not count */
+	int64_t bytes_timeout;		   /* µs of silence, 0 = none */
 	bool private_net;		   /* private and loopback addresses are allowed */
 };
 

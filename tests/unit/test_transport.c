@@ -4,12 +4,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -309,7 +312,36 @@ test_silence(void **state)
 	time_limit(*state, "/slow", 0, CALL_OK);
 }
 
-/* A server that listens but never accepts: its queue is full. */
+/* A server that accepts and never reads: the upload stands still. */
+static void
+test_stalled_upload(void **state)
+{
+	struct world *w = *state;
+	struct probe p = { .w = w };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t len = sizeof sin;
+	size_t size = 32 << 20;
+	char url[64], *body = calloc(1, size);
+	struct call_request rq = { .method = "POST", .url = url, .body = body,
+		.body_len = size, .bytes_timeout = SECOND / 4,
+		.private_net = true };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_non_null(body);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (struct sockaddr *)&sin, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&sin, &len), 0);
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/",
+	    ntohs(sin.sin_port));
+	p.c = transport_start(w->t, &rq, &sink, &p);
+	run_until(w, &p.dones, 1);
+	assert_int_equal(p.sent, 1);
+	assert_int_equal(p.end, CALL_TIMEOUT_BYTES);
+	close(fd);
+	free(body);
+}
+
 static void
 test_connect_timeout(void **state)
 {
@@ -701,6 +733,7 @@ main(int argc, char **argv)
 		WITH(test_refusals),
 		WITH(test_environment),
 		WITH(test_silence),
+		WITH(test_stalled_upload),
 		WITH(test_connect_timeout),
 		WITH(test_times),
 		WITH(test_reuse),
