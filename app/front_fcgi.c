@@ -30,6 +30,7 @@
 #include "app/front_int.h"
 #include "app/intake.h"
 #include "app/ready.h"
+#include "app/share.h"
 
 #define RECORD 8184	   /* content of an answer's record: 8 KiB with its head */
 #define RECORD_LAST 8160   /* … with the records that end it behind */
@@ -37,6 +38,8 @@
 #define HEAD_MAX (128 << 10) /* bytes that the pipe for heads holds */
 #define HEAD_ONE_READ KIB(7) /* parameters that libfcgi takes in one read */
 #define ACCEPTS 2	   /* new connections before other workers' turn */
+#define ACCEPTS_LATE 16   /* … when they have had their turn */
+#define YIELD_MS 2	   /* for a worker with less to take it */
 #define PAUSE_MS 200	   /* no accepting when descriptors ran out */
 #define TICK_MS 500	   /* how exact due times are */
 #define SECOND INT64_C(1000000)
@@ -54,6 +57,8 @@ struct fcgi {
 	size_t count, running, timed;
 	unsigned patience;
 	bool accepting;
+	bool yielded; /* others had the time to accept */
+	struct share share;
 	int head[2]; /* pipe that libfcgi reads heads from */
 	const char *allowed; /* FCGI_WEB_SERVER_ADDRS, or NULL */
 	unsigned char bytes[KIB(64)];
@@ -141,7 +146,7 @@ conn_close(struct conn *c)
 	*c->link = c->next;
 	if (c->next != NULL)
 		c->next->link = c->link;
-	s->count--;
+	share_tell(&s->share, (uint32_t)--s->count);
 	ready_close(&c->ready, on_conn_closed);
 	close(c->fd);
 	intake_free(&c->in);
@@ -602,7 +607,7 @@ conn_start(struct fcgi *s, int fd)
 	if (c->next != NULL)
 		c->next->link = &c->next;
 	s->conns = c;
-	s->count++;
+	share_tell(&s->share, (uint32_t)++s->count);
 	s->front.handles++;
 	intake_init(&c->in);
 	buf_init(&c->ahead, sizeof s->bytes);
@@ -665,7 +670,7 @@ static void
 on_listen(uv_poll_t *handle, int status, int events)
 {
 	struct fcgi *s = handle->data;
-	int i;
+	int i, most = s->yielded ? ACCEPTS_LATE : ACCEPTS;
 
 	(void)events;
 	if (status < 0) {
@@ -673,7 +678,14 @@ on_listen(uv_poll_t *handle, int status, int events)
 		uv_timer_start(&s->pause, on_pause_over, PAUSE_MS, 0);
 		return;
 	}
-	for (i = 0; i < ACCEPTS && s->count < LIMIT_EXCHANGES; i++)
+	if (!s->yielded && share_heavy(&s->share, (uint32_t)s->count)) {
+		s->yielded = true;
+		uv_timer_start(&s->pause, on_pause_over, YIELD_MS, 0);
+		listen_set(s);
+		return;
+	}
+	s->yielded = false;
+	for (i = 0; i < most && s->count < LIMIT_EXCHANGES; i++)
 		if (!accept_one(s))
 			break;
 	listen_set(s);
@@ -723,6 +735,7 @@ fcgi_stop(struct front *f)
 	struct conn *c, *next;
 
 	uv_timer_stop(&s->pause);
+	share_leave(&s->share);
 	listen_set(s);
 	for (c = s->conns; c != NULL; c = next) {
 		next = c->next;
@@ -829,6 +842,7 @@ front_listen(uv_loop_t *loop, int listen_fd, const struct front_calls *calls,
 	s->head[0] = s->head[1] = -1;
 	s->patience = LIMIT_INTAKE_SECONDS;
 	s->allowed = getenv("FCGI_WEB_SERVER_ADDRS");
+	share_join(&s->share);
 	listen_set(s);
 	return &s->front;
 }

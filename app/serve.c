@@ -24,6 +24,7 @@
 
 #include "app/base/clock.h"
 #include "app/listener.h"
+#include "app/share.h"
 
 #define WORKERS_MAX 256
 #define TABLE_MAX 4096 /* with those that still drain */
@@ -35,12 +36,14 @@
 struct worker {
 	pid_t pid;
 	int64_t started;
+	unsigned slot; /* in the shared page */
 	bool fresh;   /* takes the place of an old one when it is steady */
 	bool leaving; /* was told to end */
 };
 
 struct master {
 	struct listener listener;
+	struct share share;
 	unsigned want; /* workers */
 	struct worker table[TABLE_MAX];
 	size_t count;
@@ -98,7 +101,7 @@ notify(const char *state)
 /* --- workers ------------------------------------------------------------- */
 
 static void
-worker_become(struct master *m, pid_t master)
+worker_become(struct master *m, pid_t master, unsigned slot)
 {
 	char name[] = "tollgate.fcgi";
 	char *argv[] = { name, NULL };
@@ -107,31 +110,46 @@ worker_become(struct master *m, pid_t master)
 	if (getppid() != master || dup2(m->listener.fd, STDIN_FILENO) < 0)
 		_exit(1);
 	unsetenv("NOTIFY_SOCKET");
+	share_pass(&m->share, slot);
 	signal(SIGHUP, SIG_IGN); /* until it can handle it */
 	sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
 
+static bool
+slot_taken(const struct master *m, unsigned slot)
+{
+	size_t i;
+
+	for (i = 0; i < m->count; i++)
+		if (m->table[i].slot == slot)
+			return true;
+	return false;
+}
+
 static void
 worker_start(struct master *m, bool fresh)
 {
 	pid_t pid, master = getpid();
+	unsigned slot = 0;
 
 	if (m->count == TABLE_MAX) {
 		m->next = clock_mono() + SECOND;
 		return;
 	}
+	while (slot_taken(m, slot)) /* beyond the page there is no sharing */
+		slot++;
 	pid = fork();
 	if (pid == 0)
-		worker_become(m, master);
+		worker_become(m, master, slot);
 	if (pid < 0) {
 		say("cannot start a worker: %s", strerror(errno));
 		m->next = clock_mono() + SECOND;
 		return;
 	}
-	m->table[m->count++] =
-	    (struct worker){ .pid = pid, .started = clock_mono(), fresh };
+	m->table[m->count++] = (struct worker){ .pid = pid,
+		.started = clock_mono(), .slot = slot, .fresh = fresh };
 }
 
 /* Those that are leaving have been told: they know what to do. */
@@ -219,6 +237,7 @@ workers_reap(struct master *m)
 			continue;
 		w = m->table[i];
 		m->table[i] = m->table[--m->count];
+		share_clear(&m->share, w.slot);
 		if (!w.leaving && m->ends == 0)
 			worker_lost(m, &w, status);
 	}
@@ -404,5 +423,6 @@ serve_command(int argc, char **argv)
 	m.want = (unsigned)workers;
 	if (!listener_take(&m.listener, path, (mode_t)mode, (int)fd))
 		return 1;
+	share_make(&m.share, 4 * m.want);
 	return watch(&m);
 }

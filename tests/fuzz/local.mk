@@ -24,3 +24,9 @@ noinst_PROGRAMS += tests/fuzz/fuzz_policy
 tests_fuzz_fuzz_policy_SOURCES = tests/fuzz/fuzz_policy.c
 tests_fuzz_fuzz_policy_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_policy_LDADD = $(FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_fcgi
+tests_fuzz_fuzz_fcgi_SOURCES = tests/fuzz/fuzz_fcgi.c
+tests_fuzz_fuzz_fcgi_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_fcgi_LDADD = libapp.a libbase.a $(FCGI_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/fcgi
