@@ -205,7 +205,9 @@ head_open(struct fcgi *s)
 		return true;
 	if (pipe2(s->head, O_CLOEXEC | O_NONBLOCK) != 0)
 		return false;
-	return fcntl(s->head[1], F_SETPIPE_SZ, HEAD_MAX) >= 0;
+	/* Where it may not be larger, only the largest heads do not fit. */
+	(void)fcntl(s->head[1], F_SETPIPE_SZ, HEAD_MAX);
+	return true;
 }
 
 /* Write the records of the request's head into the pipe. */

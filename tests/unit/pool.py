@@ -63,7 +63,7 @@ def wait_for(what, seconds=20):
         value = what()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(0.005)
     raise AssertionError("waited in vain")
 
 
@@ -90,8 +90,16 @@ class Pool:
                                        stderr=self.log, **more)
 
     def ready(self):
-        wait_for(self.answers)
-        wait_for(lambda: len(self.workers()) == self.want)
+        """Wait until every worker has answered."""
+        seen = set()
+
+        def all_seen():
+            text = self.answers()
+            if text:
+                seen.add(field(text, "pid"))
+            return len(seen) == self.want
+        wait_for(all_seen, 60)
+        assert seen == set(map(str, self.workers()))
 
     def answers(self):
         try:

@@ -103,7 +103,7 @@ def test_connector_faults():
         done = call(CONNECTOR, env)
         assert done.stdout.startswith(b"Status: 502 ")
         assert done.returncode == 0
-        p.ready()
+        wait_for(p.answers)
         env = cgi_env("/half", TOLLGATE_SOCKET=p.path)
         done = call(CONNECTOR, env)
         assert done.returncode == 0 or b"half" in done.stdout

@@ -65,7 +65,7 @@ def test_listen_fd():
                                  env=clean_env())
             try:
                 spare.path = path
-                spare.ready()
+                wait_for(spare.answers)
             finally:
                 m.terminate()
                 assert m.wait(20) == 0
