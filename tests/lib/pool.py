@@ -30,7 +30,7 @@ class Pool:
         self.process = None
 
     def start(self):
-        self.folder = tempfile.mkdtemp(prefix="tollgate-test-")
+        self.folder = tempfile.mkdtemp(prefix="tollgate-pool-")
         self.state = os.path.join(self.folder, "state")
         os.mkdir(self.state, 0o700)
         self.policy_path = os.path.join(self.folder, "policy.yaml")
