@@ -38,4 +38,6 @@ dist_deploysystemd_DATA = \
 	deploy/systemd/tollgate.service \
 	deploy/systemd/tmpfiles.conf
 
-EXTRA_DIST += deploy/install-packages deploy/demo/packages.txt
+EXTRA_DIST += deploy/install-packages deploy/demo/packages.txt \
+	deploy/demo/run deploy/demo/policy.py deploy/demo/upstream.py \
+	deploy/demo/lighttpd.conf
