@@ -1,0 +1,51 @@
+// The official Node SDK against a front: sdk.cjs BASE_URL KEY, scenarios as
+// JSON lines on standard input, one result line for each.
+const OpenAI = require('openai');
+const readline = require('readline');
+
+const [baseURL, apiKey] = process.argv.slice(2);
+const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
+
+const scenarios = {
+  async chat(request) {
+    const r = await client.chat.completions.create(request);
+    return { text: r.choices[0].message.content, usage: r.usage };
+  },
+  async stream(request) {
+    const stream = await client.chat.completions.create(
+      { ...request, stream: true });
+    let text = '', chunks = 0, finish = null;
+    for await (const c of stream) {
+      chunks++;
+      text += c.choices[0]?.delta?.content ?? '';
+      finish = c.choices[0]?.finish_reason ?? finish;
+    }
+    return { text, chunks, finish };
+  },
+  async tools(request) {
+    const runner = client.chat.completions.stream(request);
+    const r = await runner.finalChatCompletion();
+    return { calls: r.choices[0].message.tool_calls
+      .map((c) => [c.id, c.function.name, c.function.arguments]) };
+  },
+  async models() {
+    const ids = [];
+    for await (const m of client.models.list()) ids.push(m.id);
+    return { ids };
+  },
+};
+
+async function run(line) {
+  const { what, request } = JSON.parse(line);
+  try {
+    return await scenarios[what](request);
+  } catch (e) {
+    return { error: e.constructor.name, status: e.status, code: e.code,
+      type: e.type, message: e.message };
+  }
+}
+
+(async () => {
+  for await (const line of readline.createInterface({ input: process.stdin }))
+    console.log(JSON.stringify(await run(line)));
+})();
