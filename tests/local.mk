@@ -15,3 +15,11 @@ EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/corpus/test_replay.py \
 	tests/corpus/test_upstream.py tests/corpus/tree.py \
 	tests/corpus/world.py tests/fixtures
+
+# The one command of CI, and what it runs against real web servers.
+EXTRA_DIST += tests/run tests/stack/client.py tests/stack/conftest.py \
+	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
+	tests/stack/test_configs.py tests/stack/test_demo.py \
+	tests/stack/test_failover.py tests/stack/test_fronts.py \
+	tests/stack/test_htaccess.py tests/stack/test_reload.py \
+	tests/stack/test_retention.py tests/stack/test_streams.py
