@@ -125,6 +125,8 @@ ready_set_new(uv_loop_t *loop)
 	uv_idle_init(loop, &s->idle);
 	s->poll.data = s->idle.data = s;
 	s->handles = 2;
+	uv_poll_start(&s->poll, UV_READABLE, on_poll);
+	uv_unref((uv_handle_t *)&s->poll);
 	return s;
 }
 
@@ -176,10 +178,9 @@ count_watched(struct ready_set *s, bool was, bool is)
 	if (was == is)
 		return;
 	if (is && s->watched++ == 0)
-		uv_poll_start(&s->poll, UV_READABLE, on_poll);
-	else if (!is && --s->watched == 0 &&
-	    !uv_is_closing((uv_handle_t *)&s->poll))
-		uv_poll_stop(&s->poll);
+		uv_ref((uv_handle_t *)&s->poll);
+	else if (!is && --s->watched == 0)
+		uv_unref((uv_handle_t *)&s->poll);
 }
 
 bool
