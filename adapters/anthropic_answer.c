@@ -178,6 +178,7 @@ read_content(const struct json *doc, uint32_t content, struct arena *a,
 	struct parts parts = { .arena = a };
 	struct choice *c = arena_zalloc(a, sizeof *c);
 	uint32_t b;
+	size_t i;
 
 	if (c == NULL)
 		return ERR_INTERNAL;
@@ -187,6 +188,11 @@ read_content(const struct json *doc, uint32_t content, struct arena *a,
 			return ERR_INTERNAL;
 	c->parts = parts.list;
 	c->part_count = parts.count;
+	for (i = 0; reply->finish == FINISH_NONE && i < parts.count; i++)
+		if (parts.list[i].kind == PART_CALL)
+			reply->finish = FINISH_TOOLS;
+	if (reply->finish == FINISH_NONE)
+		reply->finish = FINISH_STOP;
 	c->finish = reply->finish;
 	c->stop = canon_str(doc, json_get(doc, JSON_ROOT, "stop_sequence"),
 	    a);

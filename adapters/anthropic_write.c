@@ -88,19 +88,68 @@ begin_message(struct json_writer *w, struct str id, struct str model)
 
 /* ------------------------------------------------------ whole answers */
 
-static void
-write_thinking(struct json_writer *w, const struct part *p)
+/* What proves reasoning: with a mark when another maker must get it back. */
+static struct str
+proof_of(struct arena *a, const char *origin, bool sealed, struct str proof)
 {
-	if (p->sealed.p != NULL) {
-		begin(w, "redacted_thinking");
-		canon_put_str(w, "data", p->sealed);
-	} else {
-		begin(w, "thinking");
-		canon_put_str(w, "thinking", p->text.p == NULL ?
-		    canon_lit("") : p->text);
-		canon_put_str(w, "signature", p->signature.p == NULL ?
-		    canon_lit("") : p->signature);
+	if (proof.len == 0 || origin == NULL)
+		return canon_lit("");
+	return strcmp(origin, "anthropic") == 0 ? proof :
+	    canon_mark(a, origin, sealed, proof);
+}
+
+static void
+write_redacted(struct json_writer *w, struct str data)
+{
+	begin(w, "redacted_thinking");
+	canon_put_str(w, "data", data);
+	jw_end_object(w);
+}
+
+static void
+write_thinking(struct json_writer *w, const struct part *p, struct arena *a)
+{
+	struct str proof = proof_of(a, p->origin, p->sealed.len > 0,
+	    p->sealed.len > 0 ? p->sealed : p->signature);
+
+	if (p->sealed.len > 0 || (p->text.len == 0 && proof.len > 0 &&
+	    strcmp(p->origin, "anthropic") != 0)) {
+		if (proof.len > 0)
+			write_redacted(w, proof);
+		return;
 	}
+	if (p->text.len == 0 && proof.len == 0)
+		return;
+	begin(w, "thinking");
+	canon_put_str(w, "thinking", p->text.p == NULL ? canon_lit("") :
+	    p->text);
+	canon_put_str(w, "signature", proof);
+	jw_end_object(w);
+}
+
+static void
+write_call(struct json_writer *w, const struct part *p, struct arena *a)
+{
+	struct str proof = proof_of(a, p->origin, false, p->signature);
+
+	if (proof.len > 0) /* a call has no place for it */
+		write_redacted(w, proof);
+	begin(w, "tool_use");
+	canon_put_str(w, "id", p->id);
+	canon_put_str(w, "name", p->name);
+	canon_put_raw(w, "input", canon_args(a, p->args));
+	jw_end_object(w);
+}
+
+/* The dialect's answers hold no images: one is said in Markdown. */
+static void
+write_image(struct json_writer *w, const struct part *p, struct arena *a)
+{
+	struct str url = canon_data_text(a, p, "image/png");
+
+	begin(w, "text");
+	canon_put_str(w, "text", canon_join(a, canon_lit("![image]("),
+	    canon_join(a, url, canon_lit(")"))));
 	jw_end_object(w);
 }
 
@@ -110,21 +159,20 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 	switch (p->kind) {
 	case PART_TEXT:
 	case PART_REFUSAL:
+		if (p->text.len == 0)
+			break;
 		begin(w, "text");
 		canon_put_str(w, "text", p->text);
 		jw_end_object(w);
 		break;
 	case PART_REASONING:
-		write_thinking(w, p);
+		write_thinking(w, p, a);
 		break;
 	case PART_CALL:
-		begin(w, "tool_use");
-		canon_put_str(w, "id", p->id);
-		canon_put_str(w, "name", p->name);
-		/* A model's broken arguments are no JSON to put here. */
-		canon_put_raw(w, "input", canon_is_object(p->args, a) ?
-		    p->args : canon_lit("{}"));
-		jw_end_object(w);
+		write_call(w, p, a);
+		break;
+	case PART_IMAGE:
+		write_image(w, p, a);
 		break;
 	default:
 		break;
@@ -164,11 +212,21 @@ anthropic_write_reply(struct arena *a, const struct chat *chat,
 /* The block that is open for the client. */
 enum open { OPEN_NONE, OPEN_TEXT, OPEN_THINKING, OPEN_CALL };
 
+/* A piece that waits for the open call to end; a call's text is its args. */
+struct held {
+	struct held *next;
+	struct piece piece;
+	struct growing text;
+};
+
 struct written {
 	bool started;
 	enum open open;
 	int64_t index; /* of the open block, or of the next one */
 	int64_t call;  /* the open call */
+	struct growing args; /* of the open call, as far as they came */
+	struct held *held, **last;
+	bool failed;
 	enum finish finish;
 	struct str stop;
 };
@@ -265,11 +323,28 @@ need_thinking(struct written *st, struct buf *out)
 }
 
 static void
-begin_call(struct written *st, const struct piece *p, struct buf *out)
+write_sealed(struct written *st, struct str data, struct buf *out)
 {
 	struct json_writer w;
 
+	if (data.len == 0)
+		return;
+	open_block(st, OPEN_TEXT, &w, out);
+	write_redacted(&w, data);
+	close_event(&w, out);
+	close_block(st, out);
+}
+
+static void
+begin_call(struct stream *s, struct written *st, const struct piece *p,
+    struct buf *out)
+{
+	struct json_writer w;
+
+	write_sealed(st, proof_of(s->scratch, p->origin, false, p->text),
+	    out);
 	st->call = p->call;
+	st->args = (struct growing){ NULL, 0, 0 };
 	open_block(st, OPEN_CALL, &w, out);
 	begin(&w, "tool_use");
 	canon_put_str(&w, "id", p->id);
@@ -277,19 +352,6 @@ begin_call(struct written *st, const struct piece *p, struct buf *out)
 	canon_put_raw(&w, "input", canon_lit("{}"));
 	jw_end_object(&w);
 	close_event(&w, out);
-}
-
-static void
-write_sealed(struct written *st, const struct piece *p, struct buf *out)
-{
-	struct json_writer w;
-
-	open_block(st, OPEN_TEXT, &w, out);
-	begin(&w, "redacted_thinking");
-	canon_put_str(&w, "data", p->text);
-	jw_end_object(&w);
-	close_event(&w, out);
-	close_block(st, out);
 }
 
 static void
@@ -307,12 +369,109 @@ write_block_delta(struct written *st, const char *type, const char *key,
 	close_event(&w, out);
 }
 
+static struct str
+kept(struct stream *s, struct written *st, struct str t)
+{
+	struct str out = { NULL, 0 };
+
+	if (t.len > 0) {
+		out.p = arena_dup(s->arena, t.p, t.len);
+		out.len = out.p == NULL ? 0 : t.len;
+		st->failed |= out.p == NULL;
+	}
+	return out;
+}
+
+/*
+ * Blocks follow each other here, but the parts of calls may come mixed. What
+ * comes while a call's arguments are not whole waits for the end.
+ */
+static bool
+must_wait(struct stream *s, const struct written *st, const struct piece *p)
+{
+	if (p->kind == PIECE_FINISH || (p->kind == PIECE_ARGS &&
+	    st->open == OPEN_CALL && st->call == p->call))
+		return false;
+	return st->held != NULL || (st->open == OPEN_CALL &&
+	    !canon_is_object((struct str){ st->args.p, st->args.len },
+		s->scratch));
+}
+
+static void
+hold(struct stream *s, struct written *st, const struct piece *p)
+{
+	struct held *h = st->held;
+
+	while (p->kind == PIECE_ARGS && h != NULL &&
+	    (h->piece.kind != PIECE_CALL || h->piece.call != p->call))
+		h = h->next;
+	if (p->kind != PIECE_ARGS) {
+		h = arena_zalloc(s->arena, sizeof *h);
+		st->failed |= h == NULL;
+		if (h == NULL)
+			return;
+		h->piece = *p;
+		h->piece.id = kept(s, st, p->id);
+		h->piece.name = kept(s, st, p->name);
+		h->piece.text = kept(s, st, p->text);
+		if (st->held == NULL)
+			st->last = &st->held;
+		*st->last = h;
+		st->last = &h->next;
+	} else if (h != NULL && !canon_grow(s->arena, &h->text, p->text)) {
+		st->failed = true;
+	}
+}
+
+static void
+write_args(struct stream *s, struct written *st, const struct piece *p,
+    struct buf *out)
+{
+	if (st->open != OPEN_CALL || st->call != p->call)
+		return;
+	st->failed |= !canon_grow(s->arena, &st->args, p->text);
+	write_block_delta(st, "input_json_delta", "partial_json", p->text,
+	    out);
+}
+
+static void
+write_signature(struct stream *s, struct written *st, const struct piece *p,
+    struct buf *out)
+{
+	struct str proof = proof_of(s->scratch, p->origin, false, p->text);
+	bool ours = p->origin != NULL && strcmp(p->origin, "anthropic") == 0;
+
+	if (proof.len == 0)
+		return;
+	if (st->open != OPEN_THINKING && !ours) {
+		write_sealed(st, proof, out);
+		return;
+	}
+	need_thinking(st, out);
+	write_block_delta(st, "signature_delta", "signature", proof, out);
+	close_block(st, out);
+}
+
+static void
+write_made_image(struct stream *s, struct written *st, const struct piece *p,
+    struct buf *out)
+{
+	need_text(st, out);
+	write_block_delta(st, "text_delta", "text", canon_join(s->scratch,
+	    canon_lit("![image]("), canon_join(s->scratch, p->text,
+	    canon_lit(")"))), out);
+}
+
 static void
 write_piece(struct stream *s, struct written *st, const struct piece *p,
     struct buf *out)
 {
 	if (p->choice != 0)
 		return; /* the dialect has one choice; n > 1 is refused */
+	if (must_wait(s, st, p)) {
+		hold(s, st, p);
+		return;
+	}
 	switch (p->kind) {
 	case PIECE_TEXT:
 	case PIECE_REFUSAL:
@@ -325,28 +484,25 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 		    out);
 		break;
 	case PIECE_SIGNATURE:
-		need_thinking(st, out);
-		write_block_delta(st, "signature_delta", "signature", p->text,
-		    out);
+		write_signature(s, st, p, out);
 		break;
 	case PIECE_SEALED:
-		write_sealed(st, p, out);
+		write_sealed(st, proof_of(s->scratch, p->origin, true,
+		    p->text), out);
 		break;
 	case PIECE_CALL:
-		begin_call(st, p, out);
+		begin_call(s, st, p, out);
 		break;
 	case PIECE_ARGS:
-		if (st->open == OPEN_CALL && st->call == p->call)
-			write_block_delta(st, "input_json_delta",
-			    "partial_json", p->text, out);
+		write_args(s, st, p, out);
+		break;
+	case PIECE_IMAGE:
+		write_made_image(s, st, p, out);
 		break;
 	case PIECE_FINISH:
 		st->finish = p->finish;
-		if (p->text.len > 0) {
-			st->stop.p = arena_dup(s->arena, p->text.p,
-			    p->text.len);
-			st->stop.len = st->stop.p == NULL ? 0 : p->text.len;
-		}
+		if (p->text.len > 0)
+			st->stop = kept(s, st, p->text);
 		break;
 	case PIECE_LOGPROBS:
 	case PIECE_CITATION:
@@ -354,11 +510,31 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 	}
 }
 
+/* The open call is as whole as it will be: what waited follows it. */
 static void
-write_end(struct written *st, const struct delta *d, struct buf *out)
+write_held(struct stream *s, struct written *st, struct buf *out)
+{
+	struct held *h = st->held;
+	struct piece args = { .kind = PIECE_ARGS };
+
+	st->held = NULL;
+	for (; h != NULL; h = h->next) {
+		close_block(st, out);
+		write_piece(s, st, &h->piece, out);
+		args.call = h->piece.call;
+		args.text = (struct str){ h->text.p, h->text.len };
+		if (h->text.len > 0)
+			write_args(s, st, &args, out);
+	}
+}
+
+static void
+write_end(struct stream *s, struct written *st, const struct delta *d,
+    struct buf *out)
 {
 	struct json_writer w;
 
+	write_held(s, st, out);
 	close_block(st, out);
 	open_event(&w, "message_delta", out);
 	jw_key(&w, "delta");
@@ -376,14 +552,12 @@ write_end(struct written *st, const struct delta *d, struct buf *out)
 static void
 write_raw(const struct delta *d, struct buf *out)
 {
-	size_t i, from;
+	size_t from;
 
 	buf_printf(out, "event: %s\ndata: ", d->event);
 	from = out->len;
 	buf_put(out, d->raw.p, d->raw.len);
-	for (i = from; !out->failed && i < out->len; i++)
-		if (out->data[i] == '\n' || out->data[i] == '\r')
-			out->data[i] = ' ';
+	canon_one_line(out, from);
 	buf_puts(out, "\n\n");
 }
 
@@ -413,8 +587,8 @@ anthropic_write_delta(struct stream *s, const struct delta *d,
 	for (i = 0; i < d->piece_count; i++)
 		write_piece(s, st, &d->pieces[i], out);
 	if (d->kind == DELTA_END)
-		write_end(st, d, out);
-	return out->failed ? ERR_INTERNAL : ERR_OK;
+		write_end(s, st, d, out);
+	return out->failed || st->failed ? ERR_INTERNAL : ERR_OK;
 }
 
 /* ------------------------------------------------------------- errors */

@@ -1,6 +1,7 @@
 /* Helpers of the adapters. */
 #include "adapters/canon.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,12 +69,30 @@ canon_put_str(struct json_writer *w, const char *key, struct str s)
 }
 
 void
+canon_one_line(struct buf *out, size_t from)
+{
+	size_t i;
+
+	if (out->failed || from >= out->len ||
+	    (memchr(out->data + from, '\n', out->len - from) == NULL &&
+	    memchr(out->data + from, '\r', out->len - from) == NULL))
+		return;
+	for (i = from; i < out->len; i++)
+		if (out->data[i] == '\n' || out->data[i] == '\r')
+			out->data[i] = ' ';
+}
+
+void
 canon_put_raw(struct json_writer *w, const char *key, struct str s)
 {
+	size_t from;
+
 	if (s.p == NULL)
 		return;
 	jw_key(w, key);
+	from = w->out->len;
 	jw_raw(w, s.p, s.len);
+	canon_one_line(w->out, from);
 }
 
 void
@@ -185,6 +204,22 @@ canon_write_data_url(struct buf *out, const struct part *p,
 		buf_puts(out, otherwise);
 	buf_puts(out, ";base64,");
 	buf_put(out, p->data.p, p->data.len);
+}
+
+struct str
+canon_data_text(struct arena *a, const struct part *p, const char *otherwise)
+{
+	struct str s = { NULL, 0 };
+	struct buf b;
+
+	buf_init(&b, LIMIT_BODY_TEXT);
+	canon_write_data_url(&b, p, otherwise);
+	if (!b.failed) {
+		s.p = arena_dup(a, b.data, b.len);
+		s.len = s.p == NULL ? 0 : b.len;
+	}
+	buf_free(&b);
+	return s;
 }
 
 static const struct {
@@ -357,6 +392,140 @@ canon_call_id(struct arena *a)
 	if (getrandom(&n, sizeof n, GRND_NONBLOCK) != (ssize_t)sizeof n)
 		n = (unsigned long long)(uintptr_t)a;
 	return canon_printf(a, "call_%016llx", n);
+}
+
+struct str
+canon_args(struct arena *a, struct str args)
+{
+	struct str s = { NULL, 0 };
+	struct json_writer w;
+	struct buf b;
+
+	if (args.len == 0)
+		return canon_lit("{}");
+	if (canon_is_object(args, a))
+		return args;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	jw_init(&w, &b);
+	jw_object(&w);
+	canon_put_str(&w, "arguments", args);
+	jw_end_object(&w);
+	if (!b.failed) {
+		s.p = arena_dup(a, b.data, b.len);
+		s.len = s.p == NULL ? 0 : b.len;
+	}
+	buf_free(&b);
+	return s;
+}
+
+bool
+canon_grow(struct arena *a, struct growing *g, struct str more)
+{
+	size_t size;
+	char *p;
+
+	if (more.len == 0)
+		return true;
+	if (g->size - g->len < more.len) {
+		size = (g->len + more.len) * 2;
+		p = arena_resize(a, g->p, g->size, size);
+		if (p == NULL)
+			return false;
+		g->p = p;
+		g->size = size;
+	}
+	memcpy(g->p + g->len, more.p, more.len);
+	g->len += more.len;
+	return true;
+}
+
+struct str
+canon_join(struct arena *a, struct str first, struct str second)
+{
+	struct str s = { NULL, 0 };
+	char *p;
+
+	if (first.len == 0 || second.len == 0)
+		return first.len == 0 ? second : first;
+	p = arena_alloc(a, first.len + second.len + 1);
+	if (p == NULL)
+		return s;
+	memcpy(p, first.p, first.len);
+	memcpy(p + first.len, second.p, second.len);
+	p[first.len + second.len] = '\0';
+	s.p = p;
+	s.len = first.len + second.len;
+	return s;
+}
+
+/* "tollgate/anthropic++": the sign that fills up tells what follows. */
+static const char mark_start[] = "tollgate/";
+#define MARK_PROOF '+'
+#define MARK_SEALED '/'
+
+static size_t
+mark_of(const char *origin, bool sealed, char *out, size_t size)
+{
+	int n = snprintf(out, size, "%s%s", mark_start, origin);
+
+	if (n < 0 || (size_t)n + 5 > size)
+		return 0;
+	do
+		out[n++] = sealed ? MARK_SEALED : MARK_PROOF;
+	while (n % 4 != 0);
+	out[n] = '\0';
+	return (size_t)n;
+}
+
+struct str
+canon_mark(struct arena *a, const char *origin, bool sealed,
+    struct str proof)
+{
+	char mark[64];
+
+	return canon_join(a, (struct str){ mark, mark_of(origin, sealed, mark,
+	    sizeof mark) }, proof);
+}
+
+bool
+canon_unmark(struct str *proof, const char **origin, bool *sealed)
+{
+	char mark[64];
+	size_t i, n;
+	int k;
+
+	if (proof->len < sizeof mark_start - 1 || memcmp(proof->p,
+	    mark_start, sizeof mark_start - 1) != 0)
+		return false;
+	for (i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		for (k = 0; k < 2; k++) {
+			n = mark_of(formats[i].origin, k == 1, mark,
+			    sizeof mark);
+			if (proof->len < n || memcmp(proof->p, mark, n) != 0)
+				continue;
+			*origin = formats[i].origin;
+			*sealed = k == 1;
+			proof->p += n;
+			proof->len -= n;
+			return true;
+		}
+	*origin = NULL; /* a mark of a maker that we do not know */
+	*sealed = true;
+	return true;
+}
+
+bool
+canon_is_base64(struct str s)
+{
+	size_t i, n = s.len;
+
+	while (n > 0 && s.len - n < 2 && s.p[n - 1] == '=')
+		n--;
+	for (i = 0; i < n; i++)
+		if (!isalnum((unsigned char)s.p[i]) && s.p[i] != '+' &&
+		    s.p[i] != '/')
+			return false;
+	return n > 0 && s.len % 4 == 0;
 }
 
 void

@@ -60,7 +60,19 @@ void canon_data_url(struct part *p);
 void canon_write_data_url(struct buf *out, const struct part *p,
     const char *otherwise);
 
-/* "key": "string" or "key": raw JSON; nothing at all for a str of nothing. */
+struct str canon_data_text(struct arena *a, const struct part *p,
+    const char *otherwise);
+
+/*
+ * Line ends behind `from` as blanks: between the tokens of JSON that is all
+ * the same, and in an event they would end its line.
+ */
+void canon_one_line(struct buf *out, size_t from);
+
+/*
+ * "key": "string" or "key": raw JSON (as one line); nothing at all for a str
+ * of nothing.
+ */
 void canon_put_str(struct json_writer *w, const char *key, struct str s);
 void canon_put_raw(struct json_writer *w, const char *key, struct str s);
 void canon_put_int(struct json_writer *w, const char *key, int64_t n);
@@ -96,6 +108,36 @@ struct str canon_schema(const struct json *doc, uint32_t v, struct arena *a);
 
 /* An id for a call whose provider gave none: unique, "call_…". */
 struct str canon_call_id(struct arena *a);
+
+/*
+ * Arguments where a dialect has room for an object only: as they are, or
+ * {"arguments": "text"} when a model's text is none. p NULL: no memory.
+ */
+struct str canon_args(struct arena *a, struct str args);
+
+/*
+ * What proves reasoning to its maker, on its way through a client of another
+ * dialect: a mark that tells the maker goes before it. Marks are base64
+ * themselves, as some clients decode what follows. p NULL: no memory.
+ */
+struct str canon_mark(struct arena *a, const char *origin, bool sealed,
+    struct str proof);
+
+/* The other way: true when there was a mark; it is cut off. */
+bool canon_unmark(struct str *proof, const char **origin, bool *sealed);
+
+/* Is this base64 of the standard alphabet, padded? */
+bool canon_is_base64(struct str s);
+
+/* A text that grows; p NULL while it is empty. False: no memory. */
+struct growing {
+	char *p;
+	size_t len, size;
+};
+bool canon_grow(struct arena *a, struct growing *g, struct str more);
+
+/* Two texts as one. p NULL: no memory. */
+struct str canon_join(struct arena *a, struct str first, struct str second);
 
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);

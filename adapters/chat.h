@@ -205,6 +205,7 @@ enum piece_kind {
 	PIECE_ARGS,	 /* call, text: more of its arguments */
 	PIECE_LOGPROBS,	 /* text: OpenAI's form, JSON text */
 	PIECE_CITATION,	 /* text: one of OpenAI's annotations, JSON text */
+	PIECE_IMAGE,	 /* text: data: URL, of an image that was made */
 	PIECE_FINISH	 /* finish, text: the stop sequence */
 };
 

@@ -158,6 +158,22 @@ citations(const struct json *doc, uint32_t candidate, struct arena *a)
 
 /* ----------------------------------------------------- whole answers */
 
+/* Other dialects know signatures of reasoning and of calls only. */
+static bool
+part_signature(struct parts *out)
+{
+	struct part *p = parts_add(out), *of;
+
+	if (p == NULL)
+		return false;
+	of = p - 1;
+	p->kind = PART_REASONING;
+	p->origin = of->origin;
+	p->signature = of->signature;
+	of->signature = (struct str){ NULL, 0 };
+	return true;
+}
+
 static bool
 read_part(const struct json *doc, uint32_t v, struct parts *out, int *calls)
 {
@@ -194,7 +210,8 @@ read_part(const struct json *doc, uint32_t v, struct parts *out, int *calls)
 		p->kind = PART_OTHER;
 		p->raw = canon_raw(doc, v);
 	}
-	return true;
+	return p->signature.len == 0 || p->kind == PART_CALL ||
+	    p->kind == PART_REASONING || part_signature(out);
 }
 
 static bool
@@ -213,6 +230,8 @@ read_candidate(const struct json *doc, uint32_t v, struct arena *a,
 	c->parts = parts.list;
 	c->part_count = parts.count;
 	c->finish = finish_of(doc, v, calls > 0);
+	if (c->finish == FINISH_NONE)
+		c->finish = calls > 0 ? FINISH_TOOLS : FINISH_STOP;
 	c->citations = citations(doc, v, a);
 	return true;
 }
@@ -288,6 +307,7 @@ struct event {
 	const struct json *doc;
 	struct seen *seen;
 	struct arena *scratch;
+	bool wants; /* pieces, for another dialect */
 	struct pieces pieces;
 	struct delta d;
 };
@@ -316,8 +336,20 @@ piece_call(struct event *e, uint32_t call, int64_t choice, struct str sign)
 }
 
 static void
+piece_image(struct event *e, uint32_t data, int64_t choice)
+{
+	struct part p = { .media_type = canon_str(e->doc, gemini_get(e->doc,
+	    data, "mimeType"), e->scratch), .data = canon_str(e->doc,
+	    json_get(e->doc, data, "data"), e->scratch) };
+
+	pieces_text(&e->pieces, PIECE_IMAGE, choice, canon_data_text(
+	    e->scratch, &p, "image/png"));
+}
+
+static void
 piece_part(struct event *e, uint32_t v, int64_t choice)
 {
+	uint32_t data = gemini_get(e->doc, v, "inlineData");
 	uint32_t call = gemini_get(e->doc, v, "functionCall");
 	struct str sign = canon_str(e->doc, gemini_get(e->doc, v,
 	    "thoughtSignature"), e->scratch);
@@ -327,9 +359,10 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	    JSON_TRUE;
 	size_t n;
 
-	if (s.len > 0 || call != JSON_NONE ||
-	    gemini_get(e->doc, v, "inlineData") != JSON_NONE)
+	if (s.len > 0 || call != JSON_NONE || data != JSON_NONE)
 		e->d.kind = DELTA_CONTENT;
+	if (data != JSON_NONE)
+		piece_image(e, data, choice);
 	e->d.text_bytes += (int64_t)s.len;
 	if (call != JSON_NONE) {
 		e->d.text_bytes += (int64_t)canon_raw(e->doc, call).len;
@@ -376,6 +409,19 @@ piece_citations(struct event *e, uint32_t v, int64_t choice)
 		    canon_raw(&doc, c));
 }
 
+/*
+ * A call in parts (streamFunctionCallArguments) has no name after the first
+ * one. No translated request asks for that.
+ */
+static bool
+nameless(const struct json *doc, uint32_t part)
+{
+	uint32_t call = gemini_get(doc, part, "functionCall");
+
+	return call != JSON_NONE &&
+	    !json_nonempty(doc, json_get(doc, call, "name"));
+}
+
 static bool
 piece_candidate(struct event *e, uint32_t v)
 {
@@ -386,8 +432,11 @@ piece_candidate(struct event *e, uint32_t v)
 	if (choice < 0 || choice >= CANDIDATES_MAX)
 		return false;
 	for (p = json_first(e->doc, list); p != JSON_NONE;
-	    p = json_next(e->doc, list, p))
+	    p = json_next(e->doc, list, p)) {
+		if (e->wants && nameless(e->doc, p))
+			return false;
 		piece_part(e, p, choice);
+	}
 	piece_citations(e, v, choice);
 	piece_finish(e, finish_of(e->doc, v, e->seen->calls[choice] > 0),
 	    choice);
@@ -456,7 +505,7 @@ enum err
 gemini_read_event(struct stream *s, const struct sse_event *ev,
     delta_fn *emit, void *arg, struct fault *f)
 {
-	struct event e = { .scratch = s->scratch,
+	struct event e = { .scratch = s->scratch, .wants = s->pieces,
 		.pieces = { .arena = s->scratch } };
 	struct json doc;
 

@@ -12,6 +12,7 @@
 #include "app/base/buf.h"
 
 #define CALLS_MAX 1024
+#define CHOICES_MAX 128
 
 static const struct {
 	enum finish finish;
@@ -98,12 +99,37 @@ write_call(struct json_writer *w, struct str id, struct str name,
 	jw_object(w);
 	canon_put_str(w, "id", id);
 	canon_put_str(w, "name", name);
-	/* A model's broken arguments are no JSON to put here. */
-	canon_put_raw(w, "args", canon_is_object(args, a) ? args :
-	    canon_lit("{}"));
+	canon_put_raw(w, "args", canon_args(a, args));
 	jw_end_object(w);
 	if (signature.len > 0)
 		canon_put_str(w, "thoughtSignature", signature);
+	jw_end_object(w);
+}
+
+/*
+ * What proves reasoning: with a mark when another maker must get it back.
+ * The field is of bytes: clients decode it, so it must be base64.
+ */
+static struct str
+proof_of(struct arena *a, const char *origin, bool sealed, struct str proof)
+{
+	struct str none = { NULL, 0 };
+
+	if (origin == NULL || !canon_is_base64(proof))
+		return none;
+	return strcmp(origin, "gemini") == 0 && !sealed ? proof :
+	    canon_mark(a, origin, sealed, proof);
+}
+
+static void
+write_image(struct json_writer *w, const struct part *p)
+{
+	jw_object(w);
+	jw_key(w, "inlineData");
+	jw_object(w);
+	canon_put_str(w, "mimeType", p->media_type);
+	canon_put_str(w, "data", p->data);
+	jw_end_object(w);
 	jw_end_object(w);
 }
 
@@ -112,8 +138,8 @@ write_call(struct json_writer *w, struct str id, struct str name,
 static void
 write_part(struct json_writer *w, const struct part *p, struct arena *a)
 {
-	struct str none = { NULL, 0 };
-	bool ours = p->origin != NULL && strcmp(p->origin, "gemini") == 0;
+	struct str none = { NULL, 0 }, proof = proof_of(a, p->origin,
+	    p->sealed.len > 0, p->sealed.len > 0 ? p->sealed : p->signature);
 
 	switch (p->kind) {
 	case PART_TEXT:
@@ -121,23 +147,15 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 		write_text(w, p->text, false, none);
 		break;
 	case PART_REASONING:
-		if (p->text.len > 0)
-			write_text(w, p->text, true, ours ? p->signature :
-			    none);
+		if (p->text.len > 0 || proof.len > 0)
+			write_text(w, p->text, true, proof);
 		break;
 	case PART_CALL:
-		write_call(w, p->id, p->name, p->args, ours ? p->signature :
-		    none, a);
+		write_call(w, p->id, p->name, p->args, proof, a);
 		break;
 	case PART_IMAGE:
 	case PART_AUDIO:
-		jw_object(w);
-		jw_key(w, "inlineData");
-		jw_object(w);
-		canon_put_str(w, "mimeType", p->media_type);
-		canon_put_str(w, "data", p->data);
-		jw_end_object(w);
-		jw_end_object(w);
+		write_image(w, p);
 		break;
 	default:
 		break;
@@ -194,16 +212,21 @@ struct gathered {
 	struct gathered *next;
 	int64_t choice, call;
 	struct str id, name, signature;
-	char *args;
-	size_t len, size;
+	struct growing args;
+};
+
+/* A choice that was begun, and why it ended. */
+struct ended {
+	struct ended *next;
+	int64_t choice;
+	enum finish finish;
 };
 
 struct written {
 	struct gathered *calls, **last;
 	int64_t count;
 	struct str id, model;
-	int64_t choice; /* of the last finish */
-	enum finish finish;
+	struct ended *choices;
 };
 
 static struct str
@@ -232,8 +255,8 @@ gather_call(struct stream *s, struct written *st, const struct piece *p)
 	g->call = p->call;
 	g->id = kept(s, p->id);
 	g->name = kept(s, p->name);
-	if (p->origin != NULL && strcmp(p->origin, "gemini") == 0)
-		g->signature = kept(s, p->text);
+	g->signature = kept(s, proof_of(s->scratch, p->origin, false,
+	    p->text));
 	*st->last = g;
 	st->last = &g->next;
 	return true;
@@ -243,24 +266,26 @@ static bool
 gather_args(struct stream *s, struct written *st, const struct piece *p)
 {
 	struct gathered *g = st->calls;
-	size_t size;
-	char *q;
 
 	while (g != NULL && (g->choice != p->choice || g->call != p->call))
 		g = g->next;
-	if (g == NULL)
-		return true;
-	if (g->size - g->len < p->text.len) {
-		size = (g->len + p->text.len) * 2;
-		q = arena_resize(s->arena, g->args, g->size, size);
-		if (q == NULL)
-			return false;
-		g->args = q;
-		g->size = size;
-	}
-	memcpy(g->args + g->len, p->text.p, p->text.len);
-	g->len += p->text.len;
-	return true;
+	return g == NULL || canon_grow(s->arena, &g->args, p->text);
+}
+
+/* The choice of a piece; NULL: no memory, or too many. */
+static struct ended *
+choice_of(struct stream *s, struct written *st, int64_t choice)
+{
+	struct ended **at = &st->choices;
+	int n = 0;
+
+	for (; *at != NULL && (*at)->choice != choice; at = &(*at)->next)
+		if (++n == CHOICES_MAX)
+			return NULL;
+	if (*at == NULL && (*at = arena_zalloc(s->arena, sizeof **at)) !=
+	    NULL)
+		(*at)->choice = choice;
+	return *at;
 }
 
 static void
@@ -282,62 +307,84 @@ close_chunk(struct json_writer *w, const struct written *st,
 	buf_puts(out, "\r\n\r\n");
 }
 
+/* A chunk with one part. */
+static void
+write_chunk(struct written *st, const struct piece *p, struct str text,
+    struct str proof, const struct answer_meta *meta, struct buf *out)
+{
+	static const struct usage none;
+	struct json_writer w;
+	struct part image = { .url = p->text };
+
+	open_chunk(&w, out);
+	begin(&w, p->choice);
+	if (p->kind == PIECE_IMAGE) {
+		canon_data_url(&image);
+		write_image(&w, &image);
+	} else {
+		write_text(&w, text, p->kind != PIECE_TEXT &&
+		    p->kind != PIECE_REFUSAL, proof);
+	}
+	end(&w, FINISH_NONE);
+	close_chunk(&w, st, &none, meta, out);
+}
+
 static bool
 write_piece(struct stream *s, struct written *st, const struct piece *p,
     const struct answer_meta *meta, struct buf *out)
 {
-	static const struct usage none;
-	struct str nothing = { NULL, 0 };
-	struct json_writer w;
-	bool ours = p->origin != NULL && strcmp(p->origin, "gemini") == 0;
+	struct ended *choice = choice_of(s, st, p->choice);
+	struct str none = { NULL, 0 }, proof;
 
+	if (choice == NULL)
+		return false;
 	switch (p->kind) {
 	case PIECE_TEXT:
 	case PIECE_REFUSAL:
 	case PIECE_REASONING:
-		open_chunk(&w, out);
-		begin(&w, p->choice);
-		write_text(&w, p->text, p->kind == PIECE_REASONING, nothing);
-		end(&w, FINISH_NONE);
-		close_chunk(&w, st, &none, meta, out);
+	case PIECE_IMAGE:
+		write_chunk(st, p, p->text, none, meta, out);
 		return true;
 	case PIECE_SIGNATURE:
-		if (!ours)
-			return true;
-		open_chunk(&w, out);
-		begin(&w, p->choice);
-		write_text(&w, nothing, false, p->text);
-		end(&w, FINISH_NONE);
-		close_chunk(&w, st, &none, meta, out);
+	case PIECE_SEALED:
+		proof = proof_of(s->scratch, p->origin,
+		    p->kind == PIECE_SEALED, p->text);
+		if (proof.len > 0)
+			write_chunk(st, p, none, proof, meta, out);
 		return true;
 	case PIECE_CALL:
 		return gather_call(s, st, p);
 	case PIECE_ARGS:
 		return gather_args(s, st, p);
 	case PIECE_FINISH:
-		st->finish = p->finish;
-		st->choice = p->choice;
+		choice->finish = p->finish;
 		return true;
-	default:
-		return true;
+	case PIECE_LOGPROBS:
+	case PIECE_CITATION:
+		break;
 	}
+	return true;
 }
 
-/* The last chunk: calls, the reason, and usage. */
+/* The last chunk: calls, the reasons, and usage. */
 static void
 write_last(struct stream *s, struct written *st, const struct delta *d,
     const struct answer_meta *meta, struct buf *out)
 {
+	const struct ended *c;
 	struct json_writer w;
 	struct gathered *g;
 
 	open_chunk(&w, out);
-	begin(&w, st->choice);
-	for (g = st->calls; g != NULL; g = g->next)
-		write_call(&w, g->id, g->name, g->args == NULL ?
-		    canon_lit("{}") : (struct str){ g->args, g->len },
-		    g->signature, s->scratch);
-	end(&w, st->finish == FINISH_NONE ? FINISH_STOP : st->finish);
+	for (c = st->choices; c != NULL; c = c->next) {
+		begin(&w, c->choice);
+		for (g = st->calls; g != NULL; g = g->next)
+			if (g->choice == c->choice)
+				write_call(&w, g->id, g->name,
+				    (struct str){ g->args.p, g->args.len },
+				    g->signature, s->scratch);
+		end(&w, c->finish == FINISH_NONE ? FINISH_STOP : c->finish);
+	}
 	close_chunk(&w, st, &d->usage, meta, out);
 }
 
@@ -357,14 +404,12 @@ written(struct stream *s)
 static void
 write_raw(const struct delta *d, struct buf *out)
 {
-	size_t i, from;
+	size_t from;
 
 	buf_puts(out, "data: ");
 	from = out->len;
 	buf_put(out, d->raw.p, d->raw.len);
-	for (i = from; !out->failed && i < out->len; i++)
-		if (out->data[i] == '\n' || out->data[i] == '\r')
-			out->data[i] = ' ';
+	canon_one_line(out, from);
 	buf_puts(out, "\r\n\r\n");
 }
 

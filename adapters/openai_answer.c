@@ -692,6 +692,42 @@ add_details(struct parts *out, const struct json *doc, uint32_t list)
 	return true;
 }
 
+/* The object that names a call: of a function, or of a tool of free text. */
+static uint32_t
+called(const struct json *doc, uint32_t call)
+{
+	uint32_t fn = json_get(doc, call, "function");
+
+	return json_type(doc, fn) == JSON_OBJECT ? fn :
+	    json_get(doc, call, "custom");
+}
+
+static struct str
+call_args(const struct json *doc, uint32_t fn, struct arena *a)
+{
+	struct str s = canon_str(doc, json_get(doc, fn, "arguments"), a);
+
+	return s.p != NULL ? s : canon_str(doc, json_get(doc, fn, "input"), a);
+}
+
+/* The older form of a call, which has no id. */
+static bool
+add_function_call(struct parts *out, const struct json *doc, uint32_t fn)
+{
+	struct part *p;
+
+	if (json_type(doc, fn) != JSON_OBJECT)
+		return true;
+	p = parts_add(out);
+	if (p == NULL)
+		return false;
+	p->kind = PART_CALL;
+	p->id = canon_call_id(out->arena);
+	p->name = canon_str(doc, json_get(doc, fn, "name"), out->arena);
+	p->args = call_args(doc, fn, out->arena);
+	return true;
+}
+
 static bool
 add_calls(struct parts *out, const struct json *doc, uint32_t list)
 {
@@ -700,7 +736,7 @@ add_calls(struct parts *out, const struct json *doc, uint32_t list)
 
 	for (c = json_first(doc, list); c != JSON_NONE;
 	    c = json_next(doc, list, c)) {
-		fn = json_get(doc, c, "function");
+		fn = called(doc, c);
 		p = parts_add(out);
 		if (p == NULL)
 			return false;
@@ -708,8 +744,7 @@ add_calls(struct parts *out, const struct json *doc, uint32_t list)
 		p->id = canon_str(doc, json_get(doc, c, "id"), out->arena);
 		p->name = canon_str(doc, json_get(doc, fn, "name"),
 		    out->arena);
-		p->args = canon_str(doc, json_get(doc, fn, "arguments"),
-		    out->arena);
+		p->args = call_args(doc, fn, out->arena);
 		if (p->args.len == 0)
 			p->args = canon_lit("{}");
 	}
@@ -742,6 +777,8 @@ read_choice(const struct json *doc, uint32_t v, struct arena *a,
 	ok = ok && add_text(&parts, PART_REFUSAL, canon_str(doc,
 	    json_get(doc, msg, "refusal"), a));
 	ok = ok && add_calls(&parts, doc, json_get(doc, msg, "tool_calls"));
+	ok = ok && add_function_call(&parts, doc, json_get(doc, msg,
+	    "function_call"));
 	out->parts = parts.list;
 	out->part_count = parts.count;
 	return ok;
@@ -812,11 +849,10 @@ piece_calls(struct pieces *ps, const struct json *doc, uint32_t list,
 	    c = json_next(doc, list, c)) {
 		index = 0;
 		json_int(doc, json_get(doc, c, "index"), &index);
-		fn = json_get(doc, c, "function");
+		fn = called(doc, c);
 		id = canon_str(doc, json_get(doc, c, "id"), ps->arena);
 		name = canon_str(doc, json_get(doc, fn, "name"), ps->arena);
-		args = canon_str(doc, json_get(doc, fn, "arguments"),
-		    ps->arena);
+		args = call_args(doc, fn, ps->arena);
 		if (id.len > 0 && (p = pieces_add(ps, PIECE_CALL, choice)) !=
 		    NULL) {
 			p->call = index;
@@ -829,6 +865,24 @@ piece_calls(struct pieces *ps, const struct json *doc, uint32_t list,
 			p->text = args;
 		}
 	}
+}
+
+/* The older form: the part with the name begins the one call. */
+static void
+piece_function_call(struct pieces *ps, const struct json *doc, uint32_t fn,
+    int64_t choice)
+{
+	struct str name = canon_str(doc, json_get(doc, fn, "name"),
+	    ps->arena);
+	struct piece *p;
+
+	if (name.len > 0 && (p = pieces_add(ps, PIECE_CALL, choice)) !=
+	    NULL) {
+		p->id = canon_call_id(ps->arena);
+		p->name = name;
+	}
+	pieces_text(ps, PIECE_ARGS, choice, canon_str(doc, json_get(doc, fn,
+	    "arguments"), ps->arena));
 }
 
 static void
@@ -851,6 +905,8 @@ piece_choice(struct pieces *ps, const struct json *doc, uint32_t v)
 	pieces_text(ps, PIECE_REFUSAL, choice, canon_str(doc,
 	    json_get(doc, delta, "refusal"), ps->arena));
 	piece_calls(ps, doc, json_get(doc, delta, "tool_calls"), choice);
+	piece_function_call(ps, doc, json_get(doc, delta, "function_call"),
+	    choice);
 	list = json_get(doc, delta, "annotations");
 	for (n = json_first(doc, list); n != JSON_NONE;
 	    n = json_next(doc, list, n))

@@ -227,6 +227,30 @@ read_call(struct reading *r, uint32_t call, struct parts *out)
 	return ERR_OK;
 }
 
+static void
+read_detail(struct reading *r, uint32_t d, struct part *p)
+{
+	memset(p, 0, sizeof *p);
+	p->kind = PART_REASONING;
+	p->text = text(r, d, "text");
+	if (p->text.len == 0)
+		p->text = text(r, d, "summary");
+	p->signature = text(r, d, "signature");
+	p->sealed = text(r, d, "data");
+	p->id = text(r, d, "id");
+	p->origin = canon_origin(canon_str(r->doc, member(r, d, "format"),
+	    r->arena));
+}
+
+/* Clients may give back the parts of a detail as they were streamed. */
+static bool
+continues(const struct part *before, const struct part *p)
+{
+	return before->kind == PART_REASONING && before->sealed.len == 0 &&
+	    p->sealed.len == 0 && before->signature.len == 0 &&
+	    before->origin == p->origin && p->origin != NULL;
+}
+
 /* Reasoning that the client gives back, with what proves it. */
 static enum err
 read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
@@ -234,27 +258,24 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 	static const char *const names[] = { "reasoning_content",
 		"reasoning" };
 	uint32_t list = member(r, msg, "reasoning_details"), d;
-	struct part *p;
+	struct part *p, part;
 	struct str s;
 	size_t i;
 
 	for (d = json_first(r->doc, list); d != JSON_NONE;
 	    d = json_next(r->doc, list, d)) {
+		read_detail(r, d, &part);
+		p = out->count == 0 ? NULL : &out->list[out->count - 1];
+		if (p != NULL && continues(p, &part)) {
+			p->text = canon_join(r->arena, p->text, part.text);
+			p->signature = part.signature;
+			p->id = p->id.len > 0 ? p->id : part.id;
+			continue;
+		}
 		p = parts_add(out);
 		if (p == NULL)
 			return memory(r);
-		p->kind = PART_REASONING;
-		p->text = text(r, d, "text");
-		if (p->text.len == 0)
-			p->text = text(r, d, "summary");
-		p->signature = text(r, d, "signature");
-		p->sealed = text(r, d, "data");
-		p->id = text(r, d, "id");
-		p->origin = canon_origin(canon_str(r->doc,
-		    member(r, d, "format"), r->arena));
-		/* In a stream the text came beside what proves it. */
-		if (p->signature.len > 0 && p->text.len == 0)
-			p->text = text(r, msg, "reasoning_content");
+		*p = part;
 	}
 	if (json_count(r->doc, list) > 0)
 		return ERR_OK;

@@ -19,6 +19,7 @@ struct written {
 	const char *model; /* the same */
 	int64_t created;
 	uint64_t roles[2]; /* choices that have begun, as bits */
+	int64_t detail;	   /* index of the open detail of reasoning */
 	bool usage;	   /* an event of usage alone went out */
 };
 
@@ -93,16 +94,12 @@ openai_write_usage(struct json_writer *w, const struct usage *u)
 static void
 write_event(struct buf *out, const char *p, size_t len)
 {
-	size_t i, from;
+	size_t from;
 
 	buf_puts(out, "data: ");
 	from = out->len;
 	buf_put(out, p, len);
-	if (!out->failed && (memchr(p, '\n', len) != NULL ||
-	    memchr(p, '\r', len) != NULL))
-		for (i = from; i < out->len; i++)
-			if (out->data[i] == '\n' || out->data[i] == '\r')
-				out->data[i] = ' ';
+	canon_one_line(out, from);
 	buf_puts(out, "\n\n");
 }
 
@@ -191,9 +188,23 @@ close_chunk(struct json_writer *w, struct buf *out)
 	buf_puts(out, "\n\n");
 }
 
+/* An image that was made, in the form of OpenRouter. */
+static void
+write_image_url(struct json_writer *w, struct str url)
+{
+	jw_object(w);
+	jw_key(w, "type");
+	jw_string(w, "image_url");
+	jw_key(w, "image_url");
+	jw_object(w);
+	canon_put_str(w, "url", url);
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
 static void
 write_detail(struct json_writer *w, const char *type, const char *key,
-    const struct piece *p)
+    const struct piece *p, int64_t index)
 {
 	jw_key(w, "reasoning_details");
 	jw_array(w);
@@ -205,7 +216,7 @@ write_detail(struct json_writer *w, const char *type, const char *key,
 		canon_put_str(w, "id", p->id);
 	jw_key(w, "format");
 	jw_string(w, canon_format(p->origin));
-	canon_put_int(w, "index", 0);
+	canon_put_int(w, "index", index);
 	jw_end_object(w);
 	jw_end_array(w);
 }
@@ -256,9 +267,38 @@ write_call_piece(struct json_writer *w, const struct piece *p)
 	jw_end_array(w);
 }
 
+/*
+ * Reasoning is text for those who read it, and for its maker a detail whose
+ * parts have the same index; a proof ends the detail.
+ */
 static void
-write_piece_delta(struct json_writer *w, const struct piece *p)
+write_reasoning(struct written *st, struct json_writer *w,
+    const struct piece *p)
 {
+	switch (p->kind) {
+	case PIECE_REASONING:
+		canon_put_str(w, "reasoning_content", p->text);
+		if (p->origin != NULL)
+			write_detail(w, "reasoning.text", "text", p,
+			    st->detail);
+		break;
+	case PIECE_SIGNATURE:
+		write_detail(w, "reasoning.text", "signature", p,
+		    st->detail++);
+		break;
+	default:
+		write_detail(w, "reasoning.encrypted", "data", p,
+		    st->detail++);
+		break;
+	}
+}
+
+static void
+write_piece_delta(struct written *st, struct json_writer *w,
+    const struct piece *p)
+{
+	size_t from;
+
 	switch (p->kind) {
 	case PIECE_TEXT:
 		canon_put_str(w, "content", p->text);
@@ -267,13 +307,9 @@ write_piece_delta(struct json_writer *w, const struct piece *p)
 		canon_put_str(w, "refusal", p->text);
 		break;
 	case PIECE_REASONING:
-		canon_put_str(w, "reasoning_content", p->text);
-		break;
 	case PIECE_SIGNATURE:
-		write_detail(w, "reasoning.text", "signature", p);
-		break;
 	case PIECE_SEALED:
-		write_detail(w, "reasoning.encrypted", "data", p);
+		write_reasoning(st, w, p);
 		break;
 	case PIECE_CALL:
 	case PIECE_ARGS:
@@ -282,7 +318,15 @@ write_piece_delta(struct json_writer *w, const struct piece *p)
 	case PIECE_CITATION:
 		jw_key(w, "annotations");
 		jw_array(w);
+		from = w->out->len;
 		jw_raw(w, p->text.p, p->text.len);
+		canon_one_line(w->out, from);
+		jw_end_array(w);
+		break;
+	case PIECE_IMAGE:
+		jw_key(w, "images");
+		jw_array(w);
+		write_image_url(w, p->text);
 		jw_end_array(w);
 		break;
 	case PIECE_LOGPROBS:
@@ -309,7 +353,7 @@ write_piece(struct written *st, const struct piece *p,
 		jw_string(&w, "assistant");
 		*roles |= bit;
 	}
-	write_piece_delta(&w, p);
+	write_piece_delta(st, &w, p);
 	jw_end_object(&w);
 	if (p->kind == PIECE_LOGPROBS)
 		canon_put_raw(&w, "logprobs", p->text);
@@ -455,7 +499,28 @@ openai_write_reasoning(struct json_writer *w, const struct part *parts,
 }
 
 static void
-write_choice(struct json_writer *w, const struct choice *c)
+write_images(struct json_writer *w, const struct choice *c, struct arena *a)
+{
+	bool open = false;
+	size_t i;
+
+	for (i = 0; i < c->part_count; i++) {
+		if (c->parts[i].kind != PART_IMAGE)
+			continue;
+		if (!open) {
+			jw_key(w, "images");
+			jw_array(w);
+			open = true;
+		}
+		write_image_url(w, canon_data_text(a, &c->parts[i],
+		    "image/png"));
+	}
+	if (open)
+		jw_end_array(w);
+}
+
+static void
+write_choice(struct json_writer *w, const struct choice *c, struct arena *a)
 {
 	jw_object(w);
 	canon_put_int(w, "index", c->index);
@@ -466,6 +531,7 @@ write_choice(struct json_writer *w, const struct choice *c)
 	write_texts(w, "content", c->parts, c->part_count, PART_TEXT, true);
 	write_texts(w, "refusal", c->parts, c->part_count, PART_REFUSAL, true);
 	openai_write_reasoning(w, c->parts, c->part_count);
+	write_images(w, c, a);
 	canon_put_raw(w, "annotations", c->citations);
 	openai_write_calls(w, c->parts, c->part_count);
 	jw_end_object(w);
@@ -486,7 +552,6 @@ openai_write_reply(struct arena *a, const struct chat *chat,
 	struct json_writer w;
 	size_t i;
 
-	(void)a;
 	(void)chat;
 	if (reply->from == &adapter_openai) {
 		buf_put(out, reply->raw.p, reply->raw.len);
@@ -505,7 +570,7 @@ openai_write_reply(struct arena *a, const struct chat *chat,
 	jw_key(&w, "choices");
 	jw_array(&w);
 	for (i = 0; i < reply->choice_count; i++)
-		write_choice(&w, &reply->choices[i]);
+		write_choice(&w, &reply->choices[i], a);
 	jw_end_array(&w);
 	if (reply->usage.known) {
 		jw_key(&w, "usage");

@@ -8,6 +8,9 @@ include tests/bench/local.mk
 EXTRA_DIST += tests/fuzz/seeds/catalog/empty tests/fuzz/seeds/catalog/small
 EXTRA_DIST += tests/fuzz/seeds/policy/full tests/fuzz/seeds/policy/json \
 	tests/fuzz/seeds/policy/small tests/fuzz/seeds/policy/wrong
+EXTRA_DIST += tests/lib/recording_anthropic.py \
+	tests/lib/recording_gemini.py tests/lib/said.py \
+	tests/corpus/dialects.py tests/corpus/test_dialects.py
 EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/lib/recording.py tests/lib/upstream.py \
 	tests/corpus/conftest.py tests/corpus/exceptions.txt \

@@ -15,6 +15,9 @@ is ours.  It must not share code with the product: it is an oracle of tests.
     /m/<mode>/<args>.../v1/...        a row of MODES; args by place or name=value;
                                       tag=x only tells two providers apart
     GET /bill, POST /reset, GET /last/<key>, GET /modes
+    POST /pieces/<how>                from now on /replay/ comes in these
+                                      pieces ("/pieces/comb/67/3"), until
+                                      POST /pieces: whole again
 
 The key of a bill entry is the path in front of the API's own part: what stands
 before /v1 (or /v1beta, /v2), e.g. "m/stream/10/5" or "replay/groq/x".
@@ -347,6 +350,10 @@ class Exchange:
             how = (self.json or {}).get("x_pieces") or "replay"
             self.segments = how.split("/") + str(self.model).split("/")
             kind = self.segments[0]
+        if kind == "replay" and self.server.pieces:
+            how = self.server.pieces
+            await replay(self, how[0], how[1:] + self.segments[1:])
+            return
         if kind in REPLAYS:
             await replay(self, kind, self.segments[1:])
             return
@@ -1307,12 +1314,17 @@ async def page_last(x):
         await x.reply(200, e["last"])
 
 
+async def page_pieces(x):
+    x.server.pieces = x.segments[1:]
+    await x.reply(200, {})
+
+
 async def page_modes(x):
     await x.reply(200, {n: [f.__doc__, why] for n, (f, why) in MODES.items()})
 
 
 OWN_PAGES = {"bill": page_bill, "reset": page_reset, "last": page_last,
-             "modes": page_modes}
+             "modes": page_modes, "pieces": page_pieces}
 
 
 class Server:
@@ -1320,6 +1332,7 @@ class Server:
         self.recordings = Recordings(list(corpora))
         self.open = set()
         self.started = time.time()
+        self.pieces = []
         self.clear()
 
     def clear(self):
@@ -1450,6 +1463,10 @@ class Upstream:
 
     def reset(self):
         self._get("/reset", "POST")
+
+    def pieces(self, how=""):
+        """How replays come from now on: "cut/17", "" = as recorded."""
+        self._get("/pieces/" + how, "POST")
 
 
 async def serve(args):
