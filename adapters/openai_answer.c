@@ -17,6 +17,7 @@
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/decimal.h"
 #include "app/base/limits.h"
 #include "app/base/sse.h"
 
@@ -203,14 +204,13 @@ static void
 set_int(struct mend *m, uint32_t obj, const char *key, int64_t n)
 {
 	uint32_t v = json_get(m->doc, obj, key);
-	char digits[24], *raw;
+	char digits[DECIMAL_SIZE], *raw;
+	size_t count = decimal(digits, n, 0), len;
 	const char *was;
-	size_t len;
 
-	snprintf(digits, sizeof digits, "%lld", (long long)n);
 	if (json_type(m->doc, v) == JSON_NUMBER) {
 		was = json_raw(m->doc, v, &len);
-		if (len == strlen(digits) && memcmp(was, digits, len) == 0)
+		if (len == count && memcmp(was, digits, len) == 0)
 			return;
 	}
 	raw = arena_str(m->arena, digits);

@@ -17,6 +17,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -429,7 +430,7 @@ transport_start(struct transport *t, const struct call_request *rq,
 
 	if (t->closing)
 		return NULL;
-	c = call_take(t);
+	c = call_take(t, strncasecmp(rq->url, "https:", 6) == 0);
 	if (c == NULL)
 		return NULL;
 	if (!call_prepare(c, rq)) {

@@ -23,8 +23,13 @@
 #define IDLE_SECONDS 50L
 #define NAME_CACHE_SECONDS 60L
 #define KEEPALIVE_SECONDS 60L
-/* A read; also the memory of a running call for reading. */
-#define READ_BYTES 16384L
+/*
+ * A read; also the memory of a running call for reading. With HTTP/2 (https
+ * alone speaks it here) libcurl can pause a call only when a whole frame fits;
+ * and it may refuse to change the size of a used handle.
+ */
+#define READ_BYTES 4096L
+#define READ_BYTES_TLS 16384L
 #define WRITE_BYTES 16384L
 
 /* --- calls and their handles ------------------------------------------- */
@@ -50,7 +55,6 @@ static const struct {
 	{ CURLOPT_TCP_KEEPINTVL, KEEPALIVE_SECONDS / 2 },
 	{ CURLOPT_DNS_CACHE_TIMEOUT, NAME_CACHE_SECONDS },
 	{ CURLOPT_MAXAGE_CONN, IDLE_SECONDS },
-	{ CURLOPT_BUFFERSIZE, READ_BYTES },
 	{ CURLOPT_UPLOAD_BUFFERSIZE, WRITE_BYTES },
 	{ CURLOPT_CONNECTTIMEOUT_MS, INT_MAX }, /* kept by the sweep */
 };
@@ -70,6 +74,8 @@ set_fixed(struct call *c)
 
 	for (i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
 		bad |= curl_easy_setopt(e, fixed[i].option, fixed[i].value);
+	bad |= curl_easy_setopt(e, CURLOPT_BUFFERSIZE,
+	    c->tls ? READ_BYTES_TLS : READ_BYTES);
 	bad |= curl_easy_setopt(e, CURLOPT_SHARE, c->transport->share);
 	bad |= curl_easy_setopt(e, CURLOPT_PRIVATE, c);
 	bad |= curl_easy_setopt(e, CURLOPT_PROXY, "");
@@ -99,7 +105,7 @@ call_free(struct call *c)
 }
 
 static struct call *
-call_new(struct transport *t)
+call_new(struct transport *t, bool tls)
 {
 	struct call *c;
 
@@ -107,6 +113,7 @@ call_new(struct transport *t)
 	if (c == NULL)
 		return NULL;
 	c->transport = t;
+	c->tls = tls;
 	headers_init(&c->headers);
 	c->easy = curl_easy_init();
 	if (c->easy == NULL || !set_fixed(c)) {
@@ -118,17 +125,19 @@ call_new(struct transport *t)
 
 /* A call from the idle ones, or a new one; in no list. */
 struct call *
-call_take(struct transport *t)
+call_take(struct transport *t, bool tls)
 {
 	struct call *c;
 
 	c = TAILQ_FIRST(&t->idle);
+	while (c != NULL && c->tls != tls)
+		c = TAILQ_NEXT(c, entry);
 	if (c == NULL)
-		return call_new(t);
+		return call_new(t, tls);
 	TAILQ_REMOVE(&t->idle, c, entry);
 	t->idle_count--;
 	*c = (struct call){ .transport = t, .easy = c->easy,
-		.headers = c->headers };
+		.headers = c->headers, .tls = tls };
 	return c;
 }
 

@@ -75,6 +75,7 @@ struct call {
 	char host[64];	/* the URL's host when it may be an address */
 	int why;	/* enum call_end that overrules libcurl's; -1 */
 	enum call_end end; /* when ended */
+	bool tls; /* the handle is made for it */
 	bool private_net;
 	bool idempotent; /* may be sent twice */
 	bool added;	 /* libcurl has it */
@@ -104,7 +105,7 @@ void call_arm(struct call *c);
 /* --- transport_call.c: handles, and libcurl's callbacks of a call ------- */
 
 /* A call in no list, fresh for a request; NULL when memory is short. */
-struct call *call_take(struct transport *t);
+struct call *call_take(struct transport *t, bool tls);
 /* Keep or free it; it is in no list. */
 void call_put(struct call *c);
 void call_free(struct call *c);

@@ -214,14 +214,18 @@ uint32_t
 json_get(const struct json *doc, uint32_t obj, const char *key)
 {
 	size_t n = strlen(key);
-	uint32_t v, end;
+	uint32_t v, end, info, plain = (uint32_t)n << 4 | JSON_STRING;
 
 	if (!is(doc, obj, JSON_OBJECT))
 		return JSON_NONE;
 	end = NODE_NEXT(doc, obj);
-	for (v = obj + 2; v < end; v = NODE_SKIP(doc, v + 1))
-		if (equals(doc, v, key, n))
+	for (v = obj + 2; v < end; v = NODE_SKIP(doc, v + 1)) {
+		/* Nearly all keys are told apart by their length. */
+		info = NODE_INFO(doc, v);
+		if (info == plain ? memcmp(NODE_TEXT(doc, v), key, n) == 0 :
+		    (info & NODE_ESCAPED) && equals(doc, v, key, n))
 			return v + 1;
+	}
 	return JSON_NONE;
 }
 
@@ -380,11 +384,37 @@ nearest_double(const char *digits, size_t n)
 	return d.negative ? -x : x;
 }
 
+/*
+ * Is it a whole number from 0 of so few digits that a double too can tell
+ * it? Nearly all are.
+ */
+static bool
+few_digits(const char *p, size_t n, uint64_t *out)
+{
+	uint64_t sum = 0;
+
+	if (n > 15)
+		return false;
+	for (; n > 0; n--, p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		sum = sum * 10 + (uint64_t)(*p - '0');
+	}
+	*out = sum;
+	return true;
+}
+
 bool
 json_double(const struct json *doc, uint32_t v, double *out)
 {
+	uint64_t n;
+
 	if (!is(doc, v, JSON_NUMBER))
 		return false;
+	if (few_digits(NODE_TEXT(doc, v), NODE_LEN(doc, v), &n)) {
+		*out = (double)n;
+		return true;
+	}
 	*out = nearest_double(NODE_TEXT(doc, v), NODE_LEN(doc, v));
 	return true;
 }
@@ -398,6 +428,10 @@ json_int(const struct json *doc, uint32_t v, int64_t *out)
 
 	if (!is(doc, v, JSON_NUMBER))
 		return false;
+	if (few_digits(NODE_TEXT(doc, v), NODE_LEN(doc, v), &n)) {
+		*out = (int64_t)n;
+		return true;
+	}
 	read_decimal(&d, NODE_TEXT(doc, v), NODE_LEN(doc, v));
 	if (d.count > 0 && (d.power < 0 || d.count + d.power > 19))
 		return false;

@@ -78,6 +78,9 @@ def streams(bench, front, n):
     if p.wait() != 0 or not line.startswith("{"):
         raise Failed(f"streams through {front.id}: no result")
     r = json.loads(line)
+    for kind in ("delay", "ttft", "gap"):
+        if r[kind]["n"] == 0: # nothing was measured: that is not 0 ms
+            r[kind] = {"n": 0}
     r["memory_kib"] = memory
     r["cpu_us_chunk"] = {k: (cpu([pid]) - used[k]) * 1e6 / max(r["chunks"], 1)
                          for k, pid in parts.items()}
