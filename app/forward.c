@@ -48,7 +48,8 @@ static const struct {
 	{ FAIL_AUTH, ERR_UPSTREAM, false, false },
 	{ FAIL_REQUEST, ERR_BAD_REQUEST, true, true },
 	{ FAIL_MISSING, ERR_MODEL_NOT_FOUND, true, false },
-	{ FAIL_RATE | FAIL_QUOTA, ERR_RATE_LIMIT, true, false },
+	{ FAIL_QUOTA, ERR_UPSTREAM, false, false }, /* ours, not the client's */
+	{ FAIL_RATE, ERR_RATE_LIMIT, true, false },
 	{ FAIL_TIMEOUT, ERR_TIMEOUT, false, false },
 	{ FAIL_OVERLOAD, ERR_OVERLOADED, true, false },
 	{ FAIL_SERVER, ERR_UPSTREAM, true, false },
@@ -117,7 +118,7 @@ conclude(struct request *r)
 			fault_set(f, r->err, e->param, "%s", e->message);
 		credential_redact(r->forward->current->deployment->provider,
 		    f->text);
-		if ((e->fail & (FAIL_REQUEST | FAIL_QUOTA)) != 0) {
+		if ((e->fail & FAIL_REQUEST) != 0) {
 			copy(f->type, sizeof f->type, e->type);
 			copy(f->name, sizeof f->name, e->code);
 		}

@@ -285,12 +285,14 @@ take_aim(struct targets *t, const struct src_target *s, struct aim *aim)
 static void
 fill_timeouts(struct timeouts *to, const struct timeouts *from)
 {
-	int64_t *const t[] = { &to->connect, &to->first_token, &to->idle,
-		&to->bytes, &to->total };
-	const int64_t f[] = { from->connect, from->first_token, from->idle,
-		from->bytes, from->total };
+	int64_t *const t[] = { &to->connect, &to->first_byte,
+		&to->first_token, &to->idle, &to->bytes, &to->total };
+	const int64_t f[] = { from->connect, from->first_byte,
+		from->first_token, from->idle, from->bytes, from->total };
 	size_t i;
 
+	if (to->first_byte == UNSET)
+		to->first_byte = to->first_token;
 	for (i = 0; i < sizeof f / sizeof f[0]; i++)
 		if (*t[i] == UNSET)
 			*t[i] = f[i];

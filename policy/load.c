@@ -3,6 +3,7 @@
  * and take the steps of the load one after another.
  */
 #include "policy/load.h"
+#include "policy/schema.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -197,6 +198,15 @@ check_names(struct loading *ld)
 			node_unique(n, true, ld->l.diag);
 }
 
+/* Does the text itself give a member of a section? */
+static bool
+states(const struct node *root, const char *section, const char *key)
+{
+	const struct node *n = node_get(root, section);
+
+	return n != NULL && node_get(n, key) != NULL;
+}
+
 static void
 check(struct loading *ld)
 {
@@ -208,6 +218,9 @@ check(struct loading *ld)
 	if (ld->root->kind != NODE_MAP || diag_short(ld->l.diag))
 		return; /* names may be missing */
 	p->timeouts = s.timeouts;
+	if (p->timeouts.first_byte == UNSET)
+		p->timeouts.first_byte = states(ld->root, "timeouts",
+		    "first_token") ? p->timeouts.first_token : 0;
 	p->attempts = (unsigned)s.attempts;
 	p->drain = s.drain;
 	p->log = s.log;

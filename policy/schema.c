@@ -113,6 +113,9 @@ static const struct field timeouts_fields[] = {
 	    "to look up the provider's name, connect and agree on TLS"),
 	TIMEOUT(first_token, 0, "30s",
 	    "from the request sent to the first content"),
+	TIMEOUT(first_byte, 0, NULL,
+	    "the same for an answer that is not streamed, to its first byte; "
+	    "as `first_token` where that is given, else not limited"),
 	TIMEOUT(idle, 0, "30s", "between two pieces of content"),
 	TIMEOUT(bytes, 0, "30s",
 	    "of silence on the wire, keep-alive marks included"),
