@@ -137,6 +137,7 @@ tests_unit_test_walk_LDADD = libapp.a libbase.a $(TESTDEPS_LIBS)
 # The pool: its master and the CGI connector, as processes.
 EXTRA_PROGRAMS += tests/unit/test_pool
 check_DATA = tests/unit/test_pool
+CLEANFILES += tests/unit/test_pool
 tests_unit_test_pool_SOURCES = tests/unit/test_pool.c
 tests_unit_test_pool_LDADD = libapp.a libbase.a $(DEPS_LIBS) $(FCGI_LIBS)
 TESTS += tests/unit/test_serve.py tests/unit/test_connector.py
