@@ -27,6 +27,8 @@ class Demo:
             [TOP / "deploy/demo/run"], cwd="/", text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
+            # as in a terminal, also when these tests run in the background
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             env=dict(NO_KEYS, TOLLGATE_PORT=str(port), TMPDIR=str(tmp)))
         self.said = ""
 
