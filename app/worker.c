@@ -31,7 +31,7 @@ policy_path(void)
 	const char *path = getenv("TOLLGATE_POLICY");
 
 	return path != NULL && *path != '\0' ? path :
-	    PKGSYSCONFDIR "/policy.yaml";
+	    "/etc/tollgate/policy.yaml";
 }
 
 uint64_t

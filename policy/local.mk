@@ -57,16 +57,11 @@ EXTRA_DIST += policy/catalog.json tools/catalog.py
 CLEANFILES += policy/catalog.bin
 
 # Pages that the table of the policy writes; a test compares them.
-EXTRA_PROGRAMS += policy/mkdoc
-policy_mkdoc_SOURCES = policy/mkdoc.c
-policy_mkdoc_LDADD = libpolicy.a libbase.a $(DEPS_LIBS)
-
-docs: policy/mkdoc$(EXEEXT)
-	$(MKDIR_P) $(srcdir)/docs
-	policy/mkdoc policy.md > docs.tmp && mv docs.tmp $(srcdir)/docs/policy.md
-	policy/mkdoc policy.schema.json > docs.tmp && \
+docs: app/tollgate.fcgi
+	app/tollgate.fcgi policy-doc > docs.tmp && \
+		mv docs.tmp $(srcdir)/docs/policy.md
+	app/tollgate.fcgi policy-doc --schema > docs.tmp && \
 		mv docs.tmp $(srcdir)/docs/policy.schema.json
 .PHONY: docs
 
-EXTRA_DIST += docs/policy.md docs/policy.schema.json
-CLEANFILES += policy/mkdoc$(EXEEXT)
+
