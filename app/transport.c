@@ -90,7 +90,7 @@ call_done(struct call *c)
 	retire(c);
 }
 
-/* It is over; done comes now or, as nothing else does, after a resume. */
+/* It is over; done comes now, or after what is held was taken. */
 static void
 call_end(struct call *c, enum call_end end)
 {
@@ -193,10 +193,15 @@ resume(struct call *c)
 	c->paused = false;
 	c->alive = clock_mono();
 	call_arm(c);
+	call_deliver(c);
+	if (c->paused || c->dead)
+		return;
 	if (c->ended) {
 		call_done(c);
 		return;
 	}
+	if (c->shared)
+		return;
 	/* It may call on_body here and now. */
 	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
 	if (code != CURLE_OK && !c->dead)

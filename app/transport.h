@@ -34,7 +34,7 @@ enum call_end {
 	CALL_TIMEOUT_CONNECT,
 	CALL_TIMEOUT_BYTES, /* silence on the wire */
 	CALL_BROKEN,	/* reset, truncated, not HTTP */
-	CALL_TOO_LARGE,	/* headers or trailers over their bound */
+	CALL_TOO_LARGE,	/* headers, or what is held while paused */
 	CALL_MEMORY
 };
 
@@ -74,8 +74,8 @@ struct call_sink {
 	/*
 	 * Bytes of the body, decoded of transfer codings. False pauses the
 	 * call *after* taking these bytes; call_resume goes on. While it is
-	 * paused the provider is held back: over HTTP/1 at once, over HTTP/2
-	 * after at most 32 MB (libcurl's window of a stream).
+	 * paused the provider is held back over HTTP/1; over HTTP/2 bytes go
+	 * on coming and are held, to a bound (then the call ends).
 	 */
 	bool (*data)(void *arg, struct call *c, const char *bytes, size_t len);
 	/* The end, exactly once unless cancelled; c is invalid afterwards. */

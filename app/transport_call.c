@@ -12,6 +12,7 @@
 
 #include "app/address.h"
 #include "app/base/clock.h"
+#include "app/base/limits.h"
 
 /* Handles kept for later calls. */
 #define IDLE_CALLS 64
@@ -25,12 +26,69 @@
 #define KEEPALIVE_SECONDS 60L
 /*
  * A read; also the memory of a running call for reading. With HTTP/2 (https
- * alone speaks it here) libcurl can pause a call only when a whole frame fits;
- * and it may refuse to change the size of a used handle.
+ * alone speaks it here) a whole frame is to fit, lest it stops the connection
+ * until it was taken; and libcurl may refuse to resize a used handle.
  */
 #define READ_BYTES 4096L
 #define READ_BYTES_TLS 16384L
 #define WRITE_BYTES 16384L
+
+/* --- bytes held -------------------------------------------------------- */
+
+/*
+ * Over HTTP/2 libcurl 7.88 may leave a stream asleep that was paused and
+ * goes on, and what it keeps of one is bounded by nothing but its window of
+ * 32 MB. So there a paused call holds its bytes here, and is ended when they
+ * are too many.
+ */
+static size_t
+hold(struct call *c, const char *bytes, size_t len)
+{
+	struct transport *t = c->transport;
+	struct piece *p;
+
+	if (len > LIMIT_CALL_HELD - c->held_bytes ||
+	    len > LIMIT_CALLS_HELD - t->held) {
+		c->why = CALL_TOO_LARGE;
+		return 0;
+	}
+	p = malloc(sizeof *p + len);
+	if (p == NULL) {
+		c->why = CALL_MEMORY;
+		return 0;
+	}
+	p->len = len;
+	memcpy(p->bytes, bytes, len);
+	STAILQ_INSERT_TAIL(&c->held, p, next);
+	c->held_bytes += len;
+	t->held += len;
+	return len;
+}
+
+/* The first piece, taken out; NULL when nothing is held. */
+static struct piece *
+take_piece(struct call *c)
+{
+	struct piece *p = STAILQ_FIRST(&c->held);
+
+	if (p == NULL)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&c->held, next);
+	c->held_bytes -= p->len;
+	c->transport->held -= p->len;
+	return p;
+}
+
+void
+call_deliver(struct call *c)
+{
+	struct piece *p;
+
+	while (!c->paused && !c->dead && (p = take_piece(c)) != NULL) {
+		c->paused = !c->sink.data(c->arg, c, p->bytes, p->len);
+		free(p);
+	}
+}
 
 /* --- calls and their handles ------------------------------------------- */
 
@@ -115,6 +173,7 @@ call_new(struct transport *t, bool tls)
 	c->transport = t;
 	c->tls = tls;
 	headers_init(&c->headers);
+	STAILQ_INIT(&c->held);
 	c->easy = curl_easy_init();
 	if (c->easy == NULL || !set_fixed(c)) {
 		call_free(c);
@@ -138,6 +197,7 @@ call_take(struct transport *t, bool tls)
 	t->idle_count--;
 	*c = (struct call){ .transport = t, .easy = c->easy,
 		.headers = c->headers, .tls = tls };
+	STAILQ_INIT(&c->held);
 	return c;
 }
 
@@ -161,9 +221,12 @@ void
 call_put(struct call *c)
 {
 	struct transport *t = c->transport;
+	struct piece *p;
 
 	forget_request(c);
 	headers_reset(&c->headers);
+	while ((p = take_piece(c)) != NULL)
+		free(p);
 	if (t->closing || t->idle_count >= IDLE_CALLS) {
 		call_free(c);
 		return;
@@ -223,7 +286,7 @@ on_progress(void *arg, curl_off_t dltotal, curl_off_t dlnow,
 static bool
 end_of_head(struct call *c)
 {
-	long status = 0;
+	long status = 0, version = 0;
 
 	c->in_head = false;
 	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -236,6 +299,8 @@ end_of_head(struct call *c)
 		c->why = CALL_BROKEN;
 		return false;
 	}
+	(void)curl_easy_getinfo(c->easy, CURLINFO_HTTP_VERSION, &version);
+	c->shared = version >= CURL_HTTP_VERSION_2_0;
 	c->headed = true;
 	c->sink.head(c->arg, c, (int)status);
 	return !c->dead;
@@ -274,12 +339,6 @@ on_header(char *line, size_t size, size_t n, void *arg)
 	return end_of_head(c) ? len : 0;
 }
 
-/*
- * A pause takes the bytes at hand. What libcurl had already read it keeps and
- * brings again: over HTTP/1 a buffer's rest, over HTTP/2 up to the stream's
- * window (32 MB, fixed by libcurl), so that other streams of the connection
- * go on.
- */
 static size_t
 on_body(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -289,11 +348,14 @@ on_body(char *bytes, size_t size, size_t n, void *arg)
 	if (c->dead || !c->headed)
 		return 0;
 	c->alive = clock_mono();
+	if (c->paused && c->shared)
+		return hold(c, bytes, len);
 	if (c->paused)
-		return CURL_WRITEFUNC_PAUSE;
+		return CURL_WRITEFUNC_PAUSE; /* a rest that was read before */
 	if (!c->sink.data(c->arg, c, bytes, len)) {
 		c->paused = true;
-		(void)curl_easy_pause(c->easy, CURLPAUSE_RECV);
+		if (!c->shared)
+			(void)curl_easy_pause(c->easy, CURLPAUSE_RECV);
 	}
 	return c->dead ? 0 : len;
 }

@@ -14,6 +14,14 @@
 
 TAILQ_HEAD(calls, call);
 
+/* Bytes that came while a call was paused. */
+struct piece {
+	STAILQ_ENTRY(piece) next;
+	size_t len;
+	char bytes[];
+};
+STAILQ_HEAD(pieces, piece);
+
 /*
  * A socket that libcurl waits for. libcurl forgets a connection's socket
  * whenever a call ends and names it anew with the next one; ours are watched
@@ -53,6 +61,7 @@ struct transport {
 	size_t watches_size;
 	struct calls running, queue, idle;
 	size_t active, idle_count;
+	size_t held; /* bytes held by all calls */
 	unsigned inside;  /* depth of enter() */
 	unsigned handles; /* libuv handles not closed yet */
 	bool closing, closed;
@@ -68,6 +77,8 @@ struct call {
 	void *lines; /* the request's header list, one block */
 	size_t lines_size;
 	struct headers headers; /* of the answer */
+	struct pieces held;
+	size_t held_bytes;
 	int64_t started, connected, first_byte; /* µs */
 	int64_t alive;				/* last bytes either way */
 	int64_t connect_timeout, bytes_timeout;
@@ -82,8 +93,9 @@ struct call {
 	bool queued, wants_add, wants_resume, wants_end;
 	bool sent;
 	bool in_head, headed; /* inside a head; the final head was delivered */
+	bool shared;	      /* HTTP/2: others use the connection too */
 	bool paused;
-	bool ended; /* while paused: only done is owed */
+	bool ended; /* while paused: only held bytes and done are owed */
 	bool dead;  /* cancelled, or done was called */
 };
 
@@ -109,6 +121,9 @@ struct call *call_take(struct transport *t, bool tls);
 /* Keep or free it; it is in no list. */
 void call_put(struct call *c);
 void call_free(struct call *c);
+
+/* Give the sink what is held, until it pauses again. */
+void call_deliver(struct call *c);
 
 /* libcurl's result, read with what the call has seen. */
 enum call_end call_end_of(const struct call *c, CURLcode code);

@@ -28,6 +28,8 @@
 #define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */
 #define LIMIT_REPLY_LINES 256	     /* header lines of an answer, count */
 #define LIMIT_HELD KIB(256)	     /* stream bytes held before content */
+#define LIMIT_CALL_HELD MIB(32)	     /* bytes a paused HTTP/2 call may hold */
+#define LIMIT_CALLS_HELD MIB(256)    /* the same, all calls of a worker */
 
 /* Towards the client. */
 #define LIMIT_OUT KIB(256)	     /* queued bytes that pause the provider */

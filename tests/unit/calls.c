@@ -133,7 +133,7 @@ setup(void **state)
 	uv_timer_init(&w->loop, &w->guard);
 	uv_timer_init(&w->loop, &w->timer);
 	w->guard.data = w->timer.data = w;
-	uv_timer_start(&w->guard, on_guard, 20000, 0);
+	uv_timer_start(&w->guard, on_guard, 60000, 0);
 	*state = w;
 	return w->t != NULL ? 0 : -1;
 }
@@ -178,7 +178,7 @@ struct call_request
 request(struct world *w, char *url, size_t size, const char *path)
 {
 	struct call_request rq = { .method = "GET", .url = url,
-		.connect_timeout = 5 * SECOND, .bytes_timeout = 5 * SECOND,
+		.connect_timeout = 30 * SECOND, .bytes_timeout = 30 * SECOND,
 		.private_net = true };
 
 	snprintf(url, size, "http://127.0.0.1:%d%s", w->h->port, path);

@@ -24,4 +24,5 @@ leaf() {
 } 2>/dev/null
 mkdir www
 echo hello >www/small
-head -c 20000000 /dev/zero >www/big
+head -c 8000000 /dev/zero >www/big
+head -c 40000000 /dev/zero >www/huge
