@@ -36,6 +36,10 @@ void openai_write_error(enum err e, const struct fault *f,
 void openai_write_stream_error(struct stream *s, enum err e,
     const struct fault *f, const struct answer_meta *meta, struct buf *out);
 
+/* What stands behind "error" in an answer. */
+void openai_write_error_object(struct json_writer *w, enum err e,
+    const struct fault *f);
+
 /* Usage as an object in OpenAI's form. */
 void openai_write_usage(struct json_writer *w, const struct usage *u);
 

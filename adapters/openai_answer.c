@@ -716,7 +716,8 @@ add_function_call(struct parts *out, const struct json *doc, uint32_t fn)
 {
 	struct part *p;
 
-	if (json_type(doc, fn) != JSON_OBJECT)
+	/* An empty one is how some say that there is none. */
+	if (!json_nonempty(doc, json_get(doc, fn, "name")))
 		return true;
 	p = parts_add(out);
 	if (p == NULL)

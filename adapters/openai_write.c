@@ -582,8 +582,9 @@ openai_write_reply(struct arena *a, const struct chat *chat,
 
 /* ------------------------------------------------------------- errors */
 
-static void
-write_error_object(struct json_writer *w, enum err e, const struct fault *f)
+void
+openai_write_error_object(struct json_writer *w, enum err e,
+    const struct fault *f)
 {
 	jw_object(w);
 	jw_key(w, "message");
@@ -610,7 +611,7 @@ openai_write_error(enum err e, const struct fault *f,
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "error");
-	write_error_object(&w, e, f);
+	openai_write_error_object(&w, e, f);
 	jw_end_object(&w);
 }
 
@@ -627,7 +628,7 @@ openai_write_stream_error(struct stream *s, enum err e,
 	jw_init(&w, out);
 	jw_object(&w);
 	jw_key(&w, "error");
-	write_error_object(&w, e, f);
+	openai_write_error_object(&w, e, f);
 	jw_key(&w, "id");
 	jw_string(&w, st == NULL || *st->id == '\0' ? meta->request_id :
 	    st->id);

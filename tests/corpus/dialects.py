@@ -70,7 +70,7 @@ def fill(choice, c):
     choice.refusal = c["refusal"]
     choice.finish = FINISH.get(c["finish"])
     choice.calls = [[k["id"], k["name"], k["arguments"]] for k in c["calls"]]
-    if c["function"]:
+    if c["function"] and c["function"]["name"]:  # empty: there is none
         choice.calls.append([None, c["function"]["name"],
                              c["function"]["arguments"]])
 
