@@ -44,7 +44,7 @@ check_command(int argc, char **argv)
 
 	if (argc > 2)
 		return usage("check [FILE]");
-	catalog = catalog_open(NULL, NULL);
+	catalog = state_catalog(NULL);
 	if (catalog == NULL)
 		return EXIT_FAILURE;
 	env.catalog = catalog;

@@ -54,19 +54,6 @@ static const struct {
 	{ CAP_VIDEO_OUT, "video_out" },
 };
 
-/* The path of the newer catalog, or NULL. */
-static const char *
-catalog_path(void)
-{
-	static char path[PATH_MAX];
-	const char *dir = state_dir();
-
-	if (dir == NULL || snprintf(path, sizeof path, "%s/catalog.bin",
-	    dir) >= (int)sizeof path)
-		return NULL;
-	return path;
-}
-
 /* Say what is wrong with a file; a fault may name a part of it. */
 static void
 complain(const char *file, const struct fault *f)
@@ -253,7 +240,7 @@ list_command(int argc, char **argv)
 	};
 	struct listing l = { .begin = table_begin, .model = table_model,
 		.end = table_end };
-	const char *path = catalog_path();
+	const char *path = state_catalog_path();
 	struct catalog *catalog;
 	struct fault f;
 	int option, rc;
@@ -310,7 +297,7 @@ read_file(const char *path, struct buf *b, struct fault *f)
 static int
 update_command(const char *file)
 {
-	const char *path = catalog_path();
+	const char *path = state_catalog_path();
 	struct catalog *catalog;
 	struct fault f = { .code = ERR_OK };
 	struct buf b;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,10 +19,12 @@
 #include "app/forward.h"
 #include "app/worker.h"
 
-#define VALUE_MAX 256 /* bytes of one value of a record */
+#define RECORD_MAX KIB(4) /* a pipe takes this much whole or not at all */
+#define VALUE_MAX 128 /* bytes of one value of a record */
 
 struct recorder {
-	int fd; /* STDERR_FILENO, a file, or -1 when it cannot be opened */
+	int fd;	       /* STDERR_FILENO or a file */
+	uint64_t lost; /* lines that nobody took */
 };
 
 static int
@@ -70,18 +73,45 @@ recorder_free(struct recorder *rec)
 	free(rec);
 }
 
-/* A line is one write, so that lines of several workers do not mix. */
+/*
+ * A line is one write, so that lines of several workers do not mix. Whoever
+ * reads the other end of a pipe may have stopped: rather lose lines than let
+ * all requests wait for him.
+ */
+static bool
+put(struct recorder *rec, const char *p, size_t len)
+{
+	struct pollfd at = { .fd = rec->fd, .events = POLLOUT };
+	ssize_t n;
+
+	if (poll(&at, 1, 0) != 1 || (at.revents & POLLOUT) == 0)
+		return false;
+	do
+		n = write(rec->fd, p, len);
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)len;
+}
+
 static void
 write_line(struct recorder *rec, struct buf *b)
 {
-	ssize_t n;
+	char note[96];
+	int n;
 
 	buf_putc(b, '\n');
-	if (b->failed)
+	if (b->failed) {
+		rec->lost++;
 		return;
-	do
-		n = write(rec->fd, b->data, b->len);
-	while (n < 0 && errno == EINTR);
+	}
+	if (rec->lost > 0) {
+		n = snprintf(note, sizeof note, "{\"level\":\"error\","
+		    "\"message\":\"records lost\",\"lines\":%llu}\n",
+		    (unsigned long long)rec->lost);
+		if (put(rec, note, (size_t)n))
+			rec->lost = 0;
+	}
+	if (!put(rec, b->data, b->len))
+		rec->lost++;
 }
 
 static void
@@ -140,7 +170,7 @@ recorder_note(struct recorder *rec, const char *level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	buf_init(&b, KIB(8));
+	buf_init(&b, RECORD_MAX);
 	jw_init(&w, &b);
 	jw_object(&w);
 	write_time(&w);
@@ -218,7 +248,7 @@ record_write(struct request *r)
 
 	if (r->endpoint != NULL && r->endpoint->open && r->err == ERR_OK)
 		return; /* health checks would drown the rest */
-	buf_init(&b, KIB(8));
+	buf_init(&b, RECORD_MAX);
 	jw_init(&w, &b);
 	jw_object(&w);
 	write_time(&w);

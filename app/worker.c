@@ -310,18 +310,16 @@ load_first(struct worker *w)
 static bool
 open_house(struct worker *w)
 {
-	char *newer = NULL;
-	struct catalog *catalog;
+	struct fault f = { .code = ERR_OK };
 
 	w->env.adapters = adapter_names;
 	w->env.state_dir = state_dir();
 	w->policy_path = policy_path();
-	if (asprintf(&newer, "%s/catalog.bin", w->env.state_dir) < 0)
-		return false;
-	catalog = catalog_open(newer, NULL);
-	free(newer);
-	w->env.catalog = catalog;
-	if (catalog == NULL || !load_first(w))
+	w->env.catalog = state_catalog(&f);
+	if (f.code != ERR_OK)
+		fprintf(stderr, "tollgate: catalog.bin is not taken: %s\n",
+		    f.text);
+	if (w->env.catalog == NULL || !load_first(w))
 		return false;
 	w->health = health_new();
 	w->recorder = recorder_new(w->policy->log);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "policy/catalog.h"
+
 #define SYSTEM_DIR "/var/lib/tollgate"
 
 /* A variable that is set to something. */
@@ -78,4 +80,22 @@ state_dir_make(const char *dir, struct fault *f)
 		return fault_set(f, ERR_INTERNAL, dir, "%s", strerror(errno));
 	return S_ISDIR(st.st_mode) ? ERR_OK :
 	    fault_set(f, ERR_INTERNAL, dir, "not a directory");
+}
+
+const char *
+state_catalog_path(void)
+{
+	static char path[PATH_MAX];
+	const char *dir = state_dir();
+
+	if (dir == NULL || snprintf(path, sizeof path, "%s/catalog.bin",
+	    dir) >= (int)sizeof path)
+		return NULL;
+	return path;
+}
+
+struct catalog *
+state_catalog(struct fault *f)
+{
+	return catalog_open(state_catalog_path(), f);
 }

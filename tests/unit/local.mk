@@ -165,3 +165,8 @@ check_PROGRAMS += tests/unit/test_estimate
 tests_unit_test_estimate_SOURCES = tests/unit/test_estimate.c
 tests_unit_test_estimate_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_estimate_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_record
+tests_unit_test_record_SOURCES = tests/unit/test_record.c
+tests_unit_test_record_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_record_LDADD = $(UNIT_LINK)
