@@ -19,3 +19,7 @@ libadapters_a_SOURCES += adapters/responses_answer.c adapters/responses_answer.h
 libadapters_a_SOURCES += adapters/responses_ask.c adapters/responses_chat.c
 libadapters_a_SOURCES += adapters/responses_events.c adapters/responses_items.c
 libadapters_a_SOURCES += adapters/responses_items.h adapters/responses_write.c
+libadapters_a_SOURCES += adapters/cohere.c adapters/cohere.h
+libadapters_a_SOURCES += adapters/cohere_answer.c
+libadapters_a_SOURCES += adapters/ollama.c adapters/ollama.h
+libadapters_a_SOURCES += adapters/ollama_answer.c

@@ -170,3 +170,17 @@ check_PROGRAMS += tests/unit/test_record
 tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_record_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_cohere
+tests_unit_test_cohere_SOURCES = tests/unit/test_cohere.c tests/unit/adapter_help.h
+tests_unit_test_cohere_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_cohere_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_ollama
+tests_unit_test_ollama_SOURCES = tests/unit/test_ollama.c tests/unit/adapter_help.h
+tests_unit_test_ollama_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_ollama_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_frames
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c
+tests_unit_test_frames_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_frames_LDADD = $(UNIT_LINK)
