@@ -299,7 +299,8 @@ bad_answers(void **state)
 #define EVENT(type, index, x) "event: " type "\ndata: {\"type\":\"" type \
 	"\",\"index\":" index "," MSG(x)
 #define START "event: message-start\ndata: {\"id\":\"r1\",\"type\":" \
-	"\"message-start\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}\n\n"
+	"\"message-start\",\"delta\":{\"message\":{\"role\":" \
+	"\"assistant\"}}}\n\n"
 #define END(reason, more) "event: message-end\ndata: {\"type\":" \
 	"\"message-end\",\"delta\":{\"finish_reason\":\"" reason "\"" more \
 	"}}\n\n"
