@@ -179,13 +179,32 @@ relay_delta(void *arg, const struct delta *d)
 	return ERR_OK;
 }
 
+/* An event whose text would be refused for half a character, mended. */
+static const struct sse_event *
+mended(struct attempt *at, const struct sse_event *ev, struct sse_event *own)
+{
+	char *copy;
+
+	if (ev == NULL || json_bad_escape(ev->data, ev->len, 0) == ev->len)
+		return ev;
+	copy = arena_dup(at->reader.scratch, ev->data, ev->len);
+	if (copy == NULL)
+		return ev;
+	json_mend_escapes(copy, ev->len);
+	*own = *ev;
+	own->data = copy;
+	return own;
+}
+
 static enum err
 relay_event(void *arg, const struct sse_event *ev)
 {
 	struct attempt *at = arg;
 	struct fault f = { .code = ERR_OK };
+	struct sse_event own;
 	enum err e;
 
+	ev = mended(at, ev, &own);
 	e = at->adapter->read_event(&at->reader, ev, relay_delta, at, &f);
 	arena_reset(at->reader.scratch);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
@@ -235,6 +254,8 @@ end_body(struct attempt *at)
 	enum err e;
 
 	memset(&reply, 0, sizeof reply);
+	if (at->body.len > 0)
+		json_mend_escapes(at->body.data, at->body.len);
 	e = at->adapter->read_reply(at->arena, &r->chat, at->deployment,
 	    at->body.data == NULL ? "" : at->body.data, at->body.len, &reply,
 	    &f);

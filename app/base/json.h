@@ -54,6 +54,15 @@ struct json {
 enum err json_parse(struct json *doc, struct arena *a, const char *text,
     size_t len, struct fault *f);
 
+/*
+ * Where the first escape at or after `from` begins that no text can hold: a
+ * lone surrogate, or \\u0000; len when there is none. json_parse refuses
+ * these; a provider's may be replaced by json_mend_escapes, which puts
+ * \\ufffd (as long) in their place.
+ */
+size_t json_bad_escape(const char *text, size_t len, size_t from);
+void json_mend_escapes(char *text, size_t len);
+
 enum json_type json_type(const struct json *doc, uint32_t v);
 
 /* The value of a key (plain C string) of an object, or JSON_NONE. */

@@ -15,3 +15,4 @@ libbase_a_SOURCES = \
 	app/base/tape.h
 libbase_a_SOURCES += app/base/decimal.c app/base/decimal.h
 libbase_a_SOURCES += app/base/frames.c app/base/frames.h
+libbase_a_SOURCES += app/base/jsonescape.c

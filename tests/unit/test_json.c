@@ -949,6 +949,36 @@ survives_lack_of_memory(void **state)
 	buf_free(&b);
 }
 
+/* Halves of characters become U+FFFD, and nothing else changes. */
+static void
+mends_escapes(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "\"plain\"", "\"plain\"" },
+		{ "\"\\ud83d\\ude00\"", "\"\\ud83d\\ude00\"" },
+		{ "\"\\ud83d\"", "\"\\ufffd\"" },
+		{ "\"\\ude00x\"", "\"\\ufffdx\"" },
+		{ "\"\\ud83d\\ud83d\\ude00\"", "\"\\ufffd\\ud83d\\ude00\"" },
+		{ "\"\\uD83D\\u0041\"", "\"\\ufffd\\u0041\"" },
+		{ "\"a\\u0000b\"", "\"a\\ufffdb\"" },
+		{ "\"\\\\ud83d\"", "\"\\\\ud83d\"" },
+		{ "\"\\\\\\ud83d\"", "\"\\\\\\ufffd\"" },
+		{ "\"\\ud8", "\"\\ud8" },
+		{ "\"\\", "\"\\" },
+	};
+	char text[64];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(text, sizeof text, "%s", rows[i][0]);
+		json_mend_escapes(text, strlen(text));
+		assert_string_equal(text, rows[i][1]);
+		assert_int_equal(json_bad_escape(text, strlen(text), 0),
+		    strlen(text));
+	}
+}
+
 int
 main(void)
 {
@@ -957,6 +987,7 @@ main(void)
 		cmocka_unit_test(refuses_bad_texts),
 		cmocka_unit_test(refuses_cut_texts),
 		cmocka_unit_test(refuses_twins),
+		cmocka_unit_test(mends_escapes),
 		cmocka_unit_test(cuts_long_paths),
 		cmocka_unit_test(bounds_depth_and_length),
 		cmocka_unit_test(reads_values),
