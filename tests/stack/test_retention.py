@@ -27,12 +27,15 @@ def holding(places, needle):
 
 
 def open_files(pid):
-    """Regular files that a process and its children hold open, also those
-    that have no name any more."""
+    """Regular files on disk that a process and its children hold open, also
+    those that have no name any more. (The body of a request that still runs
+    may be in /dev/shm.)"""
     for p in [pid, *children(pid)]:
         for fd in Path(f"/proc/{p}/fd").glob("*"):
             try:
-                if (fd.stat().st_mode & 0o170000) == 0o100000:
+                in_memory = os.readlink(fd).startswith("/dev/shm/")
+                if (fd.stat().st_mode & 0o170000) == 0o100000 and \
+                        not in_memory:
                     yield fd.read_bytes()
             except OSError:
                 continue

@@ -98,7 +98,7 @@ def test_streams_and_plain_answers_together(front):
         call.read(events=3)
         began = time.time()
         assert chat(front, "ok").text() == "hello there"
-        assert time.time() - began < 1.0
+        assert time.time() - began < 1.8    # the stream takes 2
         r = call.read()
     assert r.done()
     assert json.loads(r.events()[0][1])["object"] == "chat.completion.chunk"
