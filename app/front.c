@@ -13,7 +13,7 @@
 #include "app/base/limits.h"
 
 #define TURN 16	     /* writes of one exchange before others have their turn */
-#define KEEP KIB(1) /* memory that an empty queue may keep */
+#define KEEP 512 /* memory that an empty queue may keep */
 
 static struct answer *
 answer_of(struct exchange *x)

@@ -1,10 +1,10 @@
 /*
  * FastCGI connections on the loop. Requests are gathered as they come
  * (app/intake.h); a whole one is given to libfcgi, which decodes its
- * parameters and frames its answer. libfcgi blocks when it reads and when it
- * writes: so its head is read from a pipe that holds it whole, never from the
- * socket, and at most one record at a time is written, when poll says that it
- * fits.
+ * parameters. libfcgi blocks when it reads: so its head is read from a pipe
+ * that holds it whole, never from the socket. Answers are framed here, since
+ * libfcgi's writer takes 8 KiB of memory for each exchange; at most one record
+ * of content at a time is written, when poll says that it fits.
  *
  * The socket is polled for reading all the time, also while its exchange
  * runs: so an abort, a hang-up and the rest of a refused upload are seen.
@@ -85,6 +85,7 @@ struct request {
 	FCGX_Request fcgx;
 	char *body;
 	size_t body_len;
+	uint16_t id; /* of its records */
 	bool keep; /* the connection, when the answer is out */
 };
 
@@ -281,10 +282,11 @@ request_accept(struct request *r, struct fcgi *s, struct intake *in)
 	if (in->params.len > HEAD_ONE_READ)
 		head_drain(s);
 	q->ipcFd = r->conn->fd;
-	/* No use for them any more: 9 KiB of each exchange. */
+	r->id = in->id;
+	/* No use for them any more: 17 KiB of each exchange. */
 	FCGX_FreeStream(&q->in);
-	FCGX_FClose(q->err);
 	FCGX_FreeStream(&q->err);
+	FCGX_FreeStream(&q->out);
 	return true;
 }
 
@@ -372,15 +374,31 @@ request_await(struct answer *a, bool writable)
 static ssize_t
 request_put(struct answer *a, const char *p, size_t n)
 {
-	struct request *r = (struct request *)(void *)a;
-	FCGX_Stream *out = r->fcgx.out;
+	const struct request *r = (struct request *)(void *)a;
 	bool last = a->ended && n <= RECORD_LAST;
+	/* The end of STDOUT; the end of the request, with its status 0. */
+	unsigned char head[RECORD_HEAD], end[2 * RECORD_HEAD + RECORD_BODY];
+	struct iovec iov[3];
+	struct msghdr msg = { .msg_iov = iov };
+	size_t total = 0, i;
 
 	if (n > RECORD)
 		n = RECORD;
-	if (n > 0 && FCGX_PutStr(p, (int)n, out) < 0)
-		return -1;
-	if ((last ? FCGX_FClose(out) : FCGX_FFlush(out)) != 0)
+	if (n > 0) {
+		record_head(head, RECORD_STDOUT, r->id, n);
+		iov[msg.msg_iovlen++] = (struct iovec){ head, sizeof head };
+		iov[msg.msg_iovlen++] = (struct iovec){ (void *)(uintptr_t)p, n };
+	}
+	if (last) {
+		memset(end, 0, sizeof end);
+		record_head(end, RECORD_STDOUT, r->id, 0);
+		record_head(end + RECORD_HEAD, RECORD_END, r->id, RECORD_BODY);
+		iov[msg.msg_iovlen++] = (struct iovec){ end, sizeof end };
+	}
+	for (i = 0; i < msg.msg_iovlen; i++)
+		total += iov[i].iov_len;
+	/* It is a blocking socket with room for all: less is a failure. */
+	if (sendmsg(r->conn->fd, &msg, MSG_NOSIGNAL) != (ssize_t)total)
 		return -1;
 	a->finished = last;
 	return (ssize_t)n;

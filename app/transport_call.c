@@ -29,7 +29,7 @@
  * alone speaks it here) a whole frame is to fit, lest it stops the connection
  * until it was taken; and libcurl may refuse to resize a used handle.
  */
-#define READ_BYTES 4096L
+#define READ_BYTES 2048L
 #define READ_BYTES_TLS 16384L
 #define WRITE_BYTES 16384L
 
