@@ -129,7 +129,12 @@ forward_headers(const struct request *r, struct buf *b)
 	const struct attempt *at = fw->current;
 	const struct provider *p = at->deployment->provider;
 	char cost[32];
+	unsigned i;
 
+	for (i = 0; i < RATELIMITS; i++)
+		if (*fw->limits.value[i] != '\0')
+			header_text(b, ratelimit_name(i),
+			    fw->limits.value[i]);
 	header_text(b, "x-tollgate-provider", p->name);
 	header_text(b, "x-tollgate-model", at->deployment->model);
 	header_number(b, "x-tollgate-attempts", fw->count);

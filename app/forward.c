@@ -187,6 +187,12 @@ on_sent(void *arg)
 	at->sent = clock_mono();
 }
 
+static const char *
+get_header(void *call, const char *name)
+{
+	return call_header(call, name);
+}
+
 static void
 on_head(void *arg, struct call *c, int status)
 {
@@ -195,6 +201,7 @@ on_head(void *arg, struct call *c, int status)
 
 	at->status = status;
 	at->last_byte = clock_mono();
+	ratelimits_read(&fw->limits, get_header, c, clock_wall());
 	if (status < 400)
 		return;
 	at->rest = retry_after(call_header(c, "retry-after-ms"),
@@ -472,6 +479,7 @@ attempt_start(struct request *r, const struct deployment *d)
 	memset(&hc, 0, sizeof hc);
 	buf_clear(&r->forward->out);
 	r->forward->writer.own = NULL;
+	memset(&r->forward->limits, 0, sizeof r->forward->limits);
 	e = write_call(r, at, &hc);
 	if (e != ERR_OK) {
 		attempt_close(at);

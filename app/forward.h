@@ -12,6 +12,7 @@
 #include "adapters/adapter.h"
 #include "app/base/buf.h"
 #include "app/base/frames.h"
+#include "app/ratelimit.h"
 #include "app/request.h"
 #include "app/transport.h"
 
@@ -53,6 +54,7 @@ struct forward {
 	struct stream writer;
 	struct buf out;	   /* stream bytes not yet sent */
 	struct upstream_error error; /* of the last attempt, text in the arena */
+	struct ratelimits limits;    /* as the last answer told them */
 	int64_t retry_after; /* least one asked by a provider, µs, -1 */
 	int64_t deadline;  /* of all attempts, clock_mono */
 	int64_t content;   /* when the last content came, clock_mono */

@@ -12,6 +12,7 @@
 #include "app/base/limits.h"
 #include "app/credential.h"
 #include "app/health.h"
+#include "app/ratelimit.h"
 
 static void
 test_errors(void **state)
@@ -202,6 +203,65 @@ test_headers(void **state)
 	arena_free(a);
 }
 
+/* Headers of an answer: pairs of name and value, NULL at the end. */
+static const char *
+get(void *arg, const char *name)
+{
+	const char *const *h = arg;
+
+	for (; *h != NULL; h += 2)
+		if (strcmp(h[0], name) == 0)
+			return h[1];
+	return NULL;
+}
+
+static void
+test_ratelimits(void **state)
+{
+	static const struct {
+		const char *headers[16];
+		const char *want[RATELIMITS];
+	} rows[] = {
+		{ { "x-ratelimit-limit-requests", "15000",
+		    "x-ratelimit-remaining-requests", "14999",
+		    "x-ratelimit-reset-requests", "1h6m15.48s",
+		    "x-ratelimit-limit-tokens", "33333.333333333336",
+		    "x-ratelimit-remaining-tokens", "-1",
+		    "x-ratelimit-reset-tokens", "864ms" },
+		    { "15000", "14999", "1h6m15.48s", "33333", "", "864ms" } },
+		{ { "anthropic-ratelimit-requests-limit", "4000",
+		    "anthropic-ratelimit-requests-remaining", "3999",
+		    "anthropic-ratelimit-requests-reset",
+		    "2026-11-22T10:14:09Z",
+		    "anthropic-ratelimit-tokens-reset",
+		    "2026-11-22T09:00:00Z" },
+		    { "4000", "3999", "10.000s", "", "", "0.000s" } },
+		{ { "x-ratelimit-reset-tokens-minute", "2.566441774368286",
+		    "x-ratelimit-limit-requests-minute", "500" },
+		    { "500", "", "", "", "", "2.566s" } },
+		{ { "x-ratelimit-limit-requests", "12x",
+		    "x-ratelimit-limit-tokens", "",
+		    "x-ratelimit-reset-tokens", "soon",
+		    "x-ratelimit-reset-requests",
+		    "1111111111111111111111111111s",
+		    "x-ratelimit-remaining-tokens",
+		    "99999999999999999999999" },
+		    { "", "", "", "", "", "" } },
+		{ { NULL }, { "", "", "", "", "", "" } },
+	};
+	const int64_t wall = INT64_C(1795342439) * 1000000;
+	struct ratelimits r;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		ratelimits_read(&r, get, (void *)(uintptr_t)rows[i].headers,
+		    wall);
+		for (k = 0; k < RATELIMITS; k++)
+			assert_string_equal(r.value[k], rows[i].want[k]);
+	}
+}
+
 int
 main(void)
 {
@@ -211,6 +271,7 @@ main(void)
 		cmocka_unit_test(test_cooldown),
 		cmocka_unit_test(test_redact),
 		cmocka_unit_test(test_headers),
+		cmocka_unit_test(test_ratelimits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
