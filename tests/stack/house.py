@@ -109,10 +109,20 @@ class Site:
         for program in ("tollgate.fcgi", "tollgate.cgi"):
             if (BUILD / "app" / program).exists():
                 shutil.copy(BUILD / "app" / program, self.libexec)
+        if WRAPPER:
+            self.wrap(self.libexec / "tollgate.fcgi")
         for p in [self.dir, *self.dir.rglob("*")]:
             self.own(p)
         self.running = []
         Site.live.append(self)
+
+    def wrap(self, program):
+        """Let a command run the program, as valgrind. (The pool's master
+        starts its workers as what it is itself, so not for a pool.)"""
+        real = program.rename(program.with_suffix(".real"))
+        program.write_text("#!/bin/sh\nexec " + " ".join(
+            WRAPPER).replace("@DIR@", str(self.dir)) + f' {real} "$@"\n')
+        program.chmod(0o755)
 
     def own(self, path):
         if self.user:
@@ -149,21 +159,28 @@ class Site:
                 p.wait(seconds)
             except subprocess.TimeoutExpired:
                 pass
+        status = p.wait()
+        end = time.monotonic() + 5    # what it started leaves by itself
         try:
+            while time.monotonic() < end:
+                os.killpg(p.pid, 0)
+                time.sleep(0.02)
             os.killpg(p.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
-        return p.wait()
+        return status
 
     def faults(self):
         """What the sanitizers and valgrind wrote down."""
         found = [f"{p.name}:\n{p.read_text(errors='replace')}"
                  for p in sorted(self.dir.glob("sanitizer.*"))]
+        summed = not WRAPPER
         for p in sorted(self.dir.glob("valgrind.*")):
             text = p.read_text(errors="replace")
+            summed = summed or "ERROR SUMMARY" in text
             if re.search(r"ERROR SUMMARY: [1-9]", text):
                 found.append(f"{p.name}:\n{text}")
-        return found
+        return found if summed else [*found, "valgrind summed up nothing"]
 
     def logs(self):
         return {p.name: p.read_text(errors="replace")[-2000:]
@@ -210,11 +227,10 @@ class Pool:
     def __init__(self, site, workers=2):
         self.site = site
         self.socket = site.dir / "run" / "tollgate.sock"
-        wrapper = [w.replace("@DIR@", str(site.dir)) for w in WRAPPER]
         self.process = site.start("pool", [
-            *wrapper, site.libexec / "tollgate.fcgi", "serve", "--socket",
-            self.socket, "--workers", workers])
-        wait_until(self.open, 60 if wrapper else 15, "listening")
+            site.libexec / "tollgate.fcgi", "serve", "--socket", self.socket,
+            "--workers", workers])
+        wait_until(self.open, 15, "listening")
 
     def open(self):
         if self.process.poll() is not None:

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from client import Reply, ask, begin, chat, is_error
-from house import Policy, Pool, children, descendants, wait_until
+from house import Policy, Pool, descendants, wait_until
 from servers import Front, chosen, open_front
 
 
@@ -175,15 +175,17 @@ def test_pool_restarts_on_a_socket_that_stays(site, name):
     wait_until(lambda: chat(front, "ok").status == 200, 5, "serving again")
 
 
+with_pool = pytest.mark.skipif("lighttpd-socket" not in chosen(),
+                               reason="not asked for")
+
+
+@with_pool
 def test_killed_worker(site):
     """SIGKILL before the answer: an error in JSON; within one: the client
     can tell; others do not notice; a new worker stands in."""
     policy(site).model("hang", "m/hang").write()
-    front = open_front(site, next(
-        n for n in ("lighttpd-socket", "lighttpd") if n in chosen()),
-        workers=1)
-    pid = front.pool.workers()[0] if front.pool else \
-        children(front.process.pid)[0]
+    front = open_front(site, "lighttpd-socket", workers=1)
+    pid = front.pool.workers()[0]
     with begin(front, "hang") as waiting, \
             begin(front, "long", stream=True) as cut:
         cut.read(events=5)
@@ -197,13 +199,11 @@ def test_killed_worker(site):
     wait_until(lambda: chat(front, "ok").status == 200, 5, "serving again")
 
 
+@with_pool
 def test_crashing_worker_harms_no_other(site):
     """A worker dies every half second; only its own requests fail."""
     policy(site).write()
-    front = open_front(site, next(
-        n for n in ("lighttpd-socket", "lighttpd") if n in chosen()))
-    if not front.pool:
-        pytest.skip("needs the pool")
+    front = open_front(site, "lighttpd-socket")
     with Load(front, streams=0) as load:
         for _ in range(4):
             os.kill(front.pool.workers()[0], signal.SIGKILL)
