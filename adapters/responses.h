@@ -3,8 +3,9 @@
  * responses, read 2026-07), without memory of our own: what a provider stores
  * only that provider can be asked for again. Seven files share it: responses.c
  * is the surface and the table, responses_chat.c reads a client's request,
- * responses_ask.c writes a provider's, responses_answer.c and responses_events.c read answers,
- * responses_write.c and responses_items.c write them.
+ * responses_ask.c writes a provider's, responses_answer.c reads answers,
+ * responses_events.c streams, responses_write.c and responses_items.c write
+ * both.
  */
 #ifndef TOLLGATE_ADAPTERS_RESPONSES_H
 #define TOLLGATE_ADAPTERS_RESPONSES_H
