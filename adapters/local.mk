@@ -23,3 +23,7 @@ libadapters_a_SOURCES += adapters/cohere.c adapters/cohere.h
 libadapters_a_SOURCES += adapters/cohere_answer.c
 libadapters_a_SOURCES += adapters/ollama.c adapters/ollama.h
 libadapters_a_SOURCES += adapters/ollama_answer.c
+libadapters_a_SOURCES += adapters/completions.c adapters/completions.h
+libadapters_a_SOURCES += adapters/completions_answer.c
+libadapters_a_SOURCES += adapters/completions_chat.c
+libadapters_a_SOURCES += adapters/completions_write.c

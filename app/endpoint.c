@@ -21,6 +21,7 @@ static enum verdict serve_ready(struct request *r);
 static const struct endpoint doors[] = {
 	{ "POST", "/v1/chat/completions", "openai", "chat", false, NULL },
 	{ "POST", "/v1/responses", "responses", "chat", false, NULL },
+	{ "POST", "/v1/completions", "completions", "chat", false, NULL },
 	{ "POST", "/v1/messages", "anthropic", "chat", false, NULL },
 	{ "POST", "/v1beta/models/", "gemini", "chat", false, NULL },
 	{ "GET", "/v1/models", "openai", "models", false, models_list },

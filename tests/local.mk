@@ -28,4 +28,5 @@ EXTRA_DIST += tests/run tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/test_retention.py tests/stack/test_streams.py
 EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/lib/recording_responses.py tests/lib/bridge.py \
+	tests/corpus/test_completions.py \
 	tests/corpus/test_responses.py tests/corpus/test_responses_sdk.py
