@@ -5,7 +5,8 @@ libadapters_a_SOURCES = \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
-	adapters/openai_chat.c adapters/openai_write.c
+	adapters/openai_chat.c adapters/openai_quirks.c \
+	adapters/openai_write.c
 libadapters_a_SOURCES += adapters/anthropic.c adapters/anthropic.h
 libadapters_a_SOURCES += adapters/anthropic_answer.c
 libadapters_a_SOURCES += adapters/anthropic_chat.c

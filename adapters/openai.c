@@ -246,7 +246,26 @@ edit_request(struct arena *a, const struct chat *chat,
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	ask_usage(&e, chat, d->provider->quirks);
 	name_limit(&e, chat, d->provider->quirks);
+	openai_quirks(&e, chat, d);
 	return edits_apply(&e, body) ? ERR_OK : no_memory(f);
+}
+
+/*
+ * Azure's older form: a base_url that ends in /deployments is followed by the
+ * deployment's name, and the interface has a version.
+ */
+static const char *
+address(struct arena *a, const struct deployment *d)
+{
+	static const char end[] = "/deployments";
+	const struct provider *p = d->provider;
+	size_t n = strlen(p->base_url);
+	bool named = n >= sizeof end - 1 &&
+	    strcmp(p->base_url + n - (sizeof end - 1), end) == 0;
+
+	return arena_printf(a, "%s%s%s/chat/completions%s%s", p->base_url,
+	    named ? "/" : "", named ? d->model : "",
+	    *p->api_version != '\0' ? "?api-version=" : "", p->api_version);
 }
 
 static enum err
@@ -257,13 +276,15 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	call->method = "POST";
-	call->url = arena_printf(a, "%s/chat/completions",
-	    d->provider->base_url);
+	call->url = address(a, d);
 	buf_init(&body, LIMIT_BODY * 2);
 	if (chat->surface == &adapter_openai)
 		e = edit_request(a, chat, d, &body, f);
 	else
 		e = openai_write_chat(chat, d, &body, f);
+	if (e == ERR_OK && chat->surface != &adapter_openai &&
+	    !openai_write_quirks(a, chat, d, &body))
+		e = no_memory(f);
 	if (e == ERR_OK) {
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;

@@ -1,8 +1,8 @@
 /*
  * The OpenAI chat dialect (platform.openai.com/docs/api-reference/chat, read
- * 2026-07) as its hundred speakers really speak it. Four files share it:
- * openai.c asks and writes, openai_chat.c knows requests and the canonical
- * form, openai_answer.c reads and mends answers, openai_write.c
+ * 2026-07) as its hundred speakers really speak it. Five files share it:
+ * openai.c asks and writes, openai_quirks.c knows what single providers take,
+ * openai_chat.c knows requests and the canonical form, openai_answer.c reads and mends answers, openai_write.c
  * writes them.
  */
 #ifndef TOLLGATE_ADAPTERS_OPENAI_H
@@ -24,6 +24,15 @@ enum err openai_read_chat(struct arena *a, struct chat *chat,
 /* The body for a provider from the canonical form, appended to out. */
 enum err openai_write_chat(const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
+
+/*
+ * Departures of the deployment's provider, as edits of a request; the same
+ * for a body that openai_write_chat wrote. False: memory is short.
+ */
+void openai_quirks(struct edits *e, const struct chat *chat,
+    const struct deployment *d);
+bool openai_write_quirks(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *body);
 
 /* struct adapter's writing functions of a surface (openai_write.c). */
 enum err openai_write_reply(struct arena *a, const struct chat *chat,

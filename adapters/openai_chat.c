@@ -803,13 +803,37 @@ has_content(const struct message *m)
 	return false;
 }
 
+/* Reasoning in plain text, for those who want it back; no other's proofs. */
 static void
-write_message(struct json_writer *w, const struct message *m, bool developer)
+write_thoughts(struct json_writer *w, const struct message *m)
+{
+	const struct part *p;
+	struct buf b;
+	size_t i;
+
+	buf_init(&b, LIMIT_BODY_TEXT);
+	for (i = 0; i < m->part_count; i++) {
+		p = &m->parts[i];
+		if (p->kind == PART_REASONING && p->signature.len == 0 &&
+		    p->sealed.len == 0)
+			buf_put(&b, p->text.p, p->text.len);
+	}
+	if (b.len > 0) {
+		jw_key(w, "reasoning_content");
+		jw_stringn(w, b.data, b.len);
+	}
+	w->out->failed |= b.failed;
+	buf_free(&b);
+}
+
+static void
+write_message(struct json_writer *w, const struct message *m, unsigned quirks)
 {
 	static const char *const names[] = { "system", "developer", "user",
 		"assistant", "user" };
-	const char *role = m->role == ROLE_DEVELOPER && !developer ?
-	    "system" : names[m->role];
+	const char *role = m->role == ROLE_DEVELOPER &&
+	    (quirks & QUIRK_MAX_COMPLETION) == 0 ? "system" :
+	    names[m->role];
 	struct str refusal = { NULL, 0 };
 	size_t i;
 
@@ -825,6 +849,8 @@ write_message(struct json_writer *w, const struct message *m, bool developer)
 	open_message(w, role, m->name);
 	write_content(w, m->parts, m->part_count);
 	canon_put_str(w, "refusal", refusal);
+	if ((quirks & QUIRK_REASONING_BACK) != 0)
+		write_thoughts(w, m);
 	openai_write_calls(w, m->parts, m->part_count);
 	jw_end_object(w);
 }
@@ -967,8 +993,7 @@ openai_write_chat(const struct chat *chat, const struct deployment *d,
 	jw_key(&w, "messages");
 	jw_array(&w);
 	for (i = 0; i < chat->message_count; i++)
-		write_message(&w, &chat->messages[i],
-		    (quirks & QUIRK_MAX_COMPLETION) != 0);
+		write_message(&w, &chat->messages[i], quirks);
 	jw_end_array(&w);
 	e = write_tools(&w, chat, f);
 	if (e != ERR_OK)

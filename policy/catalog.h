@@ -34,12 +34,22 @@ enum auth_scheme {
 /* Departures from the OpenAI chat dialect, as bits (rows, not files). */
 enum quirk {
 	QUIRK_NO_STREAM_OPTIONS = 1 << 0, /* refuses stream_options */
-	QUIRK_MAX_TOKENS = 1 << 1, /* wants max_tokens, not max_completion_tokens */
+	QUIRK_MAX_TOKENS = 1 << 1, /* the older form: max_tokens, not
+				    * max_completion_tokens; role system, not
+				    * developer */
 	QUIRK_MAX_COMPLETION = 1 << 2, /* wants max_completion_tokens */
-	QUIRK_RAW_PREDICT = 1 << 3 /* anthropic on Vertex: base_url is followed
-				    * by /models/MODEL:rawPredict or
-				    * :streamRawPredict, and the body has
-				    * anthropic_version, no model */
+	QUIRK_RAW_PREDICT = 1 << 3, /* anthropic on Vertex: base_url is followed
+				     * by /models/MODEL:rawPredict or
+				     * :streamRawPredict, and the body has
+				     * anthropic_version, no model */
+	QUIRK_RANDOM_SEED = 1 << 4, /* calls a seed random_seed */
+	QUIRK_SHORT_IDS = 1 << 5, /* ids of calls are 9 letters and figures */
+	QUIRK_PLAIN_TURNS = 1 << 6, /* refuses reasoning and the like in turns */
+	QUIRK_REASONING_BACK = 1 << 7, /* wants reasoning_content in turns */
+	QUIRK_THINKING_TYPE = 1 << 8, /* thinking: {type: enabled | disabled} */
+	QUIRK_ENABLE_THINKING = 1 << 9, /* enable_thinking: true | false */
+	QUIRK_STREAMED_THINKING = 1 << 10, /* the model thinks in streams only */
+	QUIRK_NO_EFFORT = 1 << 11 /* the model refuses reasoning_effort */
 };
 
 /*

@@ -23,6 +23,14 @@ static const struct word quirk_words[] = {
 	{ "max_tokens", QUIRK_MAX_TOKENS },
 	{ "max_completion", QUIRK_MAX_COMPLETION },
 	{ "raw_predict", QUIRK_RAW_PREDICT },
+	{ "random_seed", QUIRK_RANDOM_SEED },
+	{ "short_ids", QUIRK_SHORT_IDS },
+	{ "plain_turns", QUIRK_PLAIN_TURNS },
+	{ "reasoning_back", QUIRK_REASONING_BACK },
+	{ "thinking_type", QUIRK_THINKING_TYPE },
+	{ "enable_thinking", QUIRK_ENABLE_THINKING },
+	{ "streamed_thinking", QUIRK_STREAMED_THINKING },
+	{ "no_effort", QUIRK_NO_EFFORT },
 	{ NULL, 0 }
 };
 

@@ -149,8 +149,9 @@ PROVIDER_AUTH = {
 # report usage without it).
 NO_STREAM_OPTIONS = {"databricks", "mistral"}
 # These know max_tokens and max_completion_tokens alike. All others of the
-# OpenAI dialect are taken to know max_tokens only (DeepSeek, for one, ignores
-# max_completion_tokens silently) ...
+# OpenAI dialect are taken to know max_tokens and the role system only
+# (DeepSeek, for one, ignores max_completion_tokens silently and refuses the
+# role developer) ...
 KNOWS_BOTH = {"baseten", "cerebras", "github-copilot", "groq",
               "merge-gateway", "openrouter", "vercel", "xai"}
 # ... but OpenAI itself, whose reasoning models refuse max_tokens, whoever
@@ -161,6 +162,26 @@ OPENAI_MODEL = re.compile(r"^(gpt-|o[134](-|$)|codex|chatgpt|model-router)")
 # OpenAI serves these by its Responses API only.
 RESPONSES_ONLY = re.compile(
     r"^((gpt-5[^/]*|o1|o3)-pro|.*codex.*|.*deep-research|computer-use.*)$")
+
+# Bits that whole providers have, from their documentation and from what they
+# answer. Mistral checks every member and every id of a call; Groq and Cerebras
+# refuse what clients give back of an answer; the makers of DeepSeek, Kimi, GLM
+# and MiMo switch thinking by an object and want it back with calls; Alibaba
+# switches it by a flag.
+PROVIDER_QUIRKS = [
+    (r"mistral", "random_seed short_ids plain_turns"),
+    (r"groq|cerebras", "plain_turns"),
+    (r"deepseek|moonshotai(-cn)?|kimi-for-coding|(zai|zhipuai)"
+     r"(-coding-plan)?|xiaomi(-.*)?", "reasoning_back thinking_type"),
+    (r"alibaba(-.*)?", "enable_thinking"),
+]
+# And single models: Alibaba's first Qwen3 think in streams only, and refuse
+# another answer unless told not to think; most of xAI's think as they like.
+MODEL_QUIRKS = [
+    (r"alibaba(-cn)?", r"qwen3-[0-9.]+b(-a[0-9]+b)?", "streamed_thinking"),
+    (r"xai", r"(?!grok-(3-mini|4\.3|4\.[5-9]|4\.20-multi-agent)).*",
+     "no_effort"),
+]
 
 # What models.dev calls a price, and what it is here.
 PRICES = {
@@ -261,6 +282,13 @@ def quirks(provider, adapter, model=""):
         out.append("max_completion")
     elif provider not in KNOWS_BOTH:
         out.append("max_tokens")
+    for names, words in PROVIDER_QUIRKS:
+        if re.fullmatch(names, provider):
+            out += words.split()
+    for names, models, word in MODEL_QUIRKS:
+        if model and re.fullmatch(names, provider) \
+                and re.fullmatch(models, model):
+            out.append(word)
     return out
 
 

@@ -184,3 +184,9 @@ check_PROGRAMS += tests/unit/test_frames
 tests_unit_test_frames_SOURCES = tests/unit/test_frames.c
 tests_unit_test_frames_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_frames_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_quirks
+tests_unit_test_quirks_SOURCES = tests/unit/test_quirks.c \
+	tests/unit/adapter_help.h
+tests_unit_test_quirks_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_quirks_LDADD = $(UNIT_LINK)
