@@ -27,6 +27,7 @@ libapp_a_SOURCES += app/record_walk.c app/record_walk.h
 libapp_a_SOURCES += app/relay.c app/relay.h
 libapp_a_SOURCES += app/serve.c app/serve.h
 libapp_a_SOURCES += app/share.c app/share.h
+libapp_a_SOURCES += app/sigv4.c app/sigv4.h
 libapp_a_SOURCES += app/transport.c app/transport.h
 libapp_a_SOURCES += app/transport_call.c app/transport_int.h
 libapp_a_SOURCES += app/transport_loop.c app/transport_request.c

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "app/base/eventstream.h"
+
 static enum err
 sse_rows_feed(struct frames *f, const char *p, size_t len, sse_fn *fn,
     void *arg)
@@ -71,6 +73,21 @@ lines_end(struct frames *f, sse_fn *fn, void *arg)
 	return f->part.len == 0 ? ERR_OK : begun_line(f, "", 0, fn, arg);
 }
 
+static enum err
+messages_feed(struct frames *f, const char *p, size_t len, sse_fn *fn,
+    void *arg)
+{
+	return eventstream_feed(&f->part, f->max, p, len, fn, arg);
+}
+
+static enum err
+messages_end(struct frames *f, sse_fn *fn, void *arg)
+{
+	(void)fn;
+	(void)arg;
+	return eventstream_end(&f->part);
+}
+
 static const struct {
 	enum err (*feed)(struct frames *f, const char *p, size_t len,
 	    sse_fn *fn, void *arg);
@@ -78,6 +95,7 @@ static const struct {
 } framings[] = {
 	[FRAMING_SSE] = { sse_rows_feed, sse_rows_end },
 	[FRAMING_LINES] = { lines_feed, lines_end },
+	[FRAMING_EVENTSTREAM] = { messages_feed, messages_end },
 };
 
 void

@@ -14,7 +14,8 @@
 
 enum framing {
 	FRAMING_SSE,
-	FRAMING_LINES /* one JSON text a line (NDJSON) */
+	FRAMING_LINES,	    /* one JSON text a line (NDJSON) */
+	FRAMING_EVENTSTREAM /* application/vnd.amazon.eventstream */
 };
 
 struct frames {

@@ -16,3 +16,4 @@ libbase_a_SOURCES = \
 libbase_a_SOURCES += app/base/decimal.c app/base/decimal.h
 libbase_a_SOURCES += app/base/frames.c app/base/frames.h
 libbase_a_SOURCES += app/base/jsonescape.c
+libbase_a_SOURCES += app/base/eventstream.c app/base/eventstream.h

@@ -96,7 +96,8 @@ keep_name(struct sse *s, const unsigned char *p, const unsigned char *end)
 static enum err
 deliver(struct sse *s, sse_fn *fn, void *arg)
 {
-	struct sse_event ev = { s->name, s->data.data, s->data.len };
+	struct sse_event ev = { .name = s->name, .data = s->data.data,
+		.len = s->data.len };
 	enum err err = ERR_OK;
 
 	if (ev.data == NULL)

@@ -19,6 +19,7 @@ struct sse_event {
 	const char *name; /* "event:" field, "" when there was none; C string */
 	const char *data; /* joined data, not NUL-terminated, valid UTF-8 */
 	size_t len;
+	bool failure;	  /* its framing says that it tells of an error */
 };
 
 /* Called for each event; any answer but ERR_OK stops the feed. */

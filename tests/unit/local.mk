@@ -190,3 +190,12 @@ tests_unit_test_quirks_SOURCES = tests/unit/test_quirks.c \
 	tests/unit/adapter_help.h
 tests_unit_test_quirks_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_quirks_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_sigv4
+tests_unit_test_sigv4_SOURCES = tests/unit/test_sigv4.c
+tests_unit_test_sigv4_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_sigv4_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_eventstream
+tests_unit_test_eventstream_SOURCES = tests/unit/test_eventstream.c
+tests_unit_test_eventstream_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_eventstream_LDADD = $(UNIT_LINK)
