@@ -84,7 +84,10 @@ struct stream {
 struct adapter {
 	const char *name; /* "openai" */
 	uint64_t takes;	  /* PARAM_BIT()s that it can say to its provider */
+	/* That for one deployment, where models differ; NULL: always takes. */
+	uint64_t (*takes_of)(const struct deployment *d);
 	enum framing framing; /* of its provider's streams */
+	const char *error_header; /* of an answer: its type of error, or NULL */
 
 	/* --- as a client surface --- */
 

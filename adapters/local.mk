@@ -28,3 +28,7 @@ libadapters_a_SOURCES += adapters/completions.c adapters/completions.h
 libadapters_a_SOURCES += adapters/completions_answer.c
 libadapters_a_SOURCES += adapters/completions_chat.c
 libadapters_a_SOURCES += adapters/completions_write.c
+libadapters_a_SOURCES += adapters/bedrock.c adapters/bedrock.h
+libadapters_a_SOURCES += adapters/bedrock_answer.c
+libadapters_a_SOURCES += adapters/bedrock_block.c
+libadapters_a_SOURCES += adapters/bedrock_chat.c

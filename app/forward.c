@@ -193,6 +193,12 @@ get_header(void *call, const char *name)
 	return call_header(call, name);
 }
 
+static const char *
+or_empty(const char *s)
+{
+	return s == NULL ? "" : s;
+}
+
 static void
 on_head(void *arg, struct call *c, int status)
 {
@@ -204,6 +210,9 @@ on_head(void *arg, struct call *c, int status)
 	ratelimits_read(&fw->limits, get_header, c, clock_wall());
 	if (status < 400)
 		return;
+	if (at->adapter->error_header != NULL)
+		at->error_type = arena_str(at->arena, or_empty(call_header(c,
+		    at->adapter->error_header)));
 	at->rest = retry_after(call_header(c, "retry-after-ms"),
 	    call_header(c, "retry-after"), clock_wall());
 	if (at->rest >= 0 &&
@@ -419,9 +428,11 @@ start_call(struct attempt *at, const struct http_call *hc)
  * strict, else left out and named in the answer's headers.
  */
 static enum err
-check_dropped(struct request *r, const struct adapter *to)
+check_dropped(struct request *r, const struct attempt *at)
 {
-	uint64_t left = r->chat.set & ~to->takes;
+	const struct adapter *to = at->adapter;
+	uint64_t left = r->chat.set & ~(to->takes_of == NULL ? to->takes :
+	    to->takes_of(at->deployment));
 	struct buf b;
 	unsigned i;
 
@@ -456,7 +467,7 @@ write_call(struct request *r, struct attempt *at, struct http_call *hc)
 			e = r->surface->read_chat(r->arena, &r->chat,
 			    &r->fault);
 		if (e == ERR_OK)
-			e = check_dropped(r, at->adapter);
+			e = check_dropped(r, at);
 	}
 	if (e == ERR_OK)
 		e = at->adapter->write_request(at->arena, &r->chat,

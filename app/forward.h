@@ -27,6 +27,7 @@ struct attempt {
 	int64_t started, sent, first_byte, first_content, last_byte, ended;
 	int status;	   /* HTTP, 0 = none came */
 	unsigned fail;	   /* FAIL_*, 0 = it answered */
+	const char *error_type; /* of a header of its answer, or NULL */
 	const char *reason; /* for the record: "429", "timeout" … */
 	struct usage usage;
 	int64_t text_bytes;

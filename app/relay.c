@@ -223,6 +223,11 @@ end_error(struct attempt *at)
 	error.message = error.type = error.code = error.param = "";
 	at->adapter->classify(at->arena, at->status, at->body.data == NULL ?
 	    "" : at->body.data, at->body.len, &error);
+	if (*error.type == '\0' && at->error_type != NULL)
+		error.type = arena_dup(at->arena, at->error_type,
+		    strcspn(at->error_type, ":"));
+	if (error.type == NULL)
+		error.type = "";
 	return failed(at, &error);
 }
 
@@ -335,7 +340,8 @@ relay_data(struct attempt *at, const char *p, size_t len)
 	}
 	e = frames_feed(&at->frames, p, len, relay_event, at);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
-		return broken(at, "too_large", "an event over the bound");
+		return broken(at, "unusable_stream",
+		    "an event over the bound or malformed");
 	return e;
 }
 
@@ -352,6 +358,9 @@ relay_end(struct attempt *at)
 	if (!at->streaming)
 		return at->status / 100 == 2 ? end_body(at) : end_error(at);
 	e = frames_end(&at->frames, relay_event, at);
+	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
+		return broken(at, "unusable_stream",
+		    "the stream was cut off");
 	if (e == ERR_OK && !fw->whole)
 		e = relay_event(at, NULL);
 	return e;

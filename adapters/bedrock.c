@@ -1,0 +1,149 @@
+/* Converse: the table, the way to the provider, its errors. */
+#include "adapters/bedrock.h"
+
+#include <string.h>
+
+#include "adapters/canon.h"
+#include "adapters/errors.h"
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+
+/*
+ * The first row whose mark is in the model's name. Claude before 4.6 thinks
+ * within a budget, later ones decide by themselves how long.
+ */
+static const struct bedrock_family families[] = {
+	{ "claude-3", THINK_BUDGET, "top_k", true },
+	{ "claude-sonnet-4-2", THINK_BUDGET, "top_k", true },
+	{ "claude-sonnet-4-5", THINK_BUDGET, "top_k", true },
+	{ "claude-opus-4-2", THINK_BUDGET, "top_k", true },
+	{ "claude-opus-4-1", THINK_BUDGET, "top_k", true },
+	{ "claude-opus-4-5", THINK_BUDGET, "top_k", true },
+	{ "claude-haiku-4-5", THINK_BUDGET, "top_k", true },
+	{ "claude", THINK_ADAPTIVE, "top_k", true },
+	{ "nova-2", THINK_NOVA, "inferenceConfig.topK", false },
+	{ "nova", THINK_UNKNOWN, "inferenceConfig.topK", false },
+	{ "gpt-oss", THINK_WORD, NULL, false },
+	{ "mistral", THINK_UNKNOWN, "top_k", false },
+	{ "cohere", THINK_UNKNOWN, "k", false },
+	{ NULL, THINK_UNKNOWN, NULL, false },
+};
+
+const struct bedrock_family *
+bedrock_family(const char *model)
+{
+	size_t i = 0;
+
+	while (families[i].mark != NULL &&
+	    strstr(model, families[i].mark) == NULL)
+		i++;
+	return &families[i];
+}
+
+static uint64_t
+bedrock_takes(const struct deployment *d)
+{
+	const struct bedrock_family *family = bedrock_family(d->model);
+	uint64_t takes = adapter_bedrock.takes;
+
+	if (family->think == THINK_UNKNOWN)
+		takes &= ~(PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET));
+	if (family->top_k == NULL)
+		takes &= ~PARAM_BIT(TOP_K);
+	return takes;
+}
+
+/* A model's name may be an ARN, with colons and slashes: all one segment. */
+static char *
+address_of(struct arena *a, const struct chat *chat,
+    const struct deployment *d)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~";
+	const char *p;
+	char *url = NULL;
+	struct buf b;
+
+	buf_init(&b, KIB(16));
+	buf_printf(&b, "%s/model/", d->provider->base_url);
+	for (p = d->model; *p != '\0'; p++)
+		if (strchr(plain, *p) != NULL)
+			buf_putc(&b, *p);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)*p);
+	buf_puts(&b, chat->stream ? "/converse-stream" : "/converse");
+	if (!b.failed)
+		url = arena_dup(a, b.data, b.len);
+	buf_free(&b);
+	return url;
+}
+
+static enum err
+bedrock_write_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	struct buf body;
+	enum err e;
+
+	call->method = "POST";
+	call->url = address_of(a, chat, d);
+	buf_init(&body, LIMIT_BODY_TEXT);
+	e = bedrock_write_chat(a, chat, d, &body, f);
+	if (e == ERR_OK) {
+		call->body = arena_dup(a, body.data, body.len);
+		call->body_len = body.len;
+		if (call->body == NULL || call->url == NULL)
+			e = fault_set(f, ERR_INTERNAL, NULL,
+			    "out of memory");
+	}
+	buf_free(&body);
+	return e;
+}
+
+/* What its statuses and words mean where they differ from others'. */
+static const struct {
+	int status;
+	const char *word; /* in the message, "" = whatever it says */
+	unsigned fail;
+} meanings[] = {
+	/* "Too many tokens, please wait": a rate, not a length. */
+	{ 429, "", FAIL_RATE },
+	{ 424, "", FAIL_SERVER },
+	{ 400, "model identifier is invalid", FAIL_MISSING },
+	{ 400, "doesn't support the model", FAIL_MISSING },
+	{ 400, "on-demand throughput", FAIL_MISSING },
+	{ 400, "Input is too long", FAIL_REQUEST | FAIL_CONTEXT },
+	{ 404, "", FAIL_MISSING },
+};
+
+void
+bedrock_classify(struct arena *a, int status, const char *body, size_t len,
+    struct upstream_error *out)
+{
+	size_t i;
+
+	errors_classify(a, status, body, len, out);
+	for (i = 0; i < sizeof meanings / sizeof meanings[0]; i++)
+		if (meanings[i].status == status &&
+		    strstr(out->message, meanings[i].word) != NULL) {
+			out->fail = meanings[i].fail;
+			return;
+		}
+}
+
+const struct adapter adapter_bedrock = {
+	.name = "bedrock",
+	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
+	    PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K) | PARAM_BIT(STOP) |
+	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) | PARAM_BIT(FORMAT) |
+	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) |
+	    PARAM_BIT(SERVICE_TIER),
+	.takes_of = bedrock_takes,
+	.framing = FRAMING_EVENTSTREAM,
+	.error_header = "x-amzn-errortype",
+	.write_request = bedrock_write_request,
+	.read_reply = bedrock_read_reply,
+	.read_event = bedrock_read_event,
+	.classify = bedrock_classify,
+};
