@@ -8,6 +8,16 @@
 #include <openssl/evp.h>
 
 #include "app/base/arena.h"
+#include "app/hmac.h"
+#include "app/sigv4.h"
+
+/* What a scheme works with. */
+struct credential {
+	struct arena *arena;
+	const struct provider *provider;
+	const struct token *token;
+	int64_t now, now_ms; /* since 1970 */
+};
 
 static enum err
 push(struct http_call *call, const char *name, const char *value)
@@ -22,56 +32,94 @@ push(struct http_call *call, const char *name, const char *value)
 }
 
 static enum err
-by_bearer(struct arena *a, const struct provider *p, struct http_call *call)
+by_bearer(const struct credential *c, struct http_call *call)
 {
-	if (*p->key == '\0')
+	if (*c->provider->key == '\0')
 		return ERR_OK;
 	return push(call, "authorization",
-	    arena_printf(a, "Bearer %s", p->key));
+	    arena_printf(c->arena, "Bearer %s", c->provider->key));
 }
 
 static enum err
-by_header(struct arena *a, const struct provider *p, struct http_call *call)
+by_header(const struct credential *c, struct http_call *call)
 {
-	(void)a;
-	return *p->key == '\0' ? ERR_OK : push(call, p->auth_header, p->key);
+	return *c->provider->key == '\0' ? ERR_OK :
+	    push(call, c->provider->auth_header, c->provider->key);
 }
 
 static enum err
-by_nothing(struct arena *a, const struct provider *p, struct http_call *call)
+by_nothing(const struct credential *c, struct http_call *call)
 {
-	(void)a;
-	(void)p;
+	(void)c;
 	(void)call;
 	return ERR_OK;
 }
 
-static enum err (*const schemes[])(struct arena *a, const struct provider *p,
-    struct http_call *call) = {
-	[AUTH_BEARER] = by_bearer,
-	[AUTH_HEADER] = by_header,
-	[AUTH_NONE] = by_nothing,
+/* A token that was fetched. */
+static enum err
+by_token(const struct credential *c, struct http_call *call)
+{
+	return push(call, "authorization",
+	    arena_printf(c->arena, "Bearer %s", c->token->bearer));
+}
+
+static enum err
+by_sigv4(const struct credential *c, struct http_call *call)
+{
+	struct sigv4 s = { .access_key = c->token->access_key,
+		.secret_key = c->token->secret_key,
+		.session_token = c->token->session_token,
+		.region = c->provider->region,
+		.service = c->provider->form.service, .when = c->now };
+
+	return sigv4_sign(c->arena, &s, call);
+}
+
+static enum err
+by_hmac(const struct credential *c, struct http_call *call)
+{
+	return hmac_sign(c->arena, c->provider, c->now_ms, call);
+}
+
+/* early: before the policy's own headers, which a signature may cover. */
+static const struct {
+	enum err (*add)(const struct credential *c, struct http_call *call);
+	bool early;
+} schemes[] = {
+	[AUTH_BEARER] = { by_bearer, true },
+	[AUTH_HEADER] = { by_header, true },
+	[AUTH_NONE] = { by_nothing, true },
+	[AUTH_SIGV4] = { by_sigv4, false },
+	[AUTH_GOOGLE] = { by_token, true },
+	[AUTH_AZURE] = { by_token, true },
+	[AUTH_HMAC] = { by_hmac, false },
 };
 
 enum err
 credential_add(struct arena *a, const struct provider *p,
-    struct http_call *call)
+    const struct token *token, int64_t wall, struct http_call *call)
 {
+	const struct credential c = { .arena = a, .provider = p,
+		.token = token, .now = wall / 1000000,
+		.now_ms = wall / 1000 };
 	enum err e;
 	size_t i;
 
 	if (p->auth >= sizeof schemes / sizeof schemes[0] ||
-	    schemes[p->auth] == NULL)
+	    schemes[p->auth].add == NULL)
 		return ERR_INTERNAL;
 	e = push(call, "content-type", "application/json");
-	if (e == ERR_OK)
-		e = schemes[p->auth](a, p, call);
-	if (e == ERR_OK && *p->organization != '\0')
+	if (e == ERR_OK && schemes[p->auth].early)
+		e = schemes[p->auth].add(&c, call);
+	/* Elsewhere these are parts of the address. */
+	if (e == ERR_OK && p->auth == AUTH_BEARER && *p->organization != '\0')
 		e = push(call, "openai-organization", p->organization);
-	if (e == ERR_OK && *p->project != '\0')
+	if (e == ERR_OK && p->auth == AUTH_BEARER && *p->project != '\0')
 		e = push(call, "openai-project", p->project);
 	for (i = 0; e == ERR_OK && i < p->header_count; i++)
 		e = push(call, p->headers[i].name, p->headers[i].value);
+	if (e == ERR_OK && !schemes[p->auth].early)
+		e = schemes[p->auth].add(&c, call);
 	return e;
 }
 
@@ -133,14 +181,30 @@ blot_url(char *text, const char *secret, size_t len)
 	free(url);
 }
 
-void
-credential_redact(const struct provider *p, char *text)
+static void
+blot_all(char *text, const char *secret)
 {
-	size_t len = strlen(p->key);
+	size_t len = secret == NULL ? 0 : strlen(secret);
 
 	if (len == 0)
 		return;
-	blot(text, p->key);
-	blot_base64(text, p->key, len);
-	blot_url(text, p->key, len);
+	blot(text, secret);
+	blot_base64(text, secret, len);
+	blot_url(text, secret, len);
+}
+
+void
+credential_redact(const struct provider *p, const struct token *token,
+    char *text)
+{
+	blot_all(text, p->key);
+	blot_all(text, p->access_key);
+	blot_all(text, p->secret_key);
+	blot_all(text, p->session_token);
+	if (token == NULL)
+		return;
+	blot_all(text, token->bearer);
+	blot_all(text, token->access_key);
+	blot_all(text, token->secret_key);
+	blot_all(text, token->session_token);
 }

@@ -79,6 +79,7 @@ attempt_close(struct attempt *at)
 	if (at->ended != 0)
 		return;
 	at->ended = clock_mono();
+	tokens_leave(&at->wait);
 	if (at->call != NULL)
 		transport_cancel(at->call);
 	at->call = NULL;
@@ -117,7 +118,7 @@ conclude(struct request *r)
 		if (*e->message != '\0')
 			fault_set(f, r->err, e->param, "%s", e->message);
 		credential_redact(r->forward->current->deployment->provider,
-		    f->text);
+		    &r->forward->current->token, f->text);
 		if ((e->fail & FAIL_REQUEST) != 0) {
 			copy(f->type, sizeof f->type, e->type);
 			copy(f->name, sizeof f->name, e->code);
@@ -142,8 +143,18 @@ static void
 attempt_failed(struct attempt *at)
 {
 	struct request *r = at->request;
+	struct forward *fw = r->forward;
 
 	attempt_close(at);
+	/* A token may end early: the same deployment, with a new one. */
+	if ((at->fail & FAIL_AUTH) != 0 && !fw->renewed && !fw->committed &&
+	    fw->next > 0 && tokens_refused(r->worker->tokens,
+	    at->deployment->provider)) {
+		fw->renewed = true;
+		fw->next--;
+		next_or_fail(r);
+		return;
+	}
 	if (at->fail != 0 && (at->fail & FAIL_REQUEST) == 0)
 		health_failed(r->worker->health, at->deployment, at->fail,
 		    at->rest, at->ended);
@@ -290,6 +301,8 @@ next_moment(const struct request *r)
 		sooner(&when, fw->content, END_GRACE);
 		return when;
 	}
+	if (at->call == NULL) /* its credential is on the way */
+		sooner(&when, at->started, t->connect);
 	if (at->first_content == 0)
 		sooner(&when, at->sent, r->chat.stream ? t->first_token :
 		    at->first_byte == 0 ? t->first_byte : 0);
@@ -313,6 +326,9 @@ overdue(const struct request *r, int64_t now)
 
 	if (now >= fw->deadline)
 		return "total_timeout";
+	if (at->call == NULL && t->connect != 0 &&
+	    now >= at->started + t->connect)
+		return "credential_timeout";
 	if (first != 0 && at->sent != 0 && now >= at->sent + first &&
 	    (r->chat.stream ? at->first_content : at->first_byte) == 0)
 		return "first_token_timeout";
@@ -472,26 +488,34 @@ write_call(struct request *r, struct attempt *at, struct http_call *hc)
 	if (e == ERR_OK)
 		e = at->adapter->write_request(at->arena, &r->chat,
 		    at->deployment, hc, &r->fault);
-	return e == ERR_OK ? credential_add(at->arena, p, hc) : e;
+	return e == ERR_OK ? credential_add(at->arena, p, &at->token,
+	    clock_wall(), hc) : e;
 }
 
-/* Ask a deployment. False: it could not even be asked, r->fault says why. */
+/* The cache may give the token up while the attempt needs it. */
 static bool
-attempt_start(struct request *r, const struct deployment *d)
+keep_token(struct attempt *at, const struct token *t)
 {
-	struct attempt *at = attempt_new(r, d);
+	struct arena *a = at->request->arena;
+
+	at->token.bearer = arena_str(a, t->bearer);
+	at->token.access_key = arena_str(a, t->access_key);
+	at->token.secret_key = arena_str(a, t->secret_key);
+	at->token.session_token = arena_str(a, t->session_token);
+	return at->token.bearer != NULL && at->token.access_key != NULL &&
+	    at->token.secret_key != NULL && at->token.session_token != NULL;
+}
+
+/* Send the request. False: it cannot be sent, r->fault says why. */
+static bool
+attempt_send(struct request *r, struct attempt *at, const struct token *token)
+{
 	struct http_call hc;
 	enum err e;
 
-	if (at == NULL) {
-		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
-		return false;
-	}
 	memset(&hc, 0, sizeof hc);
-	buf_clear(&r->forward->out);
-	r->forward->writer.own = NULL;
-	memset(&r->forward->limits, 0, sizeof r->forward->limits);
-	e = write_call(r, at, &hc);
+	e = keep_token(at, token) ? write_call(r, at, &hc) :
+	    fault_set(&r->fault, ERR_INTERNAL, NULL, "out of memory");
 	if (e != ERR_OK) {
 		attempt_close(at);
 		request_fault(r, e);
@@ -506,6 +530,53 @@ attempt_start(struct request *r, const struct deployment *d)
 	}
 	arm(r);
 	return true;
+}
+
+/* Go on when the credential is there; wait for it. As attempt_send. */
+static bool
+attempt_begin(struct request *r, struct attempt *at)
+{
+	struct token token;
+
+	switch (tokens_get(r->worker->tokens, at->deployment->provider,
+	    &token, &at->wait)) {
+	case TOKEN_READY:
+		return attempt_send(r, at, &token);
+	case TOKEN_WAIT:
+		arm(r);
+		return true;
+	case TOKEN_FAILED:
+		break;
+	}
+	attempt_fails(at, FAIL_AUTH, "no_credential");
+	return true;
+}
+
+static void
+on_token(void *arg)
+{
+	struct attempt *at = arg;
+
+	if (!attempt_begin(at->request, at))
+		finished(at->request);
+}
+
+/* Ask a deployment. False: it could not even be asked, r->fault says why. */
+static bool
+attempt_start(struct request *r, const struct deployment *d)
+{
+	struct attempt *at = attempt_new(r, d);
+
+	if (at == NULL) {
+		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
+		return false;
+	}
+	at->wait.ready = on_token;
+	at->wait.arg = at;
+	buf_clear(&r->forward->out);
+	r->forward->writer.own = NULL;
+	memset(&r->forward->limits, 0, sizeof r->forward->limits);
+	return attempt_begin(r, at);
 }
 
 /*

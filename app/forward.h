@@ -14,6 +14,7 @@
 #include "app/base/frames.h"
 #include "app/ratelimit.h"
 #include "app/request.h"
+#include "app/token.h"
 #include "app/transport.h"
 
 /* One try at one deployment. */
@@ -36,6 +37,8 @@ struct attempt {
 	enum finish finish;
 
 	/* While it runs. */
+	struct token_wait wait; /* for the provider's credential */
+	struct token token;	/* what it was asked with, as the request lives */
 	struct call *call;
 	struct arena *arena;
 	struct stream reader;
@@ -49,6 +52,7 @@ struct forward {
 	struct attempt *first, *current; /* a list, the last is current */
 	size_t next;	   /* place in the plan */
 	unsigned count;	   /* attempts so far */
+	bool renewed;	   /* a refused credential was fetched anew: once */
 	bool committed;	   /* content went to the client */
 	bool whole;	   /* the answer is complete */
 	bool finished;	   /* nothing further to wait for */

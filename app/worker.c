@@ -20,6 +20,7 @@
 #include "app/pipeline.h"
 #include "app/record.h"
 #include "app/request.h"
+#include "app/token.h"
 #include "app/transport.h"
 #include "policy/state.h"
 
@@ -103,6 +104,8 @@ leave(struct worker *w)
 	if (uv_is_closing((uv_handle_t *)&w->tick))
 		return;
 	front_stop(w->front);
+	tokens_free(w->tokens);
+	w->tokens = NULL;
 	transport_free(w->transport);
 	w->transport = NULL;
 	uv_close((uv_handle_t *)&w->tick, NULL);
@@ -252,6 +255,7 @@ on_tick(uv_timer_t *t)
 			stop_all(w);
 		return;
 	}
+	tokens_tick(w->tokens);
 	if (policy_changed(w->policy, w->policy_path))
 		reload(w);
 }
@@ -325,8 +329,10 @@ open_house(struct worker *w)
 	w->recorder = recorder_new(w->policy->log);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
+	if (w->transport != NULL)
+		w->tokens = tokens_new(w->loop, w->transport);
 	return w->health != NULL && w->recorder != NULL &&
-	    w->scratch != NULL && w->transport != NULL;
+	    w->scratch != NULL && w->tokens != NULL;
 }
 
 static bool

@@ -17,12 +17,14 @@ struct front;
 struct health;
 struct recorder;
 struct request;
+struct tokens;
 struct transport;
 
 struct worker {
 	uv_loop_t *loop;
 	struct front *front;
 	struct transport *transport;
+	struct tokens *tokens;	/* credentials that are fetched */
 	struct policy *policy;	/* the one in force */
 	struct policy_env env;
 	const char *policy_path;

@@ -28,7 +28,10 @@ enum auth_scheme {
 	AUTH_HEADER, /* auth_header: KEY, as x-api-key or api-key */
 	AUTH_SIGV4,  /* AWS */
 	AUTH_GOOGLE, /* service account */
-	AUTH_NONE
+	AUTH_NONE,
+	/* Of a policy only. */
+	AUTH_AZURE,  /* Entra ID (AAD), client credentials */
+	AUTH_HMAC    /* headers signed with the key: struct auth_form */
 };
 
 /* Departures from the OpenAI chat dialect, as bits (rows, not files). */

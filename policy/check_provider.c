@@ -21,6 +21,18 @@ struct making {
 	bool known;
 };
 
+const char *const sign_words[] = {
+	[SIGN_METHOD] = "method",
+	[SIGN_HOST] = "host",
+	[SIGN_PATH] = "path",
+	[SIGN_QUERY] = "query",
+	[SIGN_TIMESTAMP] = "timestamp",
+	[SIGN_KEY_ID] = "key_id",
+	[SIGN_BODY] = "body",
+	[SIGN_BODY_HASH] = "body_hash",
+	[SIGN_PARTS] = NULL,
+};
+
 /* Where a fault in a field is told: at the field when it is given. */
 static const struct node *
 place(const struct making *m, const char *key)
@@ -116,6 +128,87 @@ make_auth(const struct making *m)
 	}
 }
 
+/* Nothing is ever NULL. */
+static void
+fill_form(struct auth_form *f)
+{
+	const char **all[] = { &f->header, &f->prefix, &f->key_id_header,
+		&f->timestamp_header, &f->service, &f->scope, &f->token_url };
+	size_t i;
+
+	for (i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (*all[i] == NULL)
+			*all[i] = "";
+}
+
+static void
+make_sign(const struct making *m)
+{
+	const char *const *from = m->s->auth.sign.items;
+	struct auth_form *form = &m->p->form;
+	const struct node *at = place(m, "auth");
+	size_t i, k;
+
+	for (i = 0; i < m->s->auth.sign.count && i < SIGN_MAX; i++) {
+		for (k = 0; k < SIGN_PARTS && from[i] != NULL; k++)
+			if (strcmp(from[i], sign_words[k]) == 0)
+				break;
+		if (from[i] != NULL && k == SIGN_PARTS)
+			diag_fault(m->l->diag, at,
+			    "'%.40s' is nothing that can be signed", from[i]);
+		form->sign[form->sign_count++] = (unsigned char)k;
+	}
+	if (form->sign_count == 0)
+		diag_fault(m->l->diag, at, "'sign' is missing: what is "
+		    "signed, as [ method, path, timestamp, body ]");
+}
+
+/* Names of headers go into requests: they must be such. */
+static void
+check_form(const struct making *m)
+{
+	const struct auth_form *form = &m->p->form;
+	const char *const names[] = { form->header, form->key_id_header,
+		form->timestamp_header };
+	const char *wrong;
+	size_t i;
+
+	for (i = 0; i < 3; i++) {
+		wrong = *names[i] == '\0' ? NULL : value_header_name(names[i]);
+		if (wrong != NULL)
+			diag_fault(m->l->diag, place(m, "auth"), "%s", wrong);
+	}
+	if ((m->p->auth == AUTH_HMAC || m->p->auth == AUTH_HEADER) &&
+	    *form->header == '\0')
+		diag_fault(m->l->diag, place(m, "auth"),
+		    "'header' is missing");
+}
+
+/* `auth:` of the policy takes the place of what the catalog says. */
+static void
+make_own_auth(const struct making *m)
+{
+	struct provider *p = m->p;
+
+	p->form = m->s->auth.form;
+	fill_form(&p->form);
+	if (given(m, "auth")) {
+		p->auth = (enum auth_scheme)m->s->auth.scheme;
+		p->auth_header = p->form.header;
+		check_form(m);
+		if (p->auth == AUTH_HMAC)
+			make_sign(m);
+	} else if (given(m, "key") && p->auth == AUTH_SIGV4) {
+		p->auth = AUTH_BEARER; /* a key of Bedrock's own */
+	} else if (given(m, "key") && p->auth == AUTH_GOOGLE) {
+		p->auth = AUTH_HEADER;
+		p->auth_header = "x-goog-api-key";
+	}
+	if (p->auth == AUTH_SIGV4 && *p->region == '\0')
+		diag_fault(m->l->diag, m->s->row.node,
+		    "'region' is missing: requests are signed for it");
+}
+
 static void
 make_url(const struct making *m)
 {
@@ -169,12 +262,12 @@ make_key(const struct making *m)
 		key = node_get(m->s->row.node, "key")->text;
 		if (key != NULL && strcmp(key, "none") == 0)
 			p->auth = AUTH_NONE;
-		else if (p->auth == AUTH_NONE)
+		else if (p->auth == AUTH_NONE && !given(m, "auth"))
 			p->auth = AUTH_BEARER;
 		return;
 	}
 	if (p->auth == AUTH_NONE || p->auth == AUTH_SIGV4 ||
-	    p->auth == AUTH_GOOGLE)
+	    p->auth == AUTH_GOOGLE || p->auth == AUTH_AZURE)
 		return; /* other fields, or the place it runs at, tell */
 	if (!m->known || m->row.env[0] == '\0') {
 		diag_fault(m->l->diag, m->s->row.node,
@@ -248,6 +341,7 @@ make_provider(struct load *l, const struct src_provider *s,
 	}
 	make_adapter(&m);
 	make_auth(&m);
+	make_own_auth(&m);
 	make_url(&m);
 	make_key(&m);
 	make_headers(&m);

@@ -38,8 +38,15 @@ struct row {
 	const char *name; /* its key in a map, NULL in a list */
 };
 
+struct src_auth {
+	int scheme; /* enum auth_scheme */
+	struct auth_form form;
+	struct rows sign; /* const char * */
+};
+
 struct src_provider {
 	struct row row;
+	struct src_auth auth;
 	struct provider p;   /* headers are set from the rows below */
 	struct rows headers; /* struct header */
 };

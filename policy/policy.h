@@ -28,6 +28,40 @@ struct header {
 	const char *name, *value;
 };
 
+/* What a signature by HMAC covers. */
+enum sign_part {
+	SIGN_METHOD,
+	SIGN_HOST,
+	SIGN_PATH,	/* with its leading slash, as sent */
+	SIGN_QUERY,	/* without the question mark, "" */
+	SIGN_TIMESTAMP,
+	SIGN_KEY_ID,
+	SIGN_BODY,
+	SIGN_BODY_HASH, /* its digest in lower-case hex */
+	SIGN_PARTS
+};
+enum sign_hash { SIGN_SHA256, SIGN_SHA512 };
+enum sign_encoding { SIGN_HEX, SIGN_BASE64 };
+enum sign_separator { SEPARATE_NEWLINE, SEPARATE_NOT, SEPARATE_DOT, SEPARATE_COLON };
+enum sign_stamp { STAMP_SECONDS, STAMP_MILLISECONDS, STAMP_ISO8601 };
+
+/* The words for sign_part, NULL at the end. */
+extern const char *const sign_words[];
+
+#define SIGN_MAX 16 /* parts of what is signed */
+
+/* What an auth scheme must know beside its secrets; "" = not given. */
+struct auth_form {
+	/* AUTH_HMAC */
+	const char *header, *prefix;
+	const char *key_id_header, *timestamp_header;
+	int hash, encoding, stamp, separator; /* enum sign_… */
+	unsigned char sign[SIGN_MAX];
+	size_t sign_count;
+	const char *service;	/* AUTH_SIGV4 */
+	const char *scope, *token_url; /* AUTH_GOOGLE, AUTH_AZURE */
+};
+
 /*
  * An account at an upstream. Strings are "" when not given, never NULL.
  * Secrets are in memory excluded from core dumps and cleansed at the end.
@@ -39,6 +73,7 @@ struct provider {
 	const char *key;	  /* the secret itself, "" with key: none */
 	const char *auth_header;  /* for AUTH_HEADER */
 	enum auth_scheme auth;
+	struct auth_form form;
 	unsigned quirks;
 	const char *organization, *project, *region, *api_version;
 	const char *retention;	  /* "none", "days", … as stated */

@@ -76,9 +76,10 @@ fill(struct load *l, struct variant *v, const struct catalog_provider *row,
 	}
 	p->adapter = m->adapter;
 	p->quirks = m->quirks;
-	p->auth_header = m->auth_header;
-	if (p->auth != AUTH_NONE)
+	if (p->auth == row->auth) { /* else the policy chose its own */
+		p->auth_header = m->auth_header;
 		p->auth = m->auth;
+	}
 	url = p->base_url;
 	if (strcmp(m->base_url, row->base_url) != 0)
 		url = address_fill(l, NULL, p, m->base_url);

@@ -14,6 +14,8 @@
 #include "app/health.h"
 #include "app/ratelimit.h"
 
+static const struct token no_token = { "", "", "", "" };
+
 static void
 test_errors(void **state)
 {
@@ -164,7 +166,7 @@ test_redact(void **state)
 
 		strncpy(text, rows[i].text, sizeof text - 1);
 		text[sizeof text - 1] = '\0';
-		credential_redact(&p, text);
+		credential_redact(&p, NULL, text);
 		assert_string_equal(text, rows[i].want);
 	}
 }
@@ -180,7 +182,7 @@ test_headers(void **state)
 	struct http_call c = { .method = "POST" };
 
 	(void)state;
-	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_equal(credential_add(a, &p, &no_token, 0, &c), ERR_OK);
 	assert_int_equal(c.header_count, 5);
 	assert_string_equal(c.headers[1].name, "authorization");
 	assert_string_equal(c.headers[1].value, "Bearer k");
@@ -188,18 +190,18 @@ test_headers(void **state)
 	c.header_count = 0;
 	p.auth = AUTH_HEADER;
 	p.auth_header = "api-key";
-	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_equal(credential_add(a, &p, &no_token, 0, &c), ERR_OK);
 	assert_string_equal(c.headers[1].name, "api-key");
 	assert_string_equal(c.headers[1].value, "k");
 	c.header_count = 0;
 	p.key = "";
 	p.organization = p.project = "";
 	p.header_count = 0;
-	assert_int_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_equal(credential_add(a, &p, &no_token, 0, &c), ERR_OK);
 	assert_int_equal(c.header_count, 1);
 	/* Too many headers is an error, not an overrun. */
 	c.header_count = 24;
-	assert_int_not_equal(credential_add(a, &p, &c), ERR_OK);
+	assert_int_not_equal(credential_add(a, &p, &no_token, 0, &c), ERR_OK);
 	arena_free(a);
 }
 
