@@ -196,6 +196,7 @@ on_sent(void *arg)
 	struct attempt *at = arg;
 
 	at->sent = clock_mono();
+	arm(at->request); /* the first token is due from here on */
 }
 
 static const char *
@@ -219,6 +220,8 @@ on_head(void *arg, struct call *c, int status)
 	at->status = status;
 	at->last_byte = clock_mono();
 	ratelimits_read(&fw->limits, get_header, c, clock_wall());
+	if (!at->request->chat.stream)
+		arm(at->request); /* the next byte of the body is due */
 	if (status < 400)
 		return;
 	if (at->adapter->error_header != NULL)
@@ -236,6 +239,7 @@ on_data(void *arg, struct call *c, const char *p, size_t len)
 {
 	struct attempt *at = arg;
 	struct request *r = at->request;
+	bool first = at->first_content == 0;
 	enum err e;
 
 	(void)c;
@@ -247,8 +251,8 @@ on_data(void *arg, struct call *c, const char *p, size_t len)
 			attempt_failed(at);
 		return true;
 	}
-	if (r->forward->whole)
-		arm(r); /* the call gets its grace */
+	if (r->forward->whole || (first && at->first_content != 0))
+		arm(r); /* the call gets its grace; content and pings are due */
 	return !r->full;
 }
 
