@@ -2,8 +2,8 @@
  * The OpenAI chat dialect (platform.openai.com/docs/api-reference/chat, read
  * 2026-07) as its hundred speakers really speak it. Five files share it:
  * openai.c asks and writes, openai_quirks.c knows what single providers take,
- * openai_chat.c knows requests and the canonical form, openai_answer.c reads and mends answers, openai_write.c
- * writes them.
+ * openai_chat.c knows requests and the canonical form, openai_answer.c reads
+ * and mends answers, openai_write.c writes them.
  */
 #ifndef TOLLGATE_ADAPTERS_OPENAI_H
 #define TOLLGATE_ADAPTERS_OPENAI_H

@@ -14,6 +14,7 @@
 #include "app/base/buf.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/providers_cli.h"
 #include "policy/catalog.h"
 #include "policy/state.h"
 
@@ -22,6 +23,7 @@
 
 static const char usage[] =
     "usage: tollgate models [--provider NAME] [--format table|json]\n"
+    "       tollgate models --providers [--format table|json|markdown]\n"
     "       tollgate models update FILE\n";
 
 /* What a list shows, and how. */
@@ -230,36 +232,98 @@ list(const struct listing *l)
 	return 0;
 }
 
-static int
-list_command(int argc, char **argv)
+/* Which list is asked for, and how it is to look. */
+struct asked {
+	const char *provider; /* NULL = all */
+	bool providers;	      /* a list of them, not of models */
+	enum listing_format format;
+};
+
+static const char *const formats[] = { [LISTING_TABLE] = "table",
+	[LISTING_JSON] = "json", [LISTING_MARKDOWN] = "markdown" };
+
+static bool
+read_format(const char *word, struct asked *a)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof formats / sizeof formats[0]; i++)
+		if (strcmp(word, formats[i]) == 0) {
+			a->format = (enum listing_format)i;
+			return true;
+		}
+	return false;
+}
+
+/* False: it was asked wrongly. */
+static bool
+read_options(int argc, char **argv, struct asked *a)
 {
 	static const struct option options[] = {
 		{ "provider", required_argument, NULL, 'p' },
+		{ "providers", no_argument, NULL, 'P' },
 		{ "format", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 }
 	};
-	struct listing l = { .begin = table_begin, .model = table_model,
-		.end = table_end };
+	bool good = true;
+	int option;
+
+	optind = 0;
+	while (good && (option = getopt_long(argc, argv, "p:f:", options,
+	    NULL)) != -1) {
+		if (option == 'p')
+			a->provider = optarg;
+		else if (option == 'P')
+			a->providers = true;
+		else
+			good = option == 'f' && read_format(optarg, a);
+	}
+	return good && optind == argc && (a->providers ?
+	    a->provider == NULL : a->format != LISTING_MARKDOWN);
+}
+
+static int
+print_providers(const struct catalog *catalog, enum listing_format format)
+{
+	struct buf out;
+	bool good;
+
+	buf_init(&out, MIB(4));
+	providers_list(catalog, format, &out);
+	good = !out.failed &&
+	    fwrite(out.data, 1, out.len, stdout) == out.len &&
+	    fflush(stdout) == 0;
+	if (!good)
+		fprintf(stderr, "tollgate: %s\n", out.failed ?
+		    "out of memory" : strerror(errno));
+	buf_free(&out);
+	return good ? 0 : FAILED;
+}
+
+static int
+print_models(const struct catalog *catalog, const struct asked *a)
+{
+	static const struct listing table = { .begin = table_begin,
+		.model = table_model, .end = table_end };
+	static const struct listing json = { .begin = json_begin,
+		.model = json_model, .end = json_end };
+	struct listing l = a->format == LISTING_JSON ? json : table;
+
+	l.catalog = catalog;
+	l.provider = a->provider;
+	return list(&l);
+}
+
+static int
+list_command(int argc, char **argv)
+{
+	struct asked a = { .format = LISTING_TABLE };
 	const char *path = state_catalog_path();
 	struct catalog *catalog;
 	struct fault f;
-	int option, rc;
+	int rc;
 
-	optind = 0;
-	while ((option = getopt_long(argc, argv, "p:f:", options,
-	    NULL)) != -1) {
-		if (option == 'p') {
-			l.provider = optarg;
-		} else if (option == 'f' && strcmp(optarg, "json") == 0) {
-			l.begin = json_begin;
-			l.model = json_model;
-			l.end = json_end;
-		} else if (option != 'f' || strcmp(optarg, "table") != 0) {
-			fputs(usage, stderr);
-			return MISUSED;
-		}
-	}
-	if (optind < argc) {
+	if (!read_options(argc, argv, &a)) {
 		fputs(usage, stderr);
 		return MISUSED;
 	}
@@ -268,8 +332,8 @@ list_command(int argc, char **argv)
 		complain(path == NULL ? "catalog" : path, &f);
 	if (catalog == NULL)
 		return FAILED;
-	l.catalog = catalog;
-	rc = list(&l);
+	rc = a.providers ? print_providers(catalog, a.format) :
+	    print_models(catalog, &a);
 	catalog_close(catalog);
 	return rc;
 }

@@ -47,11 +47,11 @@ enum quirk {
 				     * anthropic_version, no model */
 	QUIRK_RANDOM_SEED = 1 << 4, /* calls a seed random_seed */
 	QUIRK_SHORT_IDS = 1 << 5, /* ids of calls are 9 letters and figures */
-	QUIRK_PLAIN_TURNS = 1 << 6, /* refuses reasoning and the like in turns */
+	QUIRK_PLAIN_TURNS = 1 << 6, /* refuses reasoning in turns */
 	QUIRK_REASONING_BACK = 1 << 7, /* wants reasoning_content in turns */
 	QUIRK_THINKING_TYPE = 1 << 8, /* thinking: {type: enabled | disabled} */
 	QUIRK_ENABLE_THINKING = 1 << 9, /* enable_thinking: true | false */
-	QUIRK_STREAMED_THINKING = 1 << 10, /* the model thinks in streams only */
+	QUIRK_STREAMED_THINKING = 1 << 10, /* thinks in streams only */
 	QUIRK_NO_EFFORT = 1 << 11 /* the model refuses reasoning_effort */
 };
 

@@ -56,12 +56,15 @@ policy/catalog_blob.$(OBJEXT): policy/catalog.bin
 EXTRA_DIST += policy/catalog.json tools/catalog.py
 CLEANFILES += policy/catalog.bin
 
-# Pages that the table of the policy writes; a test compares them.
+# Pages that the tables write; tests compare them.
 docs: app/tollgate.fcgi
 	app/tollgate.fcgi policy-doc > docs.tmp && \
 		mv docs.tmp $(srcdir)/docs/policy.md
 	app/tollgate.fcgi policy-doc --schema > docs.tmp && \
 		mv docs.tmp $(srcdir)/docs/policy.schema.json
+	TOLLGATE_STATE=docs.none app/tollgate.fcgi models --providers \
+		--format markdown > docs.tmp && \
+		mv docs.tmp $(srcdir)/docs/providers.md
 .PHONY: docs
 
 

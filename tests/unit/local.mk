@@ -44,7 +44,8 @@ tests_unit_test_catalog_LDADD = $(UNIT_LINK)
 
 check_PROGRAMS += tests/unit/test_models_cli
 tests_unit_test_models_cli_SOURCES = tests/unit/test_models_cli.c
-tests_unit_test_models_cli_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_models_cli_CPPFLAGS = $(UNIT_CPPFLAGS) \
+	-DDOCS='"$(abs_top_srcdir)/docs"'
 tests_unit_test_models_cli_LDADD = $(UNIT_LINK)
 
 check_PROGRAMS += tests/unit/test_state

@@ -105,6 +105,63 @@ test_table(void **state)
 	assert_null(strstr(out, "anthropic/"));
 }
 
+/* Every provider, with what a policy must give for it. */
+static void
+test_providers(void **state)
+{
+	json_object *all, *list, *row;
+	size_t i, n, alone = 0;
+	const char *name, *needs;
+
+	(void)state;
+	assert_int_equal(run("--providers", "--format=json", NULL), 0);
+	all = json_tokener_parse(out);
+	assert_non_null(all);
+	list = json_object_object_get(all, "providers");
+	n = json_object_array_length(list);
+	assert_true(n >= 147);
+	for (i = 0; i < n; i++) {
+		row = json_object_array_get_idx(list, i);
+		name = json_object_get_string(
+		    json_object_object_get(row, "name"));
+		needs = json_object_get_string(
+		    json_object_object_get(row, "needs"));
+		alone += json_object_get_boolean(
+		    json_object_object_get(row, "key_alone"));
+		if (strcmp(name, "cohere") == 0)
+			assert_string_equal(needs, "key");
+		if (strcmp(name, "ollama") == 0)
+			assert_string_equal(needs, "nothing");
+		if (strcmp(name, "google-vertex") == 0)
+			assert_string_equal(needs,
+			    "service account, region, project");
+		if (strcmp(name, "azure") == 0)
+			assert_string_equal(needs,
+			    "key, AZURE_RESOURCE_NAME");
+	}
+	assert_true(alone >= 130);
+	assert_int_equal(alone, json_object_get_int(
+	    json_object_object_get(all, "key_alone")));
+	json_object_put(all);
+	assert_int_equal(run("--providers", NULL), 0);
+	assert_non_null(strstr(out, "\ncohere "));
+	assert_non_null(strstr(out, "COHERE_API_KEY"));
+}
+
+/* docs/providers.md is what the catalog says. */
+static void
+test_providers_page(void **state)
+{
+	static char page[1 << 20];
+
+	(void)state;
+	assert_int_equal(run("--providers", "--format", "markdown", NULL), 0);
+	slurp(DOCS "/providers.md", page, sizeof page);
+	if (strcmp(page, out) != 0)
+		fail_msg("docs/providers.md is not what the catalog says: "
+		    "run make docs");
+}
+
 static void
 test_misuse(void **state)
 {
@@ -113,6 +170,8 @@ test_misuse(void **state)
 	assert_non_null(strstr(err, "nobody"));
 	assert_string_equal(out, "");
 	assert_int_equal(run("--format", "xml", NULL), 2);
+	assert_int_equal(run("--format", "markdown", NULL), 2);
+	assert_int_equal(run("--providers", "--provider=x", NULL), 2);
 	assert_int_equal(run("--what", NULL), 2);
 	assert_int_equal(run("word", NULL), 2);
 	assert_int_equal(run("update", NULL), 2);
@@ -191,6 +250,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_providers_page),
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_update),
 		cmocka_unit_test(test_full),
