@@ -174,7 +174,8 @@ relay_delta(void *arg, const struct delta *d)
 		return e;
 	if (fw->committed || at->first_content != 0)
 		send_out(at->request);
-	else if (fw->out.len > LIMIT_HELD)
+	else if (fw->out.len > LIMIT_HELD +
+	    HELD_ECHOES * at->request->x->body_len)
 		return broken(at, "no_content", "no content in its stream");
 	return ERR_OK;
 }

@@ -22,12 +22,13 @@
 #define LIMIT_EXCHANGES 16384	     /* open connections of a worker */
 
 /* From the provider. */
-#define LIMIT_EVENT MIB(1)	     /* one SSE event */
+#define LIMIT_EVENT MIB(16)	     /* one SSE event: may hold an image, an answer */
 #define LIMIT_REPLY MIB(64)	     /* a whole answer */
 #define LIMIT_ERROR_BODY KIB(256)    /* an answer with an error status */
 #define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */
 #define LIMIT_REPLY_LINES 256	     /* header lines of an answer, count */
 #define LIMIT_HELD KIB(256)	     /* stream bytes held before content */
+#define HELD_ECHOES 4		     /* and so often the request, which some echo */
 #define LIMIT_CALL_HELD MIB(32)	     /* bytes a paused HTTP/2 call may hold */
 #define LIMIT_CALLS_HELD MIB(256)    /* the same, all calls of a worker */
 

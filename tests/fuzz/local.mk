@@ -30,3 +30,9 @@ tests_fuzz_fuzz_fcgi_SOURCES = tests/fuzz/fuzz_fcgi.c
 tests_fuzz_fuzz_fcgi_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_fcgi_LDADD = libapp.a libbase.a $(FCGI_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/fcgi
+
+noinst_PROGRAMS += tests/fuzz/fuzz_responses
+tests_fuzz_fuzz_responses_SOURCES = tests/fuzz/fuzz_responses.c
+tests_fuzz_fuzz_responses_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_responses_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/responses

@@ -200,3 +200,12 @@ check_PROGRAMS += tests/unit/test_eventstream
 tests_unit_test_eventstream_SOURCES = tests/unit/test_eventstream.c
 tests_unit_test_eventstream_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_eventstream_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_responses
+tests_unit_test_responses_SOURCES = tests/unit/test_responses.c tests/unit/adapter_help.h
+tests_unit_test_responses_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_responses_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_completions
+tests_unit_test_completions_SOURCES = tests/unit/test_completions.c tests/unit/adapter_help.h
+tests_unit_test_completions_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_completions_LDADD = $(UNIT_LINK)
