@@ -31,3 +31,5 @@ EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/lib/recording_responses.py tests/lib/bridge.py \
 	tests/corpus/test_completions.py \
 	tests/corpus/test_responses.py tests/corpus/test_responses_sdk.py
+EXTRA_DIST += tests/lib/recording_cohere.py tests/lib/recording_ollama.py \
+	tests/corpus/test_natives.py

@@ -36,3 +36,20 @@ tests_fuzz_fuzz_responses_SOURCES = tests/fuzz/fuzz_responses.c
 tests_fuzz_fuzz_responses_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_responses_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/responses
+noinst_PROGRAMS += tests/fuzz/fuzz_cohere
+tests_fuzz_fuzz_cohere_SOURCES = tests/fuzz/fuzz_cohere.c tests/fuzz/provider.h
+tests_fuzz_fuzz_cohere_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_cohere_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/cohere
+
+noinst_PROGRAMS += tests/fuzz/fuzz_ollama
+tests_fuzz_fuzz_ollama_SOURCES = tests/fuzz/fuzz_ollama.c tests/fuzz/provider.h
+tests_fuzz_fuzz_ollama_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_ollama_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/ollama
+
+noinst_PROGRAMS += tests/fuzz/fuzz_quirks
+tests_fuzz_fuzz_quirks_SOURCES = tests/fuzz/fuzz_quirks.c tests/fuzz/provider.h
+tests_fuzz_fuzz_quirks_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_quirks_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/quirks
