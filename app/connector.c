@@ -30,6 +30,7 @@
 struct relay {
 	int fd;		/* the pool */
 	uint64_t left;	/* bytes of the body still to be read */
+	bool open;	/* its length is not known: it ends where input ends */
 	bool upload;	/* the body is not wholly sent */
 	bool spoken;	/* something went to standard output */
 	bool cut;	/* the body ended too early */
@@ -204,20 +205,25 @@ params_send(struct relay *r)
 	return send_all(r->fd, begin, RECORD_HEAD);
 }
 
-/* CONTENT_LENGTH, or false when it is no number. */
+/*
+ * CONTENT_LENGTH, or false when it is no number. Apache gives none with a
+ * body that came in chunks, and ends the input behind it.
+ */
 static bool
-length_read(uint64_t *length)
+length_read(struct relay *r)
 {
 	const char *p = getenv("CONTENT_LENGTH");
+	const char *method = getenv("REQUEST_METHOD");
 	uint64_t n = 0;
 	size_t i;
 
+	r->open = p == NULL && method != NULL && strcmp(method, "POST") == 0;
 	for (i = 0; p != NULL && p[i] != '\0'; i++) {
 		if (p[i] < '0' || p[i] > '9' || i > 17)
 			return false;
 		n = n * 10 + (uint64_t)(p[i] - '0');
 	}
-	*length = n;
+	r->left = r->open ? UINT64_MAX : n;
 	return true;
 }
 
@@ -232,7 +238,7 @@ body_relay(struct relay *r)
 		n = read(STDIN_FILENO, r->out + RECORD_HEAD, want);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			return true;
-		if (n <= 0) {
+		if (n < 0 || (n == 0 && !r->open)) {
 			r->cut = true;
 			return false;
 		}
@@ -338,7 +344,7 @@ main(void)
 	static struct relay r;
 
 	signal(SIGPIPE, SIG_IGN);
-	if (!length_read(&r.left))
+	if (!length_read(&r))
 		return refuse("400 Bad Request", "invalid_request_error",
 		    "the content length is not valid");
 	r.fd = pool_connect();

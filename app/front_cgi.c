@@ -112,6 +112,39 @@ stdin_drain(uint64_t length, int64_t until)
 		    until);
 }
 
+/* A body that came in chunks has no length: it ends where input ends. */
+static enum err
+body_read_open(struct cgi *s, int64_t until)
+{
+	struct buf b;
+	ssize_t n;
+
+	buf_init(&b, LIMIT_BODY + KIB(16));
+	for (;;) {
+		if (b.len > LIMIT_BODY || !buf_reserve(&b, KIB(16))) {
+			buf_free(&b);
+			stdin_drain(UINT64_MAX, until);
+			return ERR_TOO_LARGE;
+		}
+		n = stdin_read(b.data + b.len, KIB(16), until);
+		if (n <= 0)
+			break;
+		b.len += (size_t)n;
+	}
+	s->body = b.data;
+	s->answer.x.body = b.data;
+	s->answer.x.body_len = b.len;
+	return n < 0 ? ERR_SLOW_CLIENT : ERR_OK;
+}
+
+static bool
+is_post(const struct exchange *x)
+{
+	const char *method = exchange_param(x, "REQUEST_METHOD");
+
+	return method != NULL && strcmp(method, "POST") == 0;
+}
+
 static enum err
 body_read(struct cgi *s, size_t length, int64_t until)
 {
@@ -152,6 +185,8 @@ request_read(struct cgi *s)
 		stdin_drain(length, until);
 	else if (e == ERR_OK && length > 0)
 		e = body_read(s, (size_t)length, until);
+	else if (e == ERR_OK && text == NULL && is_post(x))
+		e = body_read_open(s, until);
 	if (x->refused == ERR_OK)
 		x->refused = e;
 	return true;
@@ -164,11 +199,12 @@ on_out(uv_poll_t *handle, int status, int events)
 {
 	struct cgi *s = handle->data;
 
-	if (status < 0 || (events & UV_DISCONNECT) != 0) {
+	(void)events;
+	if (status < 0) {
 		uv_poll_stop(handle);
 		s->polled = false;
 		answer_gone(&s->answer);
-	} else if ((events & UV_WRITABLE) != 0) {
+	} else {
 		answer_pump(&s->answer);
 	}
 }
@@ -182,6 +218,10 @@ cgi_ready(struct answer *a)
 	return poll(&p, 1, 0) > 0;
 }
 
+/*
+ * Only writing tells that nobody reads: Apache gives one socket as input and
+ * output and closes its half of it behind the body, which is no hang-up.
+ */
 static void
 cgi_await(struct answer *a, bool writable)
 {
@@ -190,8 +230,10 @@ cgi_await(struct answer *a, bool writable)
 	if (!s->polled || s->writable == writable)
 		return;
 	s->writable = writable;
-	uv_poll_start(&s->out,
-	    UV_DISCONNECT | (writable ? UV_WRITABLE : 0), on_out);
+	if (writable)
+		uv_poll_start(&s->out, UV_WRITABLE, on_out);
+	else
+		uv_poll_stop(&s->out);
 }
 
 static ssize_t
@@ -290,7 +332,6 @@ front_cgi(uv_loop_t *loop, const struct front_calls *calls, void *arg)
 		ioctl(STDOUT_FILENO, FIONBIO, &off); /* others may share it */
 		s->out.data = s;
 		s->front.handles++;
-		uv_poll_start(&s->out, UV_DISCONNECT, on_out);
 	}
 	uv_timer_init(loop, &s->start);
 	s->start.data = s;
