@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define ALIGN alignof(max_align_t)
-#define BLOCK_FIRST 1024
+#define BLOCK_FIRST 960 /* with its head within what malloc keeps at hand */
 #define BLOCK_MAX 65536
 
 #if defined(__SANITIZE_ADDRESS__)
