@@ -18,6 +18,9 @@
 /* What stands, behind its maker's mark, before what proves the next call. */
 #define RESPONSES_CALL_PROOF "call:"
 
+/* The one argument of the function that a custom tool is elsewhere. */
+#define RESPONSES_INPUT "input"
+
 /* See struct adapter for each of these. */
 enum err responses_read_chat(struct arena *a, struct chat *chat,
     struct fault *f);

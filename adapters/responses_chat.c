@@ -251,7 +251,7 @@ read_message(struct reading *r, uint32_t v)
 }
 
 static enum err
-read_call(struct reading *r, uint32_t v)
+add_call(struct reading *r, uint32_t v, struct str args)
 {
 	struct part *p;
 
@@ -262,7 +262,7 @@ read_call(struct reading *r, uint32_t v)
 	p->kind = PART_CALL;
 	p->id = text(r, v, "call_id");
 	p->name = text(r, v, "name");
-	p->args = text(r, v, "arguments");
+	p->args = args;
 	p->signature = r->call_proof;
 	p->origin = r->call_origin;
 	r->call_proof = (struct str){ NULL, 0 };
@@ -272,6 +272,33 @@ read_call(struct reading *r, uint32_t v)
 	if (p->id.len == 0 || p->name.len == 0)
 		return wrong(r, "must have a 'call_id' and a 'name'");
 	return ERR_OK;
+}
+
+static enum err
+read_call(struct reading *r, uint32_t v)
+{
+	return add_call(r, v, text(r, v, "arguments"));
+}
+
+/* A custom tool is a function of one text elsewhere: see read_custom. */
+static enum err
+read_custom_call(struct reading *r, uint32_t v)
+{
+	struct str input = text(r, v, "input"), args = { NULL, 0 };
+	struct json_writer w;
+	struct buf b;
+
+	buf_init(&b, LIMIT_BODY_TEXT);
+	jw_init(&w, &b);
+	jw_object(&w);
+	jw_key(&w, RESPONSES_INPUT);
+	jw_stringn(&w, input.p == NULL ? "" : input.p, input.len);
+	jw_end_object(&w);
+	if (!b.failed)
+		args.p = arena_dup(r->arena, b.data, b.len);
+	args.len = b.len;
+	buf_free(&b);
+	return args.p == NULL ? memory(r) : add_call(r, v, args);
 }
 
 static enum err
@@ -389,6 +416,8 @@ static const struct {
 	{ "message", read_message },
 	{ "function_call", read_call },
 	{ "function_call_output", read_result },
+	{ "custom_tool_call", read_custom_call },
+	{ "custom_tool_call_output", read_result },
 	{ "reasoning", read_reasoning },
 };
 
@@ -453,6 +482,36 @@ read_input(struct reading *r)
 
 /* -------------------------------------------------------------- tools */
 
+/*
+ * A custom tool takes free text, perhaps of a grammar. Any model can call it
+ * as a function of one string; the grammar is told it in words. Its calls
+ * come back to the client as calls of the custom tool.
+ */
+static enum err
+read_custom(struct reading *r, uint32_t v, struct tool *t)
+{
+	uint32_t format = member(r, v, "format");
+	struct str grammar = text(r, format, "definition");
+	struct str syntax = text(r, format, "syntax");
+	struct growing g = { NULL, 0, 0 };
+	bool ok;
+
+	t->type = "function";
+	t->strict = -1;
+	t->schema = canon_lit("{\"type\":\"object\",\"properties\":{\""
+	    RESPONSES_INPUT "\":{\"type\":\"string\"}},\"required\":[\""
+	    RESPONSES_INPUT "\"]}");
+	if (grammar.len == 0)
+		return ERR_OK;
+	ok = canon_grow(r->arena, &g, t->description) &&
+	    canon_grow(r->arena, &g, canon_lit("\n\nThe text must be of this "
+	    "grammar (")) && canon_grow(r->arena, &g, syntax) &&
+	    canon_grow(r->arena, &g, canon_lit("):\n")) &&
+	    canon_grow(r->arena, &g, grammar);
+	t->description = (struct str){ g.p, g.len };
+	return ok ? ERR_OK : memory(r);
+}
+
 static enum err
 read_tool(struct reading *r, uint32_t v, struct tool *t)
 {
@@ -469,10 +528,12 @@ read_tool(struct reading *r, uint32_t v, struct tool *t)
 	t->strict = canon_flag(r->doc, member(r, v, "strict"));
 	if (json_type(r->doc, schema) == JSON_OBJECT)
 		t->schema = canon_raw(r->doc, schema);
-	if (strcmp(t->type, "function") == 0 && t->name.len == 0)
+	if ((strcmp(t->type, "function") == 0 ||
+	    strcmp(t->type, "custom") == 0) && t->name.len == 0)
 		return fault_set(r->fault, ERR_BAD_REQUEST, "tools",
 		    "every function must have a 'name'");
-	return ERR_OK;
+	return strcmp(t->type, "custom") == 0 ? read_custom(r, v, t) :
+	    ERR_OK;
 }
 
 static enum err
@@ -495,18 +556,30 @@ read_tools(struct reading *r)
 	return e;
 }
 
+/* A tool that is named: a function, a custom one among them. */
+static bool
+names_function(struct reading *r, uint32_t v)
+{
+	uint32_t type = member(r, v, "type");
+
+	return (json_is(r->doc, type, "function") ||
+	    json_is(r->doc, type, "custom")) &&
+	    json_nonempty(r->doc, member(r, v, "name"));
+}
+
 static bool
 is_allowed(struct reading *r, const struct tool *t, uint32_t list)
 {
+	struct str name;
 	uint32_t v;
 
 	for (v = json_first(r->doc, list); v != JSON_NONE;
-	    v = json_next(r->doc, list, v))
-		if (json_is(r->doc, member(r, v, "type"), t->type) &&
-		    (t->name.len == 0 || canon_is(t->name, json_cstr(r->doc,
-			member(r, v, "name"), r->arena) == NULL ? "" :
-			json_cstr(r->doc, member(r, v, "name"), r->arena))))
+	    v = json_next(r->doc, list, v)) {
+		name = text(r, v, "name");
+		if (names_function(r, v) && name.len == t->name.len &&
+		    memcmp(name.p, t->name.p, name.len) == 0)
 			return true;
+	}
 	return false;
 }
 
@@ -541,7 +614,7 @@ read_tool_choice(struct reading *r)
 		enum tool_choice choice;
 	} words[] = { { "auto", CHOICE_AUTO }, { "none", CHOICE_NONE },
 		{ "required", CHOICE_REQUIRED } };
-	uint32_t v = member(r, JSON_ROOT, "tool_choice"), type;
+	uint32_t v = member(r, JSON_ROOT, "tool_choice");
 	struct chat *chat = r->chat;
 	size_t i;
 
@@ -553,11 +626,10 @@ read_tool_choice(struct reading *r)
 			chat->tool_choice = words[i].choice;
 			return ERR_OK;
 		}
-	type = member(r, v, "type");
-	if (json_is(r->doc, type, "allowed_tools"))
+	if (json_is(r->doc, member(r, v, "type"), "allowed_tools"))
 		return read_allowed(r, v);
 	chat->tool_name = text(r, v, "name");
-	if (!json_is(r->doc, type, "function") || chat->tool_name.len == 0)
+	if (!names_function(r, v))
 		return fault_set(r->fault, ERR_BAD_REQUEST, "tool_choice",
 		    "'tool_choice' names no function");
 	chat->tool_choice = CHOICE_NAMED;

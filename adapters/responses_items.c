@@ -11,21 +11,21 @@
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
-/* A text that grows in an arena. */
-struct text {
-	char *p;
-	size_t len, size;
+enum item_kind {
+	ITEM_MESSAGE,
+	ITEM_REASONING,
+	ITEM_CALL,
+	ITEM_CUSTOM, /* a call of a custom tool */
+	ITEM_IMAGE
 };
-
-enum item_kind { ITEM_MESSAGE, ITEM_REASONING, ITEM_CALL, ITEM_IMAGE };
 
 /* A part of a message. */
 struct content {
 	struct content *next;
 	bool refusal;
 	int64_t index;
-	struct text text;
-	struct text logprobs, notes; /* elements, commas between */
+	struct growing text;
+	struct growing logprobs, notes; /* elements, commas between */
 	int64_t note_count;
 };
 
@@ -37,49 +37,33 @@ struct item {
 	bool open, whole;
 	struct content *first, *last; /* of a message */
 	bool part;		      /* a part of it is open */
-	struct text text;	      /* of reasoning; arguments */
-	struct str seal;	      /* of reasoning; an image's data */
+	struct growing text;	      /* of reasoning; arguments */
+	struct str seal;	      /* of reasoning; image data; custom input */
 	int64_t call;
 	struct str call_id, name;
 };
 
 void
-items_init(struct items *s, struct arena *a)
+items_init(struct items *s, struct arena *a, const struct chat *chat)
 {
 	struct str id;
 
 	memset(s, 0, sizeof *s);
 	s->arena = s->scratch = a;
+	s->chat = chat;
 	id = canon_call_id(a);
 	s->failed = id.len <= 5;
 	s->base = s->failed ? "" : id.p + 5; /* behind "call_" */
 }
 
 static void
-append(struct items *s, struct text *t, struct str more)
+append(struct items *s, struct growing *t, struct str more)
 {
-	size_t size = t->size;
-	char *p;
-
-	if (more.len == 0 || s->failed)
-		return;
-	while (size - t->len < more.len)
-		size = size * 2 + 64;
-	if (size > t->size) {
-		p = arena_resize(s->arena, t->p, t->size, size);
-		if (p == NULL) {
-			s->failed = true;
-			return;
-		}
-		t->p = p;
-		t->size = size;
-	}
-	memcpy(t->p + t->len, more.p, more.len);
-	t->len += more.len;
+	s->failed |= !canon_grow(s->arena, t, more);
 }
 
 static void
-append_element(struct items *s, struct text *t, struct str element)
+append_element(struct items *s, struct growing *t, struct str element)
 {
 	if (element.len > 0 && t->len > 0)
 		append(s, t, canon_lit(","));
@@ -99,13 +83,13 @@ keep(struct items *s, struct str text)
 /* ------------------------------------------------------------ writing */
 
 static struct str
-str_of(const struct text *t)
+str_of(const struct growing *t)
 {
 	return (struct str){ t->p == NULL ? "" : t->p, t->len };
 }
 
 static void
-put_text(struct json_writer *w, const char *key, const struct text *t)
+put_text(struct json_writer *w, const char *key, const struct growing *t)
 {
 	jw_key(w, key);
 	jw_stringn(w, t->p == NULL ? "" : t->p, t->len);
@@ -167,7 +151,7 @@ open_event(struct items *s, const struct item *it, struct json_writer *w,
 static void
 write_content(struct json_writer *w, const struct content *c, bool blank)
 {
-	static const struct text nothing;
+	static const struct growing nothing;
 
 	if (c->refusal) {
 		begin(w, "refusal");
@@ -220,7 +204,8 @@ static void
 write_item(struct json_writer *w, const struct item *it)
 {
 	static const char *const types[] = { "message", "reasoning",
-		"function_call", "image_generation_call" };
+		"function_call", "custom_tool_call",
+		"image_generation_call" };
 
 	begin(w, types[it->kind]);
 	put_str(w, "id", canon_lit(it->id));
@@ -237,6 +222,11 @@ write_item(struct json_writer *w, const struct item *it)
 		put_str(w, "call_id", it->call_id);
 		put_str(w, "name", it->name);
 		put_text(w, "arguments", &it->text);
+		break;
+	case ITEM_CUSTOM:
+		put_str(w, "call_id", it->call_id);
+		put_str(w, "name", it->name);
+		put_str(w, "input", it->seal);
 		break;
 	case ITEM_IMAGE:
 		jw_key(w, "result");
@@ -371,6 +361,25 @@ close_call(struct items *s, struct item *it)
 	    "arguments", str_of(&it->text));
 }
 
+/* The text that the model put into the one argument; else all it wrote. */
+static void
+close_custom(struct items *s, struct item *it)
+{
+	struct str args = str_of(&it->text), input = { NULL, 0 };
+	struct json doc;
+
+	if (args.len > 0 && json_parse(&doc, s->scratch, args.p, args.len,
+	    NULL) == ERR_OK)
+		input = canon_str(&doc, json_get(&doc, JSON_ROOT,
+		    RESPONSES_INPUT), s->scratch);
+	it->seal = keep(s, input.p == NULL ? args : input);
+	if (it->seal.len > 0)
+		tell_text(s, it, "response.custom_tool_call_input.delta",
+		    NULL, 0, "delta", it->seal);
+	tell_text(s, it, "response.custom_tool_call_input.done", NULL, 0,
+	    "input", it->seal);
+}
+
 static void
 close_item(struct items *s, struct item *it, bool whole)
 {
@@ -378,6 +387,7 @@ close_item(struct items *s, struct item *it, bool whole)
 		[ITEM_MESSAGE] = close_part,
 		[ITEM_REASONING] = close_summary,
 		[ITEM_CALL] = close_call,
+		[ITEM_CUSTOM] = close_custom,
 		[ITEM_IMAGE] = NULL,
 	};
 
@@ -390,6 +400,12 @@ close_item(struct items *s, struct item *it, bool whole)
 	tell_item(s, it, "response.output_item.done");
 }
 
+static bool
+is_call(const struct item *it)
+{
+	return it->kind == ITEM_CALL || it->kind == ITEM_CUSTOM;
+}
+
 /*
  * Before something new begins: all that is open ends, but for calls whose
  * arguments are not whole yet, because more of them may come.
@@ -400,7 +416,7 @@ close_before(struct items *s)
 	struct item *it;
 
 	for (it = s->first; it != NULL; it = it->next)
-		if (it->open && (it->kind != ITEM_CALL ||
+		if (it->open && (!is_call(it) ||
 		    canon_is_object(str_of(&it->text), s->scratch)))
 			close_item(s, it, true);
 }
@@ -420,7 +436,7 @@ static struct item *
 begin_item(struct items *s, enum item_kind kind)
 {
 	static const char *const prefixes[] = { "msg_tg_",
-		RESPONSES_OUR_REASONING, "fc_tg_", "ig_tg_" };
+		RESPONSES_OUR_REASONING, "fc_tg_", "ctc_tg_", "ig_tg_" };
 	struct item *it;
 
 	close_before(s);
@@ -670,6 +686,26 @@ call_proof(struct items *s, const char *origin, struct str proof)
 		    proof)));
 }
 
+/* Did the client name it as a custom tool? */
+static bool
+is_custom(const struct items *s, struct str name)
+{
+	const struct json *doc = &s->chat->doc;
+	uint32_t list = json_get(doc, JSON_ROOT, "tools"), v;
+	struct str said;
+
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v)) {
+		if (!json_is(doc, json_get(doc, v, "type"), "custom"))
+			continue;
+		said = canon_str(doc, json_get(doc, v, "name"), s->scratch);
+		if (name.len > 0 && said.len == name.len &&
+		    memcmp(said.p, name.p, name.len) == 0)
+			return true;
+	}
+	return false;
+}
+
 void
 items_call(struct items *s, const struct piece *p)
 {
@@ -677,7 +713,7 @@ items_call(struct items *s, const struct piece *p)
 
 	close_before(s);
 	call_proof(s, p->origin, p->text);
-	it = begin_item(s, ITEM_CALL);
+	it = begin_item(s, is_custom(s, p->name) ? ITEM_CUSTOM : ITEM_CALL);
 	if (it == NULL)
 		return;
 	it->call = p->call;
@@ -709,12 +745,13 @@ items_args(struct items *s, int64_t call, struct str text)
 {
 	struct item *it = s->first;
 
-	while (it != NULL && (it->kind != ITEM_CALL || !it->open ||
+	while (it != NULL && (!is_call(it) || !it->open ||
 	    it->call != call))
 		it = it->next;
 	if (it == NULL || text.len == 0)
 		return;
 	append(s, &it->text, text);
-	tell_text(s, it, "response.function_call_arguments.delta", NULL, 0,
-	    "delta", text);
+	if (it->kind == ITEM_CALL)
+		tell_text(s, it, "response.function_call_arguments.delta",
+		    NULL, 0, "delta", text);
 }

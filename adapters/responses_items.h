@@ -15,6 +15,7 @@ struct item; /* opaque */
 struct items {
 	struct arena *arena;   /* of all that is kept */
 	struct arena *scratch; /* for the event at hand */
+	const struct chat *chat;
 	struct buf *out;       /* events go here; NULL = none are written */
 	size_t event;	       /* where in out the open one begins */
 	int64_t sequence;      /* number of the next event */
@@ -24,7 +25,7 @@ struct items {
 	bool failed;	       /* memory was short */
 };
 
-void items_init(struct items *s, struct arena *a);
+void items_init(struct items *s, struct arena *a, const struct chat *chat);
 
 /* What the model says, piece by piece. logprobs: OpenAI's form or nothing. */
 void items_text(struct items *s, struct str text, struct str logprobs);

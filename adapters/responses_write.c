@@ -304,7 +304,7 @@ responses_write_reply(struct arena *a, const struct chat *chat,
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	memset(&st, 0, sizeof st);
-	items_init(&st.items, a);
+	items_init(&st.items, a, chat);
 	if (!begin(&st, a, reply->id, reply->model, reply->created, meta))
 		return ERR_INTERNAL;
 	if (reply->choice_count > 0) {
@@ -328,7 +328,7 @@ written(struct stream *s)
 	if (st == NULL) {
 		s->own = st = arena_zalloc(s->arena, sizeof *st);
 		if (st != NULL)
-			items_init(&st->items, s->arena);
+			items_init(&st->items, s->arena, s->chat);
 	}
 	return st;
 }

@@ -83,6 +83,22 @@ def test_stream(client, case):
     assert final.store is False
 
 
+def test_custom_tool(client):
+    """A call comes back as one of the custom tool that was named."""
+    case = next(c for c in STREAMS if c in world.CASES and
+                dialects.meaning(c).choices[0].calls)
+    name = dialects.meaning(case).choices[0].calls[0][1]
+    with client.responses.stream(
+            model=name_of(case), input="Hello",
+            tools=[{"type": "custom", "name": name}]) as s:
+        deltas = "".join(e.delta for e in s if e.type ==
+                         "response.custom_tool_call_input.delta")
+        call = [i for i in s.get_final_response().output
+                if i.type == "custom_tool_call"][0]
+    assert call.name == name and call.call_id
+    assert call.input and deltas.startswith(call.input)
+
+
 @pytest.mark.parametrize("case", WHOLE, ids=repr)
 def test_whole(client, case):
     r = client.responses.create(model=name_of(case), input="Hello",

@@ -124,9 +124,11 @@ def read_stream(raw):
             m.content = True
         if kind == "error" or (kind == "" and "error" in doc):
             m.error = doc.get("error") or doc
+            m.text = said["text"]
             return m
         if kind == "response.failed":
             m.error = doc["response"].get("error") or {"message": ""}
+            m.text = said["text"]
             return m
         if kind in ("response.completed", "response.incomplete"):
             whole = dict(doc["response"])
@@ -144,6 +146,7 @@ def read_stream(raw):
             m.text = said["text"] or m.text
             return m
     m.broken = "cut off"
+    m.text = said["text"]
     return m
 
 

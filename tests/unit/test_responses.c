@@ -391,6 +391,50 @@ stream_from_chat(void **state)
 	bench_free(&b);
 }
 
+/* A custom tool is a function of one text elsewhere, and comes back whole. */
+static void
+custom_tool(void **state)
+{
+	static const char in[] = "{\"model\":\"m\",\"stream\":true,\"tools\":"
+	    "[{\"type\":\"custom\",\"name\":\"f\",\"description\":\"d\","
+	    "\"format\":{\"type\":\"grammar\",\"syntax\":\"lark\","
+	    "\"definition\":\"start: A\"}}],\"tool_choice\":{\"type\":"
+	    "\"custom\",\"name\":\"f\"},\"input\":[" USER("a") ",{\"type\":"
+	    "\"custom_tool_call\",\"call_id\":\"c0\",\"name\":\"f\","
+	    "\"input\":\"x\\ny\"},{\"type\":\"custom_tool_call_output\","
+	    "\"call_id\":\"c0\",\"output\":\"ok\"}]}";
+	static const char said[] =
+	    CHUNK(PART("0", "c1", "{\\\"input\\\":\\\"p\\\\n"))
+	    CHUNK(MORE("0", "q\\\"}")) CHUNK(PART("1", "c2", "no JSON"))
+	    "data: [DONE]\n\n";
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, "responses", "openai");
+	assert_string_equal(bench_ask(&b, in, NULL), "{\"model\":"
+	    "\"their-model\",\"messages\":[" USER("a") ",{\"role\":"
+	    "\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c0\","
+	    "\"type\":\"function\",\"function\":{\"name\":\"f\","
+	    "\"arguments\":\"{\\\"input\\\":\\\"x\\\\ny\\\"}\"}}]},{\"role\":"
+	    "\"tool\",\"tool_call_id\":\"c0\",\"content\":\"ok\"}],"
+	    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+	    "\"description\":\"d\\n\\nThe text must be of this grammar (lark):"
+	    "\\nstart: A\",\"parameters\":{\"type\":\"object\","
+	    "\"properties\":{\"input\":{\"type\":\"string\"}},\"required\":"
+	    "[\"input\"]}}}],\"tool_choice\":{\"type\":\"function\","
+	    "\"function\":{\"name\":\"f\"}},\"stream\":true,"
+	    "\"stream_options\":{\"include_usage\":true}}");
+	assert_int_equal(bench_stream(&b, said, sizeof said - 1, 50), ERR_OK);
+	bench_has(&b, "event: response.custom_tool_call_input.delta\n", 2);
+	bench_has(&b, "\"delta\":\"p\\nq\"", 1);
+	bench_has(&b, "\"call_id\":\"c1\",\"name\":\"f\",\"input\":"
+	    "\"p\\nq\"", 2);
+	bench_has(&b, "\"call_id\":\"c2\",\"name\":\"f\",\"input\":"
+	    "\"no JSON\"", 2);
+	bench_has(&b, "function_call", 0);
+	bench_free(&b);
+}
+
 static const struct {
 	const char *body, *has;
 } chat_replies[] = {
@@ -520,6 +564,7 @@ main(void)
 		cmocka_unit_test(stream_passes),
 		cmocka_unit_test(streams_that_fail),
 		cmocka_unit_test(stream_from_chat),
+		cmocka_unit_test(custom_tool),
 		cmocka_unit_test(replies_from_chat),
 		cmocka_unit_test(replies_to_chat),
 		cmocka_unit_test(stream_error),
