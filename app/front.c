@@ -295,6 +295,12 @@ front_stop(struct front *f)
 	front_check(f);
 }
 
+void
+front_cut(struct front *f)
+{
+	f->ops->cut(f);
+}
+
 size_t
 front_active(const struct front *f)
 {

@@ -65,6 +65,13 @@ struct front *front_cgi(uv_loop_t *loop, const struct front_calls *calls,
 void front_stop(struct front *f);
 
 /*
+ * After front_stop: wait no longer. Connections whose request is not whole
+ * close, and so do those whose client does not take the rest of an answer
+ * that is ended. Exchanges that run stay; their owner is to end them.
+ */
+void front_cut(struct front *f);
+
+/*
  * Exchanges handed out that are not ended, or whose answer is not all out;
  * once stopped, also connections that may still bring one.
  */

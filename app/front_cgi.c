@@ -271,6 +271,15 @@ cgi_stop(struct front *f)
 	(void)f; /* there is but one request, and it has come */
 }
 
+static void
+cgi_cut(struct front *f)
+{
+	struct cgi *s = (struct cgi *)(void *)f;
+
+	if (s->answer.ended)
+		answer_gone(&s->answer);
+}
+
 static size_t
 cgi_waiting(const struct front *f)
 {
@@ -303,6 +312,7 @@ static const struct front_ops cgi_ops = {
 	.put = cgi_put,
 	.release = cgi_release,
 	.stop = cgi_stop,
+	.cut = cgi_cut,
 	.waiting = cgi_waiting,
 	.close = cgi_close,
 };

@@ -768,6 +768,21 @@ fcgi_stop(struct front *f)
 	}
 }
 
+static void
+fcgi_cut(struct front *f)
+{
+	struct fcgi *s = (struct fcgi *)(void *)f;
+	struct conn *c, *next;
+
+	for (c = s->conns; c != NULL; c = next) {
+		next = c->next;
+		if (c->request == NULL)
+			conn_close(c);
+		else if (c->request->answer.ended)
+			conn_lost(c);
+	}
+}
+
 static size_t
 fcgi_waiting(const struct front *f)
 {
@@ -815,6 +830,7 @@ static const struct front_ops fcgi_ops = {
 	.put = request_put,
 	.release = request_release,
 	.stop = fcgi_stop,
+	.cut = fcgi_cut,
 	.waiting = fcgi_waiting,
 	.close = fcgi_close,
 };

@@ -26,6 +26,7 @@ struct front_ops {
 	/* Over: release the request; the connection too unless finished. */
 	void (*release)(struct answer *a);
 	void (*stop)(struct front *f);
+	void (*cut)(struct front *f);
 	/* Connections without an exchange, for now. */
 	size_t (*waiting)(const struct front *f);
 	/* Close the front's own handles. */

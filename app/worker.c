@@ -25,6 +25,7 @@
 #include "policy/state.h"
 
 #define TICK_MS 1000 /* how often the policy's files are looked at */
+#define LAST_WORDS INT64_C(2000000) /* µs for clients to take the end */
 
 const char *
 policy_path(void)
@@ -249,10 +250,13 @@ static void
 on_tick(uv_timer_t *t)
 {
 	struct worker *w = t->data;
+	int64_t now = clock_mono();
 
 	if (w->stopping) {
-		if (clock_mono() >= w->stop_by)
+		if (now >= w->stop_by)
 			stop_all(w);
+		if (now >= w->stop_by + LAST_WORDS)
+			front_cut(w->front);
 		return;
 	}
 	tokens_tick(w->tokens);

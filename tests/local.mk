@@ -15,6 +15,7 @@ EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/lib/recording.py tests/lib/upstream.py \
 	tests/corpus/conftest.py tests/corpus/exceptions.txt \
 	tests/corpus/test_lies.py tests/corpus/test_timers.py \
+	tests/corpus/test_stop.py \
 	tests/corpus/test_readers.py \
 	tests/corpus/test_replay.py \
 	tests/corpus/test_upstream.py tests/corpus/tree.py \
