@@ -3,6 +3,7 @@
  * worker, with GATEWAY_INTERFACE set a CGI of one request, by a person the
  * command line: one row a command.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +76,27 @@ run_command(int argc, char **argv)
 	return 2;
 }
 
+/*
+ * A server may start us with nothing but the listening socket open (FastCGI
+ * 1.0, section 2.2). What is opened later must not take the places of the
+ * standard streams: log lines would go to providers and clients.
+ */
+static bool
+keep_standard_streams(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int
 main(int argc, char **argv)
 {
+	if (!keep_standard_streams())
+		return EXIT_FAILURE;
 	if (argc > 1 && (strcmp(argv[1], "--version") == 0 ||
 	    strcmp(argv[1], "--help") == 0))
 		argv[1] += 2;
