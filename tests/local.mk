@@ -34,3 +34,5 @@ EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/corpus/test_responses.py tests/corpus/test_responses_sdk.py
 EXTRA_DIST += tests/lib/recording_cohere.py tests/lib/recording_ollama.py \
 	tests/corpus/test_natives.py
+
+EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py

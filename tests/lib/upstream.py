@@ -46,7 +46,7 @@ import urllib.parse
 import urllib.request
 
 HEAD_MAX = 256 * 1024
-API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api")
+API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api", "model")
 OWN_HEADERS = ("content-length", "transfer-encoding", "connection",
                "content-encoding", "content-type", "keep-alive")
 
