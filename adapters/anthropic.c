@@ -138,17 +138,91 @@ anthropic_read_request(struct arena *a, struct chat *chat, struct fault *f)
 
 /* ----------------------------------------------------------- provider */
 
+const char *
+anthropic_guest(const struct deployment *d)
+{
+	if ((d->provider->quirks & QUIRK_RAW_PREDICT) != 0)
+		return "vertex-2023-10-16";
+	return (d->provider->quirks & QUIRK_INVOKE) != 0 ?
+	    "bedrock-2023-05-31" : NULL;
+}
+
+static const char *
+address_of(struct arena *a, const struct chat *chat,
+    const struct deployment *d)
+{
+	const char *base = d->provider->base_url;
+
+	if ((d->provider->quirks & QUIRK_RAW_PREDICT) != 0)
+		return arena_printf(a, "%s/models/%s:%s", base,
+		    canon_segment(a, d->model), chat->stream ?
+		    "streamRawPredict" : "rawPredict");
+	if ((d->provider->quirks & QUIRK_INVOKE) != 0)
+		return arena_printf(a, "%s/model/%s/%s", base,
+		    canon_segment(a, d->model), chat->stream ?
+		    "invoke-with-response-stream" : "invoke");
+	return arena_printf(a, "%s/v1/messages", base);
+}
+
+/* "a,b" as ["a","b"]: on Bedrock the header is a member of the body. */
+static struct str
+beta_list(struct arena *a, const char *beta)
+{
+	struct str s = { NULL, 0 };
+	struct json_writer w;
+	struct buf b;
+	size_t n;
+
+	buf_init(&b, KIB(64));
+	jw_init(&w, &b);
+	jw_array(&w);
+	for (; *beta != '\0'; beta += n + (beta[n] == ',')) {
+		beta += strspn(beta, " ");
+		n = strcspn(beta, ", ");
+		if (n > 0)
+			jw_stringn(&w, beta, n);
+	}
+	jw_end_array(&w);
+	s.p = b.failed ? NULL : arena_dup(a, b.data, b.len);
+	s.len = s.p == NULL ? 0 : b.len;
+	buf_free(&b);
+	return s;
+}
+
+static void
+edit_guest(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct edits *e)
+{
+	bool invoke = (d->provider->quirks & QUIRK_INVOKE) != 0;
+	struct str beta;
+
+	edits_remove(e, JSON_ROOT, "model");
+	if (invoke)
+		edits_remove(e, JSON_ROOT, "stream");
+	if (!invoke || *chat->beta == '\0')
+		return;
+	beta = beta_list(a, chat->beta);
+	if (beta.p != NULL)
+		edits_set(e, JSON_ROOT, "anthropic_beta", beta.p, beta.len);
+	else
+		e->failed = true;
+}
+
 static enum err
 edit_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *body, struct fault *f)
 {
-	struct str model = canon_quoted(a, d->model);
+	const char *guest = anthropic_guest(d);
+	struct str word = canon_quoted(a, guest != NULL ? guest : d->model);
 	struct edits e;
 
 	edits_init(&e, &chat->doc, a);
-	if (model.p != NULL)
-		edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	return model.p != NULL && edits_apply(&e, body) ? ERR_OK :
+	if (word.p != NULL)
+		edits_set(&e, JSON_ROOT, guest != NULL ? "anthropic_version" :
+		    "model", word.p, word.len);
+	if (guest != NULL)
+		edit_guest(a, chat, d, &e);
+	return word.p != NULL && edits_apply(&e, body) ? ERR_OK :
 	    fault_set(f, ERR_INTERNAL, NULL, "out of memory");
 }
 
@@ -161,10 +235,12 @@ anthropic_write_request(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	call->method = "POST";
-	call->url = arena_printf(a, "%s/v1/messages", d->provider->base_url);
-	call->headers[call->header_count++] =
-	    (struct header){ "anthropic-version", ANTHROPIC_VERSION };
-	if (ours && *chat->beta != '\0')
+	call->url = address_of(a, chat, d);
+	if (anthropic_guest(d) == NULL)
+		call->headers[call->header_count++] = (struct header){
+		    "anthropic-version", ANTHROPIC_VERSION };
+	if (ours && *chat->beta != '\0' &&
+	    (d->provider->quirks & QUIRK_INVOKE) == 0)
 		call->headers[call->header_count++] =
 		    (struct header){ "anthropic-beta", chat->beta };
 	buf_init(&body, LIMIT_BODY * 2);

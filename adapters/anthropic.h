@@ -33,6 +33,12 @@ void anthropic_write_stream_error(struct stream *s, enum err e,
 enum err anthropic_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
 
+/*
+ * The anthropic_version that stands in the body where Claude lives at a cloud
+ * (the address then names the model), NULL elsewhere.
+ */
+const char *anthropic_guest(const struct deployment *d);
+
 /* stop_reason ↔ enum finish. */
 enum finish anthropic_finish(const struct json *doc, uint32_t v);
 

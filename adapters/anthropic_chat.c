@@ -776,7 +776,7 @@ write_settings(struct writing *x, const struct deployment *d)
 		jw_end_object(w);
 		jw_end_object(w);
 	}
-	if (c->stream)
+	if (c->stream && (d->provider->quirks & QUIRK_INVOKE) == 0)
 		canon_put_flag(w, "stream", 1);
 }
 
@@ -789,8 +789,10 @@ anthropic_write_chat(struct arena *a, const struct chat *chat,
 
 	jw_init(&x.w, out);
 	jw_object(&x.w);
-	jw_key(&x.w, "model");
-	jw_string(&x.w, d->model);
+	jw_key(&x.w, anthropic_guest(d) != NULL ? "anthropic_version" :
+	    "model");
+	jw_string(&x.w, anthropic_guest(d) != NULL ? anthropic_guest(d) :
+	    d->model);
 	e = write_system(&x);
 	if (e == ERR_OK)
 		e = write_messages(&x);

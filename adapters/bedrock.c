@@ -54,29 +54,13 @@ bedrock_takes(const struct deployment *d)
 }
 
 /* A model's name may be an ARN, with colons and slashes: all one segment. */
-static char *
+static const char *
 address_of(struct arena *a, const struct chat *chat,
     const struct deployment *d)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~";
-	const char *p;
-	char *url = NULL;
-	struct buf b;
-
-	buf_init(&b, KIB(16));
-	buf_printf(&b, "%s/model/", d->provider->base_url);
-	for (p = d->model; *p != '\0'; p++)
-		if (strchr(plain, *p) != NULL)
-			buf_putc(&b, *p);
-		else
-			buf_printf(&b, "%%%02X", (unsigned char)*p);
-	buf_puts(&b, chat->stream ? "/converse-stream" : "/converse");
-	if (!b.failed)
-		url = arena_dup(a, b.data, b.len);
-	buf_free(&b);
-	return url;
+	return arena_printf(a, "%s/model/%s/%s", d->provider->base_url,
+	    canon_segment(a, d->model), chat->stream ? "converse-stream" :
+	    "converse");
 }
 
 static enum err

@@ -313,6 +313,27 @@ canon_model(struct chat *chat, struct arena *a, struct fault *f)
 	return ERR_OK;
 }
 
+const char *
+canon_segment(struct arena *a, const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~@";
+	const char *out = NULL;
+	struct buf b;
+
+	buf_init(&b, KIB(16));
+	for (; *s != '\0'; s++)
+		if (strchr(plain, *s) != NULL)
+			buf_putc(&b, *s);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)*s);
+	if (!b.failed && b.len > 0)
+		out = arena_dup(a, b.data, b.len);
+	buf_free(&b);
+	return out == NULL ? "" : out;
+}
+
 struct str
 canon_quoted(struct arena *a, const char *text)
 {

@@ -94,6 +94,12 @@ const char *canon_format(const char *origin);
  */
 enum err canon_model(struct chat *chat, struct arena *a, struct fault *f);
 
+/*
+ * One segment of a path: all but unreserved characters and
+ * "@" as %XX; "" when memory is short.
+ */
+const char *canon_segment(struct arena *a, const char *s);
+
 /* A C string as JSON text with its quotes; p NULL when memory is short. */
 struct str canon_quoted(struct arena *a, const char *s);
 

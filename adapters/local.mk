@@ -32,3 +32,4 @@ libadapters_a_SOURCES += adapters/bedrock.c adapters/bedrock.h
 libadapters_a_SOURCES += adapters/bedrock_answer.c
 libadapters_a_SOURCES += adapters/bedrock_block.c
 libadapters_a_SOURCES += adapters/bedrock_chat.c
+libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "adapters/envelope.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
@@ -202,11 +203,19 @@ relay_event(void *arg, const struct sse_event *ev)
 {
 	struct attempt *at = arg;
 	struct fault f = { .code = ERR_OK };
-	struct sse_event own;
-	enum err e;
+	struct sse_event own, inside;
+	enum err e = ERR_OK;
 
-	ev = mended(at, ev, &own);
-	e = at->adapter->read_event(&at->reader, ev, relay_delta, at, &f);
+	if (ev != NULL && at->frames.framing == FRAMING_EVENTSTREAM &&
+	    at->adapter->framing != FRAMING_EVENTSTREAM) {
+		e = envelope_open(at->reader.scratch, ev, &inside);
+		ev = &inside;
+	}
+	if (e == ERR_OK) {
+		ev = mended(at, ev, &own);
+		e = at->adapter->read_event(&at->reader, ev,
+		    relay_delta, at, &f);
+	}
 	arena_reset(at->reader.scratch);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
 		return broken(at, "unusable_stream", keep(at, f.text));
@@ -309,13 +318,17 @@ judge(struct attempt *at, const char *p, size_t len)
 	const char *type = at->call == NULL ? NULL :
 	    call_header(at->call, "content-type");
 
+	bool messages = type != NULL &&
+	    strcasestr(type, "vnd.amazon.eventstream") != NULL;
+
 	at->judged = true;
 	at->streaming = at->request->chat.stream && at->status / 100 == 2 &&
-	    (at->adapter->framing != FRAMING_SSE || (type != NULL &&
-		strcasestr(type, "event-stream") != NULL) ||
+	    (messages || at->adapter->framing != FRAMING_SSE ||
+		(type != NULL && strcasestr(type, "event-stream") != NULL) ||
 		looks_like_events(p, len));
 	if (at->streaming)
-		frames_init(&at->frames, at->adapter->framing, LIMIT_EVENT);
+		frames_init(&at->frames, messages ? FRAMING_EVENTSTREAM :
+		    at->adapter->framing, LIMIT_EVENT);
 	else
 		buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
 		    LIMIT_ERROR_BODY);

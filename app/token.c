@@ -272,6 +272,12 @@ take(struct token_entry *e)
 static void go_on(struct token_entry *e, enum find how);
 
 static void
+on_sent(void *arg)
+{
+	(void)arg;
+}
+
+static void
 on_head(void *arg, struct call *c, int status)
 {
 	struct token_entry *e = arg;
@@ -305,8 +311,8 @@ on_done(void *arg, enum call_end end)
 static bool
 send_call(struct token_entry *e)
 {
-	static const struct call_sink sink = { .head = on_head,
-		.data = on_data, .done = on_done };
+	static const struct call_sink sink = { .sent = on_sent,
+		.head = on_head, .data = on_data, .done = on_done };
 	const struct http_call *hc = &e->http;
 	struct call_header headers[sizeof hc->headers /
 	    sizeof hc->headers[0]];

@@ -23,6 +23,7 @@ static const struct word quirk_words[] = {
 	{ "max_tokens", QUIRK_MAX_TOKENS },
 	{ "max_completion", QUIRK_MAX_COMPLETION },
 	{ "raw_predict", QUIRK_RAW_PREDICT },
+	{ "invoke", QUIRK_INVOKE },
 	{ "random_seed", QUIRK_RANDOM_SEED },
 	{ "short_ids", QUIRK_SHORT_IDS },
 	{ "plain_turns", QUIRK_PLAIN_TURNS },

@@ -125,7 +125,28 @@ make_auth(const struct making *m)
 		p->quirks = m->row.quirks;
 	} else {
 		auth_by_adapter(m);
+		if (m->known && m->row.auth == AUTH_SIGV4)
+			p->auth = AUTH_SIGV4;
 	}
+}
+
+/*
+ * A dialect at a cloud that is not its home: with the cloud's way to show a
+ * credential goes the cloud's way to name the model. signs: at home the
+ * dialect has that credential too.
+ */
+static void
+make_guest(const struct making *m, bool signs)
+{
+	struct provider *p = m->p;
+
+	if (m->known && strcmp(p->adapter, m->row.adapter) == 0)
+		return;
+	if ((m->known && m->row.auth == AUTH_SIGV4) ||
+	    (!signs && p->auth == AUTH_SIGV4))
+		p->quirks |= QUIRK_INVOKE;
+	else if (!signs && p->auth == AUTH_GOOGLE)
+		p->quirks |= QUIRK_RAW_PREDICT;
 }
 
 /* Nothing is ever NULL. */
@@ -189,7 +210,10 @@ static void
 make_own_auth(const struct making *m)
 {
 	struct provider *p = m->p;
+	struct provider home = { .adapter = p->adapter };
+	struct making there = { .l = m->l, .s = m->s, .p = &home };
 
+	auth_by_adapter(&there); /* how the dialect has it at home */
 	p->form = m->s->auth.form;
 	fill_form(&p->form);
 	if (given(m, "auth")) {
@@ -204,6 +228,7 @@ make_own_auth(const struct making *m)
 		p->auth = AUTH_HEADER;
 		p->auth_header = "x-goog-api-key";
 	}
+	make_guest(m, home.auth == p->auth);
 	if (p->auth == AUTH_SIGV4 && *p->region == '\0')
 		diag_fault(m->l->diag, m->s->row.node,
 		    "'region' is missing: requests are signed for it");

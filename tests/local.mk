@@ -35,4 +35,5 @@ EXTRA_DIST += tests/lib/reader_responses.py \
 EXTRA_DIST += tests/lib/recording_cohere.py tests/lib/recording_ollama.py \
 	tests/corpus/test_natives.py
 
-EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py
+EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
+	tests/corpus/test_tokens.py

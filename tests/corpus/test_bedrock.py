@@ -18,6 +18,7 @@ import botocore.validate
 import dialects
 import pool
 import recording
+import recording_anthropic
 import recording_bedrock
 import world
 
@@ -30,6 +31,10 @@ SHORT = 1500
 CASES = [c for root in world.roots() for c in recording.cases(root)
          if recording_bedrock.is_converse(c)
          and repr(c) not in world.exceptions()]
+GUESTS = [c for root in world.roots() for c in recording.cases(root)
+          if c.provider == "bedrock" and c.status == 200 and
+          "anthropic.claude" in (c.meta.get("model") or "") and c.api in (
+              "invoke", "invoke-with-response-stream")]
 each_case = pytest.mark.parametrize("case", CASES, ids=repr)
 each_surface = pytest.mark.parametrize("surface", dialects.SURFACES)
 
@@ -55,6 +60,12 @@ def policy(up):
             "replay/%s/%s" % (c.provider, c.name), ""))
         out["models"][dialects.alias(c)] = {"targets": [
             {"provider": "p%d" % i, "model": MODEL}]}
+    for i, c in enumerate(GUESTS):
+        out["providers"]["g%d" % i] = dict(provider(up.base(
+            "replay/%s/%s" % (c.provider, c.name), "")),
+            adapter="anthropic")
+        out["models"][dialects.alias(c)] = {"targets": [
+            {"provider": "g%d" % i, "model": MODEL}]}
     out["providers"]["ask"] = provider(up.base("replay/bedrock/cache", ""))
     for name, model in MODELS.items():
         out["models"][name] = {"targets": [
@@ -118,6 +129,43 @@ def test_to_surface(gate, up, case, surface):
     wrong += check_sent(up.last("replay/%s/%s" % (case.provider,
                                                   case.name)), stream)
     assert not wrong, "\n".join(wrong) + "\nbody: %r" % answer.body[:1500]
+
+
+def guest_meaning(case):
+    """Claude by InvokeModel: Anthropic's dialect, streams in an envelope."""
+    if not recording_bedrock.is_stream(case):
+        return recording_anthropic.read_body(200, case.body(), False)
+    events = [json.loads(e) for e in recording_bedrock.inside(case)]
+    return recording_anthropic.read_body(200, b"".join(
+        b"event: %s\ndata: %s\n\n" % (e["type"].encode(),
+                                      json.dumps(e).encode())
+        for e in events), True)
+
+
+@each_surface
+@pytest.mark.parametrize("case", GUESTS, ids=repr)
+def test_guests(gate, up, case, surface):
+    stream = recording_bedrock.is_stream(case)
+    uri, doc = plain_request(surface, dialects.alias(case), stream)
+    answer = dialects.ask(gate, uri, doc,
+                          [("anthropic-beta", "one-2026, two-2026")])
+    m, got = guest_meaning(case), dialects.read_answer(surface, answer,
+                                                       stream)
+    assert answer.status == 200 and not got.error
+    assert not dialects.check_choices(m.plain(), got.plain(), surface, True)
+    assert not dialects.check_usage(m.usage, got.usage)
+    last = up.last("replay/%s/%s" % (case.provider, case.name))
+    assert last["target"].endswith("/model/%s/%s" % (
+        MODEL.replace(":", "%3A").replace("/", "%2F"),
+        "invoke-with-response-stream" if stream else "invoke"))
+    sent = json.loads(last["body"])
+    assert sent["anthropic_version"] == "bedrock-2023-05-31"
+    assert "model" not in sent and "stream" not in sent
+    if surface == "anthropic":
+        assert sent["anthropic_beta"] == ["one-2026", "two-2026"]
+    h = headers_of(last)
+    names = h["authorization"].split("SignedHeaders=")[1].split(",")[0]
+    assert signature(last, names.split(";")) in h["authorization"]
 
 
 # --- pieces ----------------------------------------------------------------

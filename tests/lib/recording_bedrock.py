@@ -4,6 +4,7 @@ Written from the public API reference; frames are read by botocore.  It
 shares nothing with the product.
 """
 
+import base64
 import json
 
 from botocore.eventstream import EventStreamBuffer
@@ -141,6 +142,14 @@ def read_stream(case):
     for c in s.said.calls:
         c[2] = c[2] or "{}"
     return s.m
+
+
+def inside(case):
+    """What the messages of InvokeModelWithResponseStream hold."""
+    frames = EventStreamBuffer()
+    frames.add_data(case.body())
+    return [base64.b64decode(json.loads(f.payload)["bytes"])
+            for f in frames]
 
 
 def read(case):
