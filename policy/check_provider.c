@@ -229,7 +229,8 @@ make_own_auth(const struct making *m)
 		p->auth_header = "x-goog-api-key";
 	}
 	make_guest(m, home.auth == p->auth);
-	if (p->auth == AUTH_SIGV4 && *p->region == '\0')
+	if (p->auth == AUTH_SIGV4 && *p->region == '\0' &&
+	    is_adapter(m->l->env, p->adapter))
 		diag_fault(m->l->diag, m->s->row.node,
 		    "'region' is missing: requests are signed for it");
 }
