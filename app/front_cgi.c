@@ -26,6 +26,7 @@ struct cgi {
 	uv_timer_t start; /* the request is handed out on the loop */
 	bool polled;
 	bool writable; /* polled for writing */
+	bool half; /* the other half of the socket is closed */
 	size_t written;
 	const char **params;
 	char *body;
@@ -194,19 +195,50 @@ request_read(struct cgi *s)
 
 /* --- the answer -------------------------------------------------------- */
 
+/*
+ * Nobody reads any more? Apache gives one socket as input and output and
+ * closes its half of it behind the body, which is no hang-up.
+ */
+static bool
+hung_up(void)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO };
+
+	return poll(&p, 1, 0) == 1 &&
+	    (p.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+}
+
+static void on_out(uv_poll_t *handle, int status, int events);
+
+static void
+watch(struct cgi *s)
+{
+	int events = (s->half ? 0 : UV_DISCONNECT) |
+	    (s->writable ? UV_WRITABLE : 0);
+
+	if (events == 0)
+		uv_poll_stop(&s->out);
+	else
+		uv_poll_start(&s->out, events, on_out);
+}
+
 static void
 on_out(uv_poll_t *handle, int status, int events)
 {
 	struct cgi *s = handle->data;
 
-	(void)events;
-	if (status < 0) {
+	if (status < 0 || ((events & UV_DISCONNECT) != 0 && hung_up())) {
 		uv_poll_stop(handle);
 		s->polled = false;
 		answer_gone(&s->answer);
-	} else {
-		answer_pump(&s->answer);
+		return;
 	}
+	if ((events & UV_DISCONNECT) != 0) {
+		s->half = true; /* and it would be told again and again */
+		watch(s);
+	}
+	if ((events & UV_WRITABLE) != 0)
+		answer_pump(&s->answer);
 }
 
 static bool
@@ -218,10 +250,6 @@ cgi_ready(struct answer *a)
 	return poll(&p, 1, 0) > 0;
 }
 
-/*
- * Only writing tells that nobody reads: Apache gives one socket as input and
- * output and closes its half of it behind the body, which is no hang-up.
- */
 static void
 cgi_await(struct answer *a, bool writable)
 {
@@ -230,10 +258,7 @@ cgi_await(struct answer *a, bool writable)
 	if (!s->polled || s->writable == writable)
 		return;
 	s->writable = writable;
-	if (writable)
-		uv_poll_start(&s->out, UV_WRITABLE, on_out);
-	else
-		uv_poll_stop(&s->out);
+	watch(s);
 }
 
 static ssize_t
@@ -342,6 +367,7 @@ front_cgi(uv_loop_t *loop, const struct front_calls *calls, void *arg)
 		ioctl(STDOUT_FILENO, FIONBIO, &off); /* others may share it */
 		s->out.data = s;
 		s->front.handles++;
+		watch(s);
 	}
 	uv_timer_init(loop, &s->start);
 	s->start.data = s;
