@@ -2,8 +2,9 @@
 """Make the demo's policy: policy.py TOLLGATE CATALOG DIR DEMO_URL
 
 Every provider of the catalog whose key is in the environment (as NAME_API_KEY)
-and whose dialect TOLLGATE speaks is served; without any, the demo provider
-at DEMO_URL. Writes DIR/policy.yaml and DIR/key; prints what is served.
+is served with those of its models whose dialect TOLLGATE speaks; without any,
+the demo provider at DEMO_URL. Writes DIR/policy.yaml and DIR/key; prints what
+is served.
 """
 
 import json
@@ -49,11 +50,18 @@ def keyed(catalog):
     return sorted((name, env) for env, name in found.items())
 
 
+def dialects(catalog, provider):
+    """What its chat models speak; None is the provider's own dialect."""
+    return sorted({m.get("adapter") for m in chats(catalog, provider)},
+                  key=str)
+
+
 def real(catalog, providers):
-    """Each provider's models by their own names, and `demo`."""
+    """Each provider's models by their own names, and `demo`; providers are
+    rows of name, variable and the dialects to serve."""
     models, first = {}, []
-    for name, _env in providers:
-        rows = chats(catalog, name)
+    for name, _env, spoken in providers:
+        rows = [m for m in chats(catalog, name) if m.get("adapter") in spoken]
         for m in rows:
             if "/" not in m["name"]:
                 models.setdefault(m["name"],
@@ -63,7 +71,7 @@ def real(catalog, providers):
             first.append(name + "/" + cheap[0]["name"])
     if first:
         models["demo"] = {"targets": first}
-    return {"providers": {n: {"key": "env:" + e} for n, e in providers},
+    return {"providers": {n: {"key": "env:" + e} for n, e, _ in providers},
             "models": models}
 
 
@@ -101,14 +109,18 @@ def main():
         return subprocess.run([program, "check", save(folder, policy)],
                               capture_output=True, text=True, check=False)
 
-    usable = [p for p in keyed(catalog)
-              if check(real(catalog, [p])).returncode == 0]
+    usable = []
+    for name, env in keyed(catalog):
+        spoken = [d for d in dialects(catalog, name)
+                  if check(real(catalog, [(name, env, [d])])).returncode == 0]
+        if spoken:
+            usable.append((name, env, spoken))
     policy = real(catalog, usable) if usable else canned(catalog, url)
     checked = check(policy)
     if checked.returncode != 0:
         sys.exit("the demo's policy is refused:\n" + checked.stdout +
                  checked.stderr)
-    print("provider: " + ", ".join(n for n, _ in usable) if usable else
+    print("provider: " + ", ".join(n for n, _, _ in usable) if usable else
           "provider: deploy/demo/upstream.py (set OPENAI_API_KEY or another "
           "provider's key to use a real one)")
 

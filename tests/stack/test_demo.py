@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from house import DIGITS, TOP, free_port
+from house import BUILD, DIGITS, TOP, free_port
 
 NO_KEYS = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
 
@@ -27,8 +27,8 @@ class Demo:
             [TOP / "deploy/demo/run"], cwd="/", text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
-            # as in a terminal, also when these tests run in the background
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            # as a script does with what it starts in the background
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
             env=dict(NO_KEYS, TOLLGATE_PORT=str(port), TMPDIR=str(tmp)))
         self.said = ""
 
@@ -111,3 +111,24 @@ def test_demo_says_that_the_port_is_busy(tmp):
     assert f"port {port} is in use" in said
     assert "TOLLGATE_PORT=" in said
     assert list(tmp.iterdir()) == []
+
+
+def test_demo_serves_the_provider_whose_key_is_there(tmp):
+    def made(**keys):
+        run = subprocess.run(
+            [TOP / "deploy/demo/policy.py", BUILD / "app/tollgate.fcgi",
+             TOP / "policy/catalog.json", tmp, "http://127.0.0.1:9/v1"],
+            capture_output=True, text=True, check=True,
+            env=dict(NO_KEYS, **keys))
+        return run.stdout, json.loads((tmp / "policy.yaml").read_text())
+
+    for name, variable in [("openai", "OPENAI_API_KEY"),
+                           ("anthropic", "ANTHROPIC_API_KEY"),
+                           ("google", "GOOGLE_API_KEY")]:
+        said, policy = made(**{variable: "sk-0123456789abcdef"})
+        assert said == f"provider: {name}\n"
+        assert policy["providers"] == {name: {"key": "env:" + variable}}
+        assert all(t.startswith(name + "/")
+                   for t in policy["models"]["demo"]["targets"])
+    said, policy = made()
+    assert "upstream.py" in said and list(policy["providers"]) == ["demo"]
