@@ -5,9 +5,7 @@ if FUZZERS
 include tests/fuzz/local.mk
 endif
 include tests/bench/local.mk
-EXTRA_DIST += tests/fuzz/seeds/catalog/empty tests/fuzz/seeds/catalog/small
-EXTRA_DIST += tests/fuzz/seeds/policy/full tests/fuzz/seeds/policy/json \
-	tests/fuzz/seeds/policy/small tests/fuzz/seeds/policy/wrong
+EXTRA_DIST += tests/fuzz/seeds
 EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/lib/recording_gemini.py tests/lib/said.py \
 	tests/corpus/dialects.py tests/corpus/test_dialects.py
