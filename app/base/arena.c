@@ -27,7 +27,7 @@
 #ifdef ASAN
 #define ALONE(n) true /* every allocation is a malloc of its own */
 #else
-#define ALONE(n) ((n) >= 1024)
+#define ALONE(n) ((n) > BLOCK_FIRST) /* else a block might not hold it */
 #endif
 
 struct block {
