@@ -125,7 +125,8 @@ make_auth(const struct making *m)
 		p->quirks = m->row.quirks;
 	} else {
 		auth_by_adapter(m);
-		if (m->known && m->row.auth == AUTH_SIGV4)
+		if (m->known && m->row.auth == AUTH_SIGV4 &&
+		    is_adapter(m->l->env, p->adapter))
 			p->auth = AUTH_SIGV4;
 	}
 }
