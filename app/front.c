@@ -15,24 +15,24 @@
 #define TURN 16	     /* writes of one exchange before others have their turn */
 #define KEEP 512 /* memory that an empty queue may keep */
 
-static struct answer *
-answer_of(struct exchange *x)
+static struct outlet *
+outlet_of(struct exchange *x)
 {
-	return (struct answer *)(void *)x;
+	return (struct outlet *)(void *)x;
 }
 
-static const struct answer *
-answer_peek(const struct exchange *x)
+static const struct outlet *
+outlet_peek(const struct exchange *x)
 {
-	return (const struct answer *)(const void *)x;
+	return (const struct outlet *)(const void *)x;
 }
 
 static void on_idle(uv_idle_t *idle);
 
 static size_t
-pending(const struct answer *a)
+pending(const struct outlet *o)
 {
-	return a->out.len - a->head;
+	return o->out.len - o->head;
 }
 
 /*
@@ -40,93 +40,93 @@ pending(const struct answer *a)
  * sleep, from whatever phase of the loop it was started.
  */
 static void
-mark_dirty(struct answer *a)
+mark_dirty(struct outlet *o)
 {
-	struct front *f = a->front;
+	struct front *f = o->front;
 
-	if (a->dirty)
+	if (o->dirty)
 		return;
-	a->dirty = true;
-	a->next_dirty = f->dirty;
-	f->dirty = a;
+	o->dirty = true;
+	o->next_dirty = f->dirty;
+	f->dirty = o;
 	uv_idle_start(&f->idle, on_idle);
 }
 
 static void
-queue_trim(struct answer *a)
+queue_trim(struct outlet *o)
 {
-	if (pending(a) > 0)
+	if (pending(o) > 0)
 		return;
-	a->head = 0;
-	if (a->out.data != NULL)
-		explicit_bzero(a->out.data, a->out.len);
-	if (a->out.size > KEEP)
-		buf_free(&a->out);
+	o->head = 0;
+	if (o->out.data != NULL)
+		explicit_bzero(o->out.data, o->out.len);
+	if (o->out.size > KEEP)
+		buf_free(&o->out);
 	else
-		buf_clear(&a->out);
+		buf_clear(&o->out);
 }
 
 /* Bring out what the client takes. False: more turns are due at once. */
 static bool
-send_out(struct answer *a)
+send_out(struct outlet *o)
 {
-	const struct front_ops *ops = a->front->ops;
+	const struct front_ops *ops = o->front->ops;
 	bool more = true, ready = true;
 	int turn;
 	ssize_t n;
 
 	for (turn = 0; turn < TURN && ready; turn++) {
-		more = pending(a) > 0 || (a->ended && !a->finished);
-		if (a->gone || !more)
+		more = pending(o) > 0 || (o->ended && !o->finished);
+		if (o->gone || !more)
 			break;
-		ready = ops->ready(a);
+		ready = ops->ready(o);
 		if (!ready)
 			break;
-		n = ops->put(a, pending(a) > 0 ? a->out.data + a->head : "",
-		    pending(a));
+		n = ops->put(o, pending(o) > 0 ? o->out.data + o->head : "",
+		    pending(o));
 		if (n < 0)
-			a->gone = true;
+			o->gone = true;
 		else
-			a->head += (size_t)n;
+			o->head += (size_t)n;
 	}
-	queue_trim(a);
-	if (!a->gone)
-		ops->await(a, !ready);
+	queue_trim(o);
+	if (!o->gone)
+		ops->await(o, !ready);
 	return turn < TURN;
 }
 
 /* Tell the owner what it waits for. It may end or abort the exchange here. */
 static void
-tell(struct answer *a)
+tell(struct outlet *o)
 {
-	struct front *f = a->front;
+	struct front *f = o->front;
 
-	if (a->ended)
+	if (o->ended)
 		return;
-	if (a->gone && !a->told) {
-		a->told = true;
-		f->calls.gone(f->arg, &a->x);
-	} else if (a->full && !a->gone && pending(a) < LOW_OUT) {
-		a->full = false;
-		f->calls.drained(f->arg, &a->x);
+	if (o->gone && !o->told) {
+		o->told = true;
+		f->calls.gone(f->arg, &o->x);
+	} else if (o->full && !o->gone && pending(o) < LOW_OUT) {
+		o->full = false;
+		f->calls.drained(f->arg, &o->x);
 	}
 }
 
 void
-answer_pump(struct answer *a)
+outlet_pump(struct outlet *o)
 {
-	struct front *f = a->front;
+	struct front *f = o->front;
 
-	if (!a->gone && !send_out(a))
-		mark_dirty(a);
-	tell(a);
-	if (!a->ended || (!a->gone && !a->finished))
+	if (!o->gone && !send_out(o))
+		mark_dirty(o);
+	tell(o);
+	if (!o->ended || (!o->gone && !o->finished))
 		return;
-	if (a->dirty) /* the list still names it: next turn */
+	if (o->dirty) /* the list still names it: next turn */
 		return;
-	buf_free(&a->out);
+	buf_free(&o->out);
 	f->active--;
-	f->ops->release(a);
+	f->ops->release(o);
 	front_check(f);
 }
 
@@ -134,14 +134,14 @@ static void
 on_idle(uv_idle_t *idle)
 {
 	struct front *f = idle->data;
-	struct answer *a, *list = f->dirty;
+	struct outlet *o, *list = f->dirty;
 
 	f->dirty = NULL;
 	uv_idle_stop(idle);
-	while ((a = list) != NULL) {
-		list = a->next_dirty;
-		a->dirty = false;
-		answer_pump(a);
+	while ((o = list) != NULL) {
+		list = o->next_dirty;
+		o->dirty = false;
+		outlet_pump(o);
 	}
 	if (!f->stopped || f->quiet || front_active(f) > 0)
 		return;
@@ -158,72 +158,72 @@ front_check(struct front *f)
 }
 
 void
-answer_gone(struct answer *a)
+outlet_gone(struct outlet *o)
 {
-	if (a->gone)
+	if (o->gone)
 		return;
-	a->gone = true;
-	mark_dirty(a);
+	o->gone = true;
+	mark_dirty(o);
 }
 
 void
-answer_start(struct front *f, struct answer *a)
+outlet_start(struct front *f, struct outlet *o)
 {
-	a->front = f;
-	buf_init(&a->out, LIMIT_ARENA);
+	o->front = f;
+	buf_init(&o->out, LIMIT_ARENA);
 	f->active++;
-	f->calls.request(f->arg, &a->x);
+	f->calls.request(f->arg, &o->x);
 }
 
 bool
 exchange_write(struct exchange *x, const char *bytes, size_t len)
 {
-	struct answer *a = answer_of(x);
+	struct outlet *o = outlet_of(x);
 
-	assert(!a->ended);
-	if (a->gone)
+	assert(!o->ended);
+	if (o->gone)
 		return false;
-	if (a->head > a->out.len / 2 && a->out.len + len > a->out.size) {
-		buf_drop(&a->out, a->head);
-		a->head = 0;
+	if (o->head > o->out.len / 2 && o->out.len + len > o->out.size) {
+		buf_drop(&o->out, o->head);
+		o->head = 0;
 	}
-	buf_put(&a->out, bytes, len);
-	if (a->out.failed) { /* a gap must not go out as if it were whole */
-		answer_gone(a);
+	buf_put(&o->out, bytes, len);
+	if (o->out.failed) { /* a gap must not go out as if it were whole */
+		outlet_gone(o);
 		return false;
 	}
-	mark_dirty(a);
-	if (pending(a) > LIMIT_OUT)
-		a->full = true;
-	return !a->full;
+	mark_dirty(o);
+	if (pending(o) > LIMIT_OUT)
+		o->full = true;
+	return !o->full;
 }
 
 size_t
 exchange_pending(const struct exchange *x)
 {
-	return pending(answer_peek(x));
+	return pending(outlet_peek(x));
 }
 
 bool
 exchange_gone(const struct exchange *x)
 {
-	return answer_peek(x)->gone;
+	return outlet_peek(x)->gone;
 }
 
 void
 exchange_end(struct exchange *x)
 {
-	struct answer *a = answer_of(x);
+	struct outlet *o = outlet_of(x);
 
-	assert(!a->ended);
-	a->ended = true;
-	mark_dirty(a);
+	assert(!o->ended);
+	o->ended = true;
+	mark_dirty(o);
 }
 
 void
 exchange_abort(struct exchange *x)
 {
-	answer_of(x)->gone = true;
+	outlet_of(x)->gone = true;
 	exchange_end(x);
 }
 

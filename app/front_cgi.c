@@ -21,7 +21,7 @@
 
 struct cgi {
 	struct front front;
-	struct answer answer;
+	struct outlet outlet;
 	uv_poll_t out;	  /* not for files, which never wait */
 	uv_timer_t start; /* the request is handed out on the loop */
 	bool polled;
@@ -33,9 +33,9 @@ struct cgi {
 };
 
 static struct cgi *
-cgi_of(struct answer *a)
+cgi_of(struct outlet *o)
 {
-	return (struct cgi *)(void *)a->front;
+	return (struct cgi *)(void *)o->front;
 }
 
 /* --- the request ------------------------------------------------------- */
@@ -47,7 +47,7 @@ params_read(struct cgi *s)
 	char **e;
 
 	s->params = calloc(LIMIT_HEADERS + 1, sizeof *s->params);
-	s->answer.x.params = s->params;
+	s->outlet.x.params = s->params;
 	if (s->params == NULL)
 		return false;
 	for (e = environ; *e != NULL; e++) {
@@ -55,7 +55,7 @@ params_read(struct cgi *s)
 			continue;
 		bytes += strlen(*e);
 		if (count == LIMIT_HEADERS || bytes > LIMIT_PARAMS) {
-			s->answer.x.refused = ERR_HEADERS_TOO_LARGE;
+			s->outlet.x.refused = ERR_HEADERS_TOO_LARGE;
 			break;
 		}
 		s->params[count++] = *e;
@@ -133,8 +133,8 @@ body_read_open(struct cgi *s, int64_t until)
 		b.len += (size_t)n;
 	}
 	s->body = b.data;
-	s->answer.x.body = b.data;
-	s->answer.x.body_len = b.len;
+	s->outlet.x.body = b.data;
+	s->outlet.x.body_len = b.len;
 	return n < 0 ? ERR_SLOW_CLIENT : ERR_OK;
 }
 
@@ -161,15 +161,15 @@ body_read(struct cgi *s, size_t length, int64_t until)
 			return n < 0 ? ERR_SLOW_CLIENT : ERR_BAD_REQUEST;
 		have += (size_t)n;
 	}
-	s->answer.x.body = s->body;
-	s->answer.x.body_len = length;
+	s->outlet.x.body = s->body;
+	s->outlet.x.body_len = length;
 	return ERR_OK;
 }
 
 static bool
 request_read(struct cgi *s)
 {
-	struct exchange *x = &s->answer.x;
+	struct exchange *x = &s->outlet.x;
 	int64_t until;
 	uint64_t length = 0;
 	const char *text;
@@ -230,7 +230,7 @@ on_out(uv_poll_t *handle, int status, int events)
 	if (status < 0 || ((events & UV_DISCONNECT) != 0 && hung_up())) {
 		uv_poll_stop(handle);
 		s->polled = false;
-		answer_gone(&s->answer);
+		outlet_gone(&s->outlet);
 		return;
 	}
 	if ((events & UV_DISCONNECT) != 0) {
@@ -238,22 +238,22 @@ on_out(uv_poll_t *handle, int status, int events)
 		watch(s);
 	}
 	if ((events & UV_WRITABLE) != 0)
-		answer_pump(&s->answer);
+		outlet_pump(&s->outlet);
 }
 
 static bool
-cgi_ready(struct answer *a)
+cgi_ready(struct outlet *o)
 {
 	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
-	(void)a;
+	(void)o;
 	return poll(&p, 1, 0) > 0;
 }
 
 static void
-cgi_await(struct answer *a, bool writable)
+cgi_await(struct outlet *o, bool writable)
 {
-	struct cgi *s = cgi_of(a);
+	struct cgi *s = cgi_of(o);
 
 	if (!s->polled || s->writable == writable)
 		return;
@@ -262,7 +262,7 @@ cgi_await(struct answer *a, bool writable)
 }
 
 static ssize_t
-cgi_put(struct answer *a, const char *p, size_t n)
+cgi_put(struct outlet *o, const char *p, size_t n)
 {
 	ssize_t done = 0;
 
@@ -270,20 +270,20 @@ cgi_put(struct answer *a, const char *p, size_t n)
 		done = write(STDOUT_FILENO, p, n < CHUNK ? n : CHUNK);
 	if (done < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -1;
-	a->finished = a->ended && (size_t)done == n;
+	o->finished = o->ended && (size_t)done == n;
 	return done;
 }
 
 static void
-cgi_release(struct answer *a)
+cgi_release(struct outlet *o)
 {
-	struct cgi *s = cgi_of(a);
+	struct cgi *s = cgi_of(o);
 
 	if (s->polled)
 		uv_poll_stop(&s->out);
 	s->polled = false;
 	if (s->body != NULL)
-		explicit_bzero(s->body, a->x.body_len);
+		explicit_bzero(s->body, o->x.body_len);
 	free(s->body);
 	free(s->params);
 	s->body = NULL;
@@ -301,8 +301,8 @@ cgi_cut(struct front *f)
 {
 	struct cgi *s = (struct cgi *)(void *)f;
 
-	if (s->answer.ended)
-		answer_gone(&s->answer);
+	if (s->outlet.ended)
+		outlet_gone(&s->outlet);
 }
 
 static size_t
@@ -347,7 +347,7 @@ on_start(uv_timer_t *start)
 {
 	struct cgi *s = start->data;
 
-	answer_start(&s->front, &s->answer);
+	outlet_start(&s->front, &s->outlet);
 }
 
 struct front *

@@ -68,7 +68,7 @@ struct conn {
 	struct ready ready;
 	struct fcgi *fcgi;
 	struct conn *next, **link;
-	struct request *request; /* the running one, or NULL */
+	struct fcgi_request *request; /* the running one, or NULL */
 	struct intake in;
 	struct buf ahead; /* what came behind the start of a second request */
 	int64_t arrived, due; /* µs, 0: none */
@@ -79,8 +79,8 @@ struct conn {
 	bool closing;
 };
 
-struct request {
-	struct answer answer; /* first: see front_int.h */
+struct fcgi_request {
+	struct outlet outlet; /* first: see front_int.h */
 	struct conn *conn;
 	FCGX_Request fcgx;
 	char *body;
@@ -104,7 +104,7 @@ conn_events(struct conn *c)
 
 	if (c->closing)
 		return;
-	if (c->request == NULL || !c->request->answer.gone) {
+	if (c->request == NULL || !c->request->outlet.gone) {
 		events = c->in.second ? UV_DISCONNECT : UV_READABLE;
 		if (c->writable)
 			events |= UV_WRITABLE;
@@ -167,7 +167,7 @@ conn_lost(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	answer_gone(&c->request->answer);
+	outlet_gone(&c->request->outlet);
 	conn_events(c);
 }
 
@@ -263,7 +263,7 @@ head_drain(struct fcgi *s)
  * it takes that one instead of accepting by itself.
  */
 static bool
-request_accept(struct request *r, struct fcgi *s, struct intake *in)
+request_accept(struct fcgi_request *r, struct fcgi *s, struct intake *in)
 {
 	FCGX_Request *q = &r->fcgx;
 
@@ -291,7 +291,7 @@ request_accept(struct request *r, struct fcgi *s, struct intake *in)
 }
 
 static void
-request_free(struct request *r)
+request_free(struct fcgi_request *r)
 {
 	char **p;
 
@@ -307,7 +307,7 @@ request_free(struct request *r)
 
 /* The body as gathered becomes the request's own. */
 static void
-body_move(struct request *r, struct buf *b)
+body_move(struct fcgi_request *r, struct buf *b)
 {
 	char *fit;
 
@@ -324,7 +324,7 @@ body_move(struct request *r, struct buf *b)
 static void
 request_start(struct conn *c)
 {
-	struct request *r = calloc(1, sizeof *r);
+	struct fcgi_request *r = calloc(1, sizeof *r);
 	struct exchange *x;
 
 	if (r == NULL) {
@@ -340,7 +340,7 @@ request_start(struct conn *c)
 	body_move(r, &c->in.body);
 	r->keep = c->in.keep && c->in.refused == ERR_OK;
 	buf_free(&c->in.params);
-	x = &r->answer.x;
+	x = &r->outlet.x;
 	x->params = (const char *const *)r->fcgx.envp;
 	x->body = r->body != NULL ? r->body : "";
 	x->body_len = r->body_len;
@@ -349,13 +349,13 @@ request_start(struct conn *c)
 	c->request = r;
 	c->fcgi->running++;
 	conn_due(c, 0);
-	answer_start(&c->fcgi->front, &r->answer);
+	outlet_start(&c->fcgi->front, &r->outlet);
 }
 
 static bool
-request_ready(struct answer *a)
+request_ready(struct outlet *o)
 {
-	const struct request *r = (struct request *)(void *)a;
+	const struct fcgi_request *r = (struct fcgi_request *)(void *)o;
 	struct pollfd p = { .fd = r->conn->fd, .events = POLLOUT };
 
 	/* An error is found by writing. */
@@ -363,19 +363,19 @@ request_ready(struct answer *a)
 }
 
 static void
-request_await(struct answer *a, bool writable)
+request_await(struct outlet *o, bool writable)
 {
-	struct conn *c = ((struct request *)(void *)a)->conn;
+	struct conn *c = ((struct fcgi_request *)(void *)o)->conn;
 
 	c->writable = writable;
 	conn_events(c);
 }
 
 static ssize_t
-request_put(struct answer *a, const char *p, size_t n)
+request_put(struct outlet *o, const char *p, size_t n)
 {
-	const struct request *r = (struct request *)(void *)a;
-	bool last = a->ended && n <= RECORD_LAST;
+	const struct fcgi_request *r = (struct fcgi_request *)(void *)o;
+	bool last = o->ended && n <= RECORD_LAST;
 	/* The end of STDOUT; the end of the request, with its status 0. */
 	unsigned char head[RECORD_HEAD], end[2 * RECORD_HEAD + RECORD_BODY];
 	struct iovec iov[3];
@@ -400,7 +400,7 @@ request_put(struct answer *a, const char *p, size_t n)
 	/* It is a blocking socket with room for all: less is a failure. */
 	if (sendmsg(r->conn->fd, &msg, MSG_NOSIGNAL) != (ssize_t)total)
 		return -1;
-	a->finished = last;
+	o->finished = last;
 	return (ssize_t)n;
 }
 
@@ -423,12 +423,12 @@ conn_next(struct conn *c)
 }
 
 static void
-request_release(struct answer *a)
+request_release(struct outlet *o)
 {
-	struct request *r = (struct request *)(void *)a;
+	struct fcgi_request *r = (struct fcgi_request *)(void *)o;
 	struct conn *c = r->conn;
-	bool keep = r->keep && a->finished && !a->gone;
-	bool linger = a->finished && !a->gone;
+	bool keep = r->keep && o->finished && !o->gone;
+	bool linger = o->finished && !o->gone;
 
 	c->request = NULL;
 	c->fcgi->running--;
@@ -452,7 +452,7 @@ request_release(struct answer *a)
  * whatever it asked: names beyond the question do no harm.
  */
 static void
-answer_management(struct conn *c)
+management_answer(struct conn *c)
 {
 	static const char values[] = "\016\005FCGI_MAX_CONNS16384"
 				     "\015\005FCGI_MAX_REQS16384"
@@ -482,7 +482,7 @@ heed(struct conn *c, enum intake_says says, const unsigned char *p, size_t n)
 		request_start(c);
 		return !c->closing;
 	case INTAKE_ASKED:
-		answer_management(c);
+		management_answer(c);
 		return !c->closing;
 	case INTAKE_SECOND: /* waits for the end of the running one */
 		buf_put(&c->ahead, p, n);
@@ -570,7 +570,7 @@ on_ready(struct ready *r, int events)
 	else if ((events & UV_DISCONNECT) != 0)
 		conn_lost(c);
 	if ((events & UV_WRITABLE) != 0 && !c->closing && c->request != NULL)
-		answer_pump(&c->request->answer);
+		outlet_pump(&c->request->outlet);
 }
 
 /* --- time -------------------------------------------------------------- */
@@ -778,7 +778,7 @@ fcgi_cut(struct front *f)
 		next = c->next;
 		if (c->request == NULL)
 			conn_close(c);
-		else if (c->request->answer.ended)
+		else if (c->request->outlet.ended)
 			conn_lost(c);
 	}
 }

@@ -10,21 +10,21 @@
 #include "app/base/buf.h"
 #include "app/front.h"
 
-struct answer;
+struct outlet;
 
 /* How a front brings bytes out. */
 struct front_ops {
 	/* May some bytes be written without blocking? */
-	bool (*ready)(struct answer *a);
-	/* Have answer_pump called when they may, or no longer. */
-	void (*await)(struct answer *a, bool writable);
+	bool (*ready)(struct outlet *o);
+	/* Have outlet_pump called when they may, or no longer. */
+	void (*await)(struct outlet *o, bool writable);
 	/*
-	 * Write some of n bytes; when all is out and a->ended, write the end
-	 * too, if it fits, and set a->finished. The bytes taken, or -1.
+	 * Write some of n bytes; when all is out and o->ended, write the end
+	 * too, if it fits, and set o->finished. The bytes taken, or -1.
 	 */
-	ssize_t (*put)(struct answer *a, const char *p, size_t n);
+	ssize_t (*put)(struct outlet *o, const char *p, size_t n);
 	/* Over: release the request; the connection too unless finished. */
-	void (*release)(struct answer *a);
+	void (*release)(struct outlet *o);
 	void (*stop)(struct front *f);
 	void (*cut)(struct front *f);
 	/* Connections without an exchange, for now. */
@@ -34,13 +34,13 @@ struct front_ops {
 };
 
 /* An exchange and the way back. */
-struct answer {
+struct outlet {
 	struct exchange x; /* first: what the owner sees */
 	struct front *front;
-	struct answer *next_dirty;
+	struct outlet *next_dirty;
 	struct buf out;
 	size_t head;	/* bytes of out that are written */
-	bool dirty;	/* in the list of answers to be pumped */
+	bool dirty;	/* in the list of outlets to be pumped */
 	bool full;	/* the owner waits for drained */
 	bool gone;	/* the client's side is gone, or ours had to give up */
 	bool told;	/* the owner knows that it is gone */
@@ -53,8 +53,8 @@ struct front {
 	uv_loop_t *loop;
 	struct front_calls calls;
 	void *arg;
-	uv_idle_t idle; /* runs while answers are dirty */
-	struct answer *dirty;
+	uv_idle_t idle; /* runs while outlets are dirty */
+	struct outlet *dirty;
 	size_t active;
 	unsigned handles; /* not yet closed */
 	bool stopped, freed;
@@ -72,12 +72,12 @@ void front_closed(struct front *f);
 void front_check(struct front *f);
 
 /* Hand out a whole request. */
-void answer_start(struct front *f, struct answer *a);
+void outlet_start(struct front *f, struct outlet *o);
 
 /* The client's side is gone: tell the owner, soon. */
-void answer_gone(struct answer *a);
+void outlet_gone(struct outlet *o);
 
 /* Write what can be written, tell the owner, release what is over. */
-void answer_pump(struct answer *a);
+void outlet_pump(struct outlet *o);
 
 #endif
