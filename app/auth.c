@@ -1,14 +1,13 @@
 /* Credentials: where they may stand, and whose they are. */
 #include "app/auth.h"
 
-#include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/base/percent.h"
 
 /* The token behind "Bearer ", or NULL when the header is of another kind. */
 static const char *
@@ -42,8 +41,7 @@ static const char *
 query_key(struct request *r)
 {
 	const char *p = r->query, *end;
-	char *out, *o;
-	char hex[3] = "";
+	const char *key;
 
 	while (*p != '\0' && strncmp(p, "key=", 4) != 0) {
 		p = strchr(p, '&');
@@ -55,21 +53,8 @@ query_key(struct request *r)
 		return NULL;
 	p += 4;
 	end = p + strcspn(p, "&");
-	out = o = arena_alloc(r->arena, (size_t)(end - p) + 1);
-	if (out == NULL)
-		return NULL;
-	for (; p < end; p++) {
-		if (*p == '%' && isxdigit((unsigned char)p[1]) &&
-		    isxdigit((unsigned char)p[2])) {
-			memcpy(hex, p + 1, 2);
-			*o++ = (char)strtol(hex, NULL, 16);
-			p += 2;
-		} else {
-			*o++ = *p;
-		}
-	}
-	*o = '\0';
-	return out;
+	key = percent_decode(r->arena, p, (size_t)(end - p));
+	return key == NULL ? p : key; /* as it stands it is nobody's key */
 }
 
 /* Take a credential; false when another one was there before. */

@@ -1,13 +1,14 @@
 /* Credentials for providers: one row a scheme. */
 #include "app/credential.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/evp.h>
 
 #include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/percent.h"
 #include "app/hmac.h"
 #include "app/sigv4.h"
 
@@ -159,26 +160,16 @@ blot_base64(char *text, const char *secret, size_t len)
 static void
 blot_url(char *text, const char *secret, size_t len)
 {
-	static const char plain[] = "-_.~";
-	char *url = malloc(len * 3 + 1), *o = url;
-	unsigned char c;
-	size_t i;
+	struct buf url;
 
-	if (url == NULL) {
+	buf_init(&url, len * 3 + 1);
+	percent_put(&url, secret, len);
+	buf_putc(&url, '\0');
+	if (url.failed)
 		*text = '\0';
-		return;
-	}
-	for (i = 0; i < len; i++) {
-		c = (unsigned char)secret[i];
-		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-		    (c >= '0' && c <= '9') || strchr(plain, c) != NULL)
-			*o++ = (char)c;
-		else
-			o += snprintf(o, 4, "%%%02X", c);
-	}
-	*o = '\0';
-	blot(text, url);
-	free(url);
+	else
+		blot(text, url.data);
+	buf_free(&url);
 }
 
 static void

@@ -5,13 +5,13 @@
 #include "app/endpoint.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/base/percent.h"
 #include "app/models.h"
 #include "app/worker.h"
 
@@ -54,32 +54,6 @@ find(const char *method, const char *path, size_t len, const char **allow)
 		*allow = doors[i].method;
 	}
 	return NULL;
-}
-
-/* Decode %XX once; NULL for broken escapes, NUL and control characters. */
-static const char *
-decode(struct arena *a, const char *p, size_t len)
-{
-	char *out = arena_alloc(a, len + 1), *o = out, hex[3] = "";
-	size_t i;
-
-	if (out == NULL)
-		return NULL;
-	for (i = 0; i < len; i++, o++) {
-		*o = p[i];
-		if (p[i] == '%') {
-			if (len - i < 3 || !isxdigit((unsigned char)p[i + 1]) ||
-			    !isxdigit((unsigned char)p[i + 2]))
-				return NULL;
-			memcpy(hex, p + i + 1, 2);
-			*o = (char)strtol(hex, NULL, 16);
-			i += 2;
-		}
-		if ((unsigned char)*o < 0x20 || *o == 0x7f)
-			return NULL;
-	}
-	*o = '\0';
-	return out;
 }
 
 static bool
@@ -126,7 +100,7 @@ found(struct request *r, const struct endpoint *e, const char *path,
 	r->endpoint = e;
 	r->surface = adapter_find(e->surface);
 	if (e->path[n - 1] == '/') {
-		r->name = decode(r->arena, path + n, len - n);
+		r->name = percent_decode(r->arena, path + n, len - n);
 		if (r->name == NULL)
 			return no_such_path(r);
 	}

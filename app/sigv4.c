@@ -13,6 +13,7 @@
 #include "app/base/buf.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
+#include "app/base/percent.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SEGMENTS_MAX 64
@@ -53,20 +54,6 @@ split(const char *url, struct url *u)
 	return true;
 }
 
-static void
-put_encoded(struct buf *out, const char *p, size_t n)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~";
-
-	for (; n-- > 0; p++)
-		if (*p != '\0' && strchr(plain, *p) != NULL)
-			buf_putc(out, *p);
-		else
-			buf_printf(out, "%%%02X", (unsigned char)*p);
-}
-
 /*
  * The path, encoded as it is sent and then once more, without empty
  * segments, "." and "..".
@@ -95,7 +82,7 @@ put_path(struct buf *out, struct str path)
 	}
 	for (i = 0; i < n; i++) {
 		buf_putc(out, '/');
-		put_encoded(out, seg[i].p, seg[i].len);
+		percent_put(out, seg[i].p, seg[i].len);
 	}
 	if (n == 0 || (path.len > 0 && end[-1] == '/'))
 		buf_putc(out, '/');

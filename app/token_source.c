@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "app/base/arena.h"
+#include "app/base/percent.h"
 #include "app/token_int.h"
 
 static const struct token_source *const sources[] = {
@@ -117,16 +118,8 @@ find_text(struct finding *f, const struct json *doc, uint32_t obj,
 void
 find_form(struct buf *b, const char *key, const char *value)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~";
-
 	buf_printf(b, "%s%s=", b->len > 0 ? "&" : "", key);
-	for (; *value != '\0'; value++)
-		if (strchr(plain, *value) != NULL)
-			buf_putc(b, *value);
-		else
-			buf_printf(b, "%%%02X", (unsigned char)*value);
+	percent_put(b, value, strlen(value));
 }
 
 enum find

@@ -13,6 +13,7 @@
 
 #include "app/base/arena.h"
 #include "app/base/clock.h"
+#include "app/base/draw.h"
 #include "app/base/limits.h"
 #include "app/forward.h"
 #include "app/front.h"
@@ -39,11 +40,7 @@ policy_path(void)
 uint64_t
 worker_random(struct worker *w)
 {
-	uint64_t z = w->random += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
+	return draw_next(&w->random);
 }
 
 int64_t

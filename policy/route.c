@@ -4,17 +4,7 @@
 #include <string.h>
 
 #include "app/base/arena.h"
-
-/* The next number of a small generator (splitmix64, Steele et al. 2014). */
-static uint64_t
-next_draw(uint64_t *state)
-{
-	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
+#include "app/base/draw.h"
 
 static void
 swap(const struct deployment **a, const struct deployment **b)
@@ -36,7 +26,7 @@ order_weighted(struct plan *plan, uint64_t draw)
 		sum = 0;
 		for (j = i; j < plan->count; j++)
 			sum += plan->order[j]->weight;
-		pick = sum == 0 ? 0 : next_draw(&draw) % sum;
+		pick = sum == 0 ? 0 : draw_next(&draw) % sum;
 		for (j = i; j + 1 < plan->count; j++) {
 			if (pick < plan->order[j]->weight)
 				break;

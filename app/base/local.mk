@@ -17,3 +17,5 @@ libbase_a_SOURCES += app/base/decimal.c app/base/decimal.h
 libbase_a_SOURCES += app/base/frames.c app/base/frames.h
 libbase_a_SOURCES += app/base/jsonescape.c
 libbase_a_SOURCES += app/base/eventstream.c app/base/eventstream.h
+libbase_a_SOURCES += app/base/percent.c app/base/percent.h
+libbase_a_SOURCES += app/base/draw.c app/base/draw.h

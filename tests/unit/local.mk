@@ -209,3 +209,8 @@ check_PROGRAMS += tests/unit/test_completions
 tests_unit_test_completions_SOURCES = tests/unit/test_completions.c tests/unit/adapter_help.h
 tests_unit_test_completions_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_completions_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_percent
+tests_unit_test_percent_SOURCES = tests/unit/test_percent.c
+tests_unit_test_percent_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_percent_LDADD = libbase.a $(TESTDEPS_LIBS)
