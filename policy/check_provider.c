@@ -48,8 +48,8 @@ given(const struct making *m, const char *key)
 	return node_get(m->s->row.node, key) != NULL;
 }
 
-static bool
-is_adapter(const struct policy_env *env, const char *name)
+bool
+adapter_known(const struct policy_env *env, const char *name)
 {
 	size_t i;
 
@@ -79,10 +79,10 @@ make_adapter(const struct making *m)
 	struct provider *p = m->p;
 
 	if (p->adapter[0] != '\0') {
-		if (!is_adapter(m->l->env, p->adapter))
+		if (!adapter_known(m->l->env, p->adapter))
 			unknown_adapter(m, p->adapter);
 	} else if (m->known && (m->row.adapter[0] == '\0' ||
-	    !is_adapter(m->l->env, m->row.adapter))) {
+	    !adapter_known(m->l->env, m->row.adapter))) {
 		diag_fault(m->l->diag, m->s->row.node, "the dialect of '%s' is "
 		    "not supported by this version; name an adapter if it "
 		    "speaks another", p->name);
@@ -126,7 +126,7 @@ make_auth(const struct making *m)
 	} else {
 		auth_by_adapter(m);
 		if (m->known && m->row.auth == AUTH_SIGV4 &&
-		    is_adapter(m->l->env, p->adapter))
+		    adapter_known(m->l->env, p->adapter))
 			p->auth = AUTH_SIGV4;
 	}
 }
@@ -231,7 +231,7 @@ make_own_auth(const struct making *m)
 	}
 	make_guest(m, home.auth == p->auth);
 	if (p->auth == AUTH_SIGV4 && *p->region == '\0' &&
-	    is_adapter(m->l->env, p->adapter))
+	    adapter_known(m->l->env, p->adapter))
 		diag_fault(m->l->diag, m->s->row.node,
 		    "'region' is missing: requests are signed for it");
 }

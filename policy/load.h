@@ -117,6 +117,9 @@ const char *value_text(const char *s);
 void check_providers(struct load *l, const struct source *s,
     struct policy *p);
 
+/* Does this program have an adapter of that name (check_provider.c)? */
+bool adapter_known(const struct policy_env *env, const char *name);
+
 /*
  * An address of the catalog for this provider, its ${variables} filled in,
  * from the arena; NULL and said why at the node (NULL: in silence)

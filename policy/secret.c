@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/base/arena.h"
+#include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "policy/load.h"
 #include "policy/state.h"
@@ -297,18 +298,13 @@ write_all(int fd, const char *p, size_t n)
 static bool
 pepper_write(int fd)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char raw[PEPPER_BYTES];
 	char text[2 * PEPPER_BYTES + 1];
-	size_t i;
 	bool ok;
 
 	if (RAND_bytes(raw, sizeof raw) != 1)
 		return false;
-	for (i = 0; i < sizeof raw; i++) {
-		text[2 * i] = hex[raw[i] >> 4];
-		text[2 * i + 1] = hex[raw[i] & 15];
-	}
+	hash_hex(text, raw, sizeof raw);
 	text[sizeof text - 1] = '\n';
 	ok = write_all(fd, text, sizeof text) && fsync(fd) == 0;
 	OPENSSL_cleanse(raw, sizeof raw);

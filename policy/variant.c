@@ -45,17 +45,6 @@ find(const struct provider *p, const struct catalog_model *m)
 	return NULL;
 }
 
-static bool
-is_adapter(const struct policy_env *env, const char *name)
-{
-	size_t i;
-
-	for (i = 0; env->adapters[i] != NULL; i++)
-		if (strcmp(env->adapters[i], name) == 0)
-			return true;
-	return false;
-}
-
 /*
  * What the policy says of the provider holds for all its models: an address
  * of its own stays, and with it the dialect that is spoken there.
@@ -85,7 +74,7 @@ fill(struct load *l, struct variant *v, const struct catalog_provider *row,
 		url = address_fill(l, NULL, p, m->base_url);
 	p->base_url = url != NULL ? url : "";
 	p->private_net = p->private_net || url_private(p->base_url);
-	v->usable = url != NULL && is_adapter(l->env, m->adapter);
+	v->usable = url != NULL && adapter_known(l->env, m->adapter);
 }
 
 void
