@@ -4,12 +4,12 @@
  */
 #include "app/models.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "app/answer.h"
 #include "app/base/arena.h"
+#include "app/base/decimal.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "app/worker.h"
@@ -45,28 +45,10 @@ static const struct {
 	{ "web_search", UNIT_SEARCH, true },
 };
 
-/* n / 10^digits as a decimal without trailing zeros. */
-static void
-decimal(int64_t n, int digits, char *out, size_t size)
-{
-	int64_t scale = 1;
-	size_t len;
-	int i;
-
-	for (i = 0; i < digits; i++)
-		scale *= 10;
-	snprintf(out, size, "%lld.%0*lld", (long long)(n / scale), digits,
-	    (long long)(n % scale));
-	for (len = strlen(out); len > 0 && out[len - 1] == '0'; len--)
-		out[len - 1] = '\0';
-	if (len > 0 && out[len - 1] == '.')
-		out[len - 1] = '\0';
-}
-
 static void
 write_prices(struct json_writer *w, const struct price *p)
 {
-	char text[48];
+	char text[DECIMAL_SIZE];
 	size_t i;
 
 	if (!p->known) {
@@ -77,8 +59,8 @@ write_prices(struct json_writer *w, const struct price *p)
 	for (i = 0; i < sizeof rates / sizeof rates[0]; i++) {
 		if (p->rate[rates[i].unit] == PRICE_UNSET)
 			continue;
-		decimal(p->rate[rates[i].unit], rates[i].each ? 9 : 15, text,
-		    sizeof text);
+		decimal(text, p->rate[rates[i].unit],
+		    rates[i].each ? 9 : 15);
 		jw_key(w, rates[i].name);
 		jw_string(w, text);
 	}

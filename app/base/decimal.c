@@ -11,7 +11,7 @@ decimal(char out[DECIMAL_SIZE], int64_t value, unsigned places)
 	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 	size_t len;
 
-	assert(places <= 9);
+	assert(places <= 18);
 	for (; places > 0 && left % 10 == 0; places--)
 		left /= 10;
 	if (places > 0) {

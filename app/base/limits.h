@@ -45,7 +45,6 @@
 #define LIMIT_POLICY_DEPTH 16	     /* nesting in one of them */
 #define LIMIT_POLICY_MEMORY MIB(512) /* of a load, and of what stays */
 #define LIMIT_POLICY_TARGETS 1024    /* deployments of one model */
-#define LIMIT_ATTEMPTS 3	     /* attempts of a request, default */
 #define LIMIT_RETRY_AFTER 3600	     /* seconds of cooldown a provider may ask */
 
 #endif

@@ -14,7 +14,6 @@
 #include "app/base/json.h"
 
 #define NODE_ESCAPED 8u
-#define NODE_MAX ((UINT32_C(1) << 28) - 1) /* longest value */
 
 #define NODE_AT(d, v) ((d)->tape[2 * (size_t)(v)])
 #define NODE_INFO(d, v) ((d)->tape[2 * (size_t)(v) + 1])
