@@ -15,8 +15,9 @@
 #define NODES 4096		 /* deployments remembered at most */
 
 struct node {
-	char *id;
+	const char *id; /* text, but in a key to look for */
 	int64_t until;
+	char text[];
 };
 
 struct health {
@@ -30,21 +31,12 @@ health_new(void)
 	return calloc(1, sizeof(struct health));
 }
 
-static void
-node_free(void *p)
-{
-	struct node *n = p;
-
-	free(n->id);
-	free(n);
-}
-
 void
 health_free(struct health *h)
 {
 	if (h == NULL)
 		return;
-	tdestroy(h->tree, node_free);
+	tdestroy(h->tree, free);
 	free(h);
 }
 
@@ -58,11 +50,9 @@ by_id(const void *a, const void *b)
 static struct node *
 find(const struct health *h, const struct deployment *d)
 {
-	char *id = strdup(d->id);
-	struct node key = { .id = id };
-	void *p = id == NULL ? NULL : tfind(&key, &h->tree, by_id);
+	struct node key = { .id = d->id };
+	void *p = tfind(&key, &h->tree, by_id);
 
-	free(id);
 	return p == NULL ? NULL : *(struct node **)p;
 }
 
@@ -70,15 +60,17 @@ static struct node *
 find_or_add(struct health *h, const struct deployment *d)
 {
 	struct node *n = find(h, d);
+	size_t size = strlen(d->id) + 1;
 
 	if (n != NULL || h->count >= NODES)
 		return n;
-	n = calloc(1, sizeof *n);
+	n = calloc(1, sizeof *n + size);
 	if (n == NULL)
 		return NULL;
-	n->id = strdup(d->id);
-	if (n->id == NULL || tsearch(n, &h->tree, by_id) == NULL) {
-		node_free(n);
+	memcpy(n->text, d->id, size);
+	n->id = n->text;
+	if (tsearch(n, &h->tree, by_id) == NULL) {
+		free(n);
 		return NULL;
 	}
 	h->count++;
