@@ -205,6 +205,16 @@ answer_json(struct request *r, int status, const char *body, size_t len)
 	answer_bytes(r, body, len);
 }
 
+void
+answer_built(struct request *r, int status, struct buf *b)
+{
+	if (b->failed)
+		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
+	else
+		answer_json(r, status, b->data, b->len);
+	buf_free(b);
+}
+
 static void
 answer_error(struct request *r)
 {

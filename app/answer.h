@@ -20,6 +20,9 @@ void answer_bytes(struct request *r, const char *p, size_t len);
 void answer_json(struct request *r, int status, const char *body,
     size_t len);
 
+/* The same of a body that was built; one that failed is an error. Frees b. */
+void answer_built(struct request *r, int status, struct buf *b);
+
 /* Closing step: an error that was not yet told, then the end. */
 void answer_close(struct request *r);
 

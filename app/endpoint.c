@@ -177,7 +177,6 @@ serve_ready(struct request *r)
 		jw_string(&j, w->refused_policy);
 	jw_end_object(&j);
 	jw_end_object(&j);
-	answer_json(r, ready ? 200 : 503, b.data, b.len);
-	buf_free(&b);
+	answer_built(r, ready ? 200 : 503, &b);
 	return DONE;
 }

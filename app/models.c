@@ -179,11 +179,7 @@ models_list(struct request *r)
 	write_direct(r, &w);
 	jw_end_array(&w);
 	jw_end_object(&w);
-	if (b.failed)
-		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
-	else
-		answer_json(r, 200, b.data, b.len);
-	buf_free(&b);
+	answer_built(r, 200, &b);
 	return DONE;
 }
 
@@ -208,7 +204,6 @@ models_one(struct request *r)
 	buf_init(&b, KIB(64));
 	jw_init(&w, &b);
 	write_model(&w, r->worker, r->name, d);
-	answer_json(r, 200, b.data, b.len);
-	buf_free(&b);
+	answer_built(r, 200, &b);
 	return DONE;
 }
