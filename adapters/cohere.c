@@ -239,8 +239,8 @@ static bool
 goes_back(const struct writing *x, const struct part *p)
 {
 	return p->kind == PART_REASONING && p->text.len > 0 &&
-	    (x->d->caps & CAP_REASONING) != 0 &&
-	    (p->origin == NULL || strcmp(p->origin, "cohere") == 0);
+	    p->signature.len == 0 && p->sealed.len == 0 &&
+	    (x->d->caps & CAP_REASONING) != 0;
 }
 
 static enum err

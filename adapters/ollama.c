@@ -163,32 +163,30 @@ write_result(struct writing *x, const struct part *p)
 	jw_end_object(w);
 }
 
-static enum err
+static void
 write_call(struct writing *x, const struct part *p)
 {
+	struct str args = canon_args(x->arena, p->args);
 	struct json_writer *w = &x->w;
 
-	if (!canon_is_object(p->args, x->arena))
-		return refuse(x, "a tool call whose arguments are no object");
 	jw_object(w);
 	canon_put_str(w, "id", p->id);
 	jw_key(w, "function");
 	jw_object(w);
 	canon_put_str(w, "name", p->name);
-	canon_put_raw(w, "arguments", p->args);
+	canon_put_raw(w, "arguments", args);
+	w->out->failed |= args.p == NULL;
 	jw_end_object(w);
 	jw_end_object(w);
-	return ERR_OK;
 }
 
-static enum err
+static void
 write_calls(struct writing *x, const struct message *m)
 {
-	enum err e = ERR_OK;
 	bool open = false;
 	size_t i;
 
-	for (i = 0; i < m->part_count && e == ERR_OK; i++) {
+	for (i = 0; i < m->part_count; i++) {
 		if (m->parts[i].kind != PART_CALL)
 			continue;
 		if (!open) {
@@ -196,11 +194,10 @@ write_calls(struct writing *x, const struct message *m)
 			jw_array(&x->w);
 			open = true;
 		}
-		e = write_call(x, &m->parts[i]);
+		write_call(x, &m->parts[i]);
 	}
 	if (open)
 		jw_end_array(&x->w);
-	return e;
 }
 
 /* Reasoning in plain text goes back; that of a maker with proofs does not. */
@@ -208,17 +205,16 @@ static bool
 goes_back(const struct part *p)
 {
 	return p->kind == PART_REASONING && p->text.len > 0 &&
-	    (p->origin == NULL || strcmp(p->origin, "ollama") == 0);
+	    p->signature.len == 0 && p->sealed.len == 0;
 }
 
-static enum err
+static void
 write_turn(struct writing *x, const struct message *m)
 {
 	static const char *const roles[] = { "system", "system", "user",
 		"assistant", "user" };
 	struct json_writer *w = &x->w;
 	bool open = false, thought = false;
-	enum err e = ERR_OK;
 	size_t i;
 
 	open_message(w, roles[m->role]);
@@ -230,9 +226,8 @@ write_turn(struct writing *x, const struct message *m)
 		thought |= goes_back(&m->parts[i]);
 	if (thought)
 		put_texts(w, "thinking", m->parts, m->part_count, goes_back);
-	e = write_calls(x, m);
+	write_calls(x, m);
 	jw_end_object(w);
-	return e;
 }
 
 /*
@@ -254,8 +249,9 @@ write_message(struct writing *x, const struct message *m)
 		else
 			rest = true;
 	}
-	return rest || has_images(m->parts, m->part_count) ?
-	    write_turn(x, m) : ERR_OK;
+	if (rest || has_images(m->parts, m->part_count))
+		write_turn(x, m);
+	return ERR_OK;
 }
 
 /* There is no word for "do not call": no tools are offered then. */

@@ -159,6 +159,84 @@ reasoning_back(struct fix *x)
 	}
 }
 
+/* Is this a turn of the user or the assistant, and the same as that one? */
+static bool
+same_side(struct fix *x, uint32_t a, uint32_t b)
+{
+	static const char *const sides[] = { "user", "assistant" };
+	size_t i;
+
+	for (i = 0; i < 2; i++)
+		if (json_is(x->doc, member(x, a, "role"), sides[i]) &&
+		    json_is(x->doc, member(x, b, "role"), sides[i]))
+			return json_count(x->doc, member(x, a, "tool_calls")) +
+			    json_count(x->doc, member(x, b, "tool_calls")) ==
+			    0;
+	return false;
+}
+
+/* The parts of a content, a string being one. */
+static void
+put_parts(struct fix *x, uint32_t content, struct json_writer *w)
+{
+	struct str s = canon_str(x->doc, content, x->e->arena), raw;
+	uint32_t v;
+
+	if (s.len > 0) {
+		jw_object(w);
+		canon_put_str(w, "type", canon_lit("text"));
+		canon_put_str(w, "text", s);
+		jw_end_object(w);
+	}
+	if (json_type(x->doc, content) != JSON_ARRAY)
+		return;
+	for (v = json_first(x->doc, content); v != JSON_NONE;
+	    v = json_next(x->doc, content, v)) {
+		raw = canon_raw(x->doc, v);
+		jw_raw(w, raw.p, raw.len);
+	}
+}
+
+/* The messages from m until `end` become one. */
+static void
+join(struct fix *x, uint32_t m, uint32_t end)
+{
+	uint32_t list = member(x, JSON_ROOT, "messages"), n;
+	struct json_writer w;
+	struct buf b;
+	char *raw;
+
+	buf_init(&b, LIMIT_BODY_TEXT);
+	jw_init(&w, &b);
+	jw_array(&w);
+	put_parts(x, member(x, m, "content"), &w);
+	for (n = next_message(x, m); n != end; n = next_message(x, n)) {
+		put_parts(x, member(x, n, "content"), &w);
+		edits_remove_element(x->e, list, n);
+	}
+	jw_end_array(&w);
+	raw = b.failed ? NULL : arena_dup(x->e->arena, b.data, b.len);
+	if (raw == NULL)
+		x->e->failed = true;
+	else
+		edits_set(x->e, m, "content", raw, b.len);
+	buf_free(&b);
+}
+
+static void
+take_turns(struct fix *x)
+{
+	uint32_t m, end, n;
+
+	for (m = first_message(x); m != JSON_NONE; m = end) {
+		for (n = m, end = next_message(x, m); end != JSON_NONE &&
+		    same_side(x, m, end); end = next_message(x, end))
+			n = end;
+		if (n != m)
+			join(x, m, end);
+	}
+}
+
 /* The effort of the request, EFFORT_UNSET when none is told. */
 static enum effort
 effort_of(struct fix *x)
@@ -230,6 +308,7 @@ static const struct {
 	{ QUIRK_SHORT_IDS, short_ids },
 	{ QUIRK_PLAIN_TURNS, plain_turns },
 	{ QUIRK_REASONING_BACK, reasoning_back },
+	{ QUIRK_TAKE_TURNS, take_turns },
 	{ QUIRK_THINKING_TYPE, thinking_type },
 	{ QUIRK_ENABLE_THINKING, enable_thinking },
 	{ QUIRK_STREAMED_THINKING, streamed_thinking },

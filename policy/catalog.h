@@ -53,10 +53,11 @@ enum quirk {
 	QUIRK_ENABLE_THINKING = 1 << 9, /* enable_thinking: true | false */
 	QUIRK_STREAMED_THINKING = 1 << 10, /* thinks in streams only */
 	QUIRK_NO_EFFORT = 1 << 11, /* the model refuses reasoning_effort */
-	QUIRK_INVOKE = 1 << 12 /* not Converse on Bedrock: base_url is followed
+	QUIRK_INVOKE = 1 << 12, /* not Converse on Bedrock: base_url is followed
 				 * by /model/MODEL/invoke or
 				 * /invoke-with-response-stream, whose events
 				 * come in an envelope; the body as above */
+	QUIRK_TAKE_TURNS = 1 << 13 /* user and assistant must alternate */
 };
 
 /*

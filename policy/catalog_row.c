@@ -32,6 +32,7 @@ static const struct word quirk_words[] = {
 	{ "enable_thinking", QUIRK_ENABLE_THINKING },
 	{ "streamed_thinking", QUIRK_STREAMED_THINKING },
 	{ "no_effort", QUIRK_NO_EFFORT },
+	{ "take_turns", QUIRK_TAKE_TURNS },
 	{ NULL, 0 }
 };
 

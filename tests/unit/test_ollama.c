@@ -33,6 +33,14 @@ static const struct {
 	  "\"f\",\"arguments\":{\"a\": 1}}}]},{\"role\":\"tool\","
 	  "\"content\":\"7\",\"tool_name\":\"f\",\"tool_call_id\":\"c1\"}",
 	  "\"options\":{},\"stream\":false" },
+	/* What a model calls arguments need not be an object. */
+	{ "\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":"
+	  "\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+	  "\"arguments\":\"two\"}}]}]",
+	  "{\"role\":\"assistant\",\"content\":\"\",\"tool_calls\":[{"
+	  "\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":{"
+	  "\"arguments\":\"two\"}}}]}",
+	  "\"options\":{},\"stream\":false" },
 	{ "\"messages\":[" HELLO "],\"reasoning_effort\":\"none\","
 	  "\"response_format\":{\"type\":\"json_object\"}", HELLO,
 	  "\"format\":\"json\",\"options\":{},\"think\":false,"

@@ -47,6 +47,17 @@ static const struct {
 	  "\"max_completion_tokens\":9,\"return_images\":true",
 	  "\"messages\":[" HELLO "],\"return_images\":true,"
 	  "\"max_tokens\":9" },
+	/* Perplexity: the two sides take turns. */
+	{ "perplexity", "sonar", "\"messages\":[{\"role\":\"system\","
+	  "\"content\":\"s\"}," HELLO "," HELLO ",{\"role\":"
+	  "\"assistant\",\"content\":\"a\"},{\"role\":\"user\","
+	  "\"content\":\"\"},{\"role\":\"user\",\"content\":[{\"type\":"
+	  "\"text\",\"text\":\"b\"}]},{\"role\":\"user\"}]",
+	  "\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{"
+	  "\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":"
+	  "\"Hello\"},{\"type\":\"text\",\"text\":\"Hello\"}]},{"
+	  "\"role\":\"assistant\",\"content\":\"a\"},{\"role\":"
+	  "\"user\",\"content\":[{\"type\":\"text\",\"text\":\"b\"}]}]" },
 	{ "openrouter", "m", "\"messages\":[" HELLO "],\"usage\":{"
 	  "\"include\":true},\"max_completion_tokens\":9,\"stream\":true",
 	  "\"messages\":[" HELLO "],\"usage\":{\"include\":true},"
