@@ -87,6 +87,7 @@ struct adapter {
 	/* That for one deployment, where models differ; NULL: always takes. */
 	uint64_t (*takes_of)(const struct deployment *d);
 	enum framing framing; /* of its provider's streams */
+	bool large_events;    /* one may hold an image or a whole answer */
 	const char *error_header; /* of an answer: its type of error, or NULL */
 
 	/* --- as a client surface --- */

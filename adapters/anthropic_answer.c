@@ -336,7 +336,7 @@ on_citation(struct event *e, uint32_t delta)
 	struct buf b;
 	char *p;
 
-	buf_init(&b, LIMIT_EVENT * 2);
+	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	write_citation(e->doc, json_get(e->doc, delta, "citation"), &w,
 	    e->s->scratch);

@@ -363,7 +363,7 @@ on_citation(struct event *e, uint32_t c)
 	struct buf b;
 	char *p;
 
-	buf_init(&b, LIMIT_EVENT * 2);
+	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	write_citation(e->doc, c, &w, e->scratch);
 	if (b.len > 0) {

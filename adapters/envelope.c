@@ -42,7 +42,7 @@ open_failure(struct arena *a, const struct sse_event *message,
 	enum err e = ERR_OK;
 	struct buf b;
 
-	buf_init(&b, LIMIT_EVENT * 2);
+	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	jw_object(&w);
 	jw_key(&w, "error");

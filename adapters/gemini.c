@@ -169,6 +169,7 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 
 const struct adapter adapter_gemini = {
 	.name = "gemini",
+	.large_events = true,
 	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
 	    PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K) | PARAM_BIT(CHOICES) |
 	    PARAM_BIT(STOP) | PARAM_BIT(SEED) |

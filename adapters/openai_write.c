@@ -114,7 +114,7 @@ write_usage_event(const struct delta *d, const struct answer_meta *meta,
 
 	while (len > 0 && d->raw.p[len - 1] != '}')
 		len--;
-	buf_init(&b, LIMIT_EVENT * 2);
+	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	buf_put(&b, d->raw.p, len - 1);
 	buf_puts(&b, ",\"tollgate\":");
 	jw_init(&w, &b);

@@ -265,6 +265,7 @@ responses_write_request(struct arena *a, const struct chat *chat,
 
 const struct adapter adapter_responses = {
 	.name = "responses",
+	.large_events = true,
 	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
 	    PARAM_BIT(TOP_P) | PARAM_BIT(LOGPROBS) |
 	    PARAM_BIT(TOP_LOGPROBS) | PARAM_BIT(TOOLS) |

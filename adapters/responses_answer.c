@@ -188,7 +188,7 @@ responses_citation(const struct json *doc, uint32_t v, struct arena *a)
 
 	if (!json_is(doc, json_get(doc, v, "type"), "url_citation"))
 		return s;
-	buf_init(&b, LIMIT_EVENT);
+	buf_init(&b, LIMIT_EVENT_LARGE);
 	jw_init(&w, &b);
 	jw_object(&w);
 	jw_key(&w, "type");

@@ -571,7 +571,7 @@ flat(struct items *s, struct str annotation)
 	    "type"), "url_citation"))
 		return out;
 	v = json_get(&doc, JSON_ROOT, "url_citation");
-	buf_init(&b, LIMIT_EVENT * 2);
+	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	begin(&w, "url_citation");
 	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {

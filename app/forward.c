@@ -636,7 +636,7 @@ forward_run(struct request *r)
 	r->forward = fw;
 	fw->retry_after = -1;
 	fw->deadline = deadline(r);
-	buf_init(&fw->out, LIMIT_EVENT * 4);
+	buf_init(&fw->out, LIMIT_EVENT_LARGE * 4);
 	fw->writer = (struct stream){ .arena = r->arena,
 		.scratch = r->worker->scratch, .chat = &r->chat };
 	next_or_fail(r);

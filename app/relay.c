@@ -328,7 +328,8 @@ judge(struct attempt *at, const char *p, size_t len)
 		looks_like_events(p, len));
 	if (at->streaming)
 		frames_init(&at->frames, messages ? FRAMING_EVENTSTREAM :
-		    at->adapter->framing, LIMIT_EVENT);
+		    at->adapter->framing, at->adapter->large_events ?
+		    LIMIT_EVENT_LARGE : LIMIT_EVENT);
 	else
 		buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
 		    LIMIT_ERROR_BODY);

@@ -190,8 +190,10 @@ remember_refusal(struct worker *w, const struct buf *faults)
 	const char *p = faults->data, *end, *slash;
 	size_t len = faults->len;
 
-	if (len == 0)
-		p = "unreadable";
+	if (len == 0) {
+		p = "it cannot be read";
+		len = strlen(p);
+	}
 	end = memchr(p, '\n', len);
 	if (end != NULL)
 		len = (size_t)(end - p);
@@ -208,16 +210,20 @@ remember_refusal(struct worker *w, const struct buf *faults)
 static void
 reload(struct worker *w)
 {
+	char before[sizeof w->refused_policy];
 	struct policy *p;
 	struct buf faults;
 
 	buf_init(&faults, MIB(1));
 	p = policy_load(w->policy_path, &w->env, &faults);
 	if (p == NULL) {
+		memcpy(before, w->refused_policy, sizeof before);
 		remember_refusal(w, &faults);
-		recorder_note(w->recorder, "error",
-		    "policy refused, the previous one stays in force: %s",
-		    w->refused_policy);
+		/* It is tried again each second: told once is enough. */
+		if (strcmp(before, w->refused_policy) != 0)
+			recorder_note(w->recorder, "error",
+			    "policy refused, the previous one stays in "
+			    "force: %s", w->refused_policy);
 	} else {
 		policy_unref(w->policy);
 		w->policy = p;

@@ -22,7 +22,8 @@
 #define LIMIT_EXCHANGES 16384	     /* open connections of a worker */
 
 /* From the provider. */
-#define LIMIT_EVENT MIB(16)	     /* one SSE event: may hold an image, an answer */
+#define LIMIT_EVENT MIB(1)	     /* one event of a stream */
+#define LIMIT_EVENT_LARGE MIB(16)    /* … that may hold an image or an answer */
 #define LIMIT_REPLY MIB(64)	     /* a whole answer */
 #define LIMIT_ERROR_BODY KIB(256)    /* an answer with an error status */
 #define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */

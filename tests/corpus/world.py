@@ -166,7 +166,7 @@ def by_words(error):
 
 
 # HTTP status of a provider → the statuses that a client may see for it
-STATUSES = {400: {400}, 401: {502}, 402: {429, 502, 503}, 403: {502},
+STATUSES = {400: {400}, 401: {502}, 403: {502},
             404: {404}, 408: {408, 502, 504}, 413: {413}, 422: {422},
             429: {429}, 503: {503}, 504: {504}, 529: {503}}
 TYPES = {400: {"invalid_request_error"},
@@ -184,6 +184,8 @@ def expected_statuses(error):
         return by_words(error)
     if status in (400, 403) and BAD_KEY.search(repr(error["doc"])):
         return {502}
+    if status == 402 or OUT_OF_MONEY.search(repr(error["doc"])):
+        return {502}  # the gateway's account, not the client's
     if status >= 500:
         return STATUSES.get(status, {502})
     return STATUSES.get(status, {status})
@@ -205,11 +207,7 @@ def check_error_status(m, answer, r):
         return wrong
     kind = r.error.get("type")
     if answer.status == 429:
-        types = {"rate_limit_exceeded"}
-        if OUT_OF_MONEY.search(repr(m.error["doc"])) or \
-                m.error["status"] == 402:
-            types |= {"insufficient_quota"}
-        if kind not in types:
+        if kind != "rate_limit_exceeded":
             wrong.append("type %r under 429" % kind)
     elif answer.status in TYPES and kind not in TYPES[answer.status]:
         if answer.status != 400 or m.error["status"] not in (400, 200):
