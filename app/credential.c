@@ -9,6 +9,7 @@
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/percent.h"
+#include "app/headers.h"
 #include "app/hmac.h"
 #include "app/sigv4.h"
 
@@ -21,23 +22,11 @@ struct credential {
 };
 
 static enum err
-push(struct http_call *call, const char *name, const char *value)
-{
-	size_t max = sizeof call->headers / sizeof call->headers[0];
-
-	if (name == NULL || value == NULL || call->header_count == max)
-		return ERR_INTERNAL;
-	call->headers[call->header_count].name = name;
-	call->headers[call->header_count++].value = value;
-	return ERR_OK;
-}
-
-static enum err
 by_bearer(const struct credential *c, struct http_call *call)
 {
 	if (*c->provider->key == '\0')
 		return ERR_OK;
-	return push(call, "authorization",
+	return http_call_header(call, "authorization",
 	    arena_printf(c->arena, "Bearer %s", c->provider->key));
 }
 
@@ -45,7 +34,7 @@ static enum err
 by_header(const struct credential *c, struct http_call *call)
 {
 	return *c->provider->key == '\0' ? ERR_OK :
-	    push(call, c->provider->auth_header, c->provider->key);
+	    http_call_header(call, c->provider->auth_header, c->provider->key);
 }
 
 static enum err
@@ -60,7 +49,7 @@ by_nothing(const struct credential *c, struct http_call *call)
 static enum err
 by_token(const struct credential *c, struct http_call *call)
 {
-	return push(call, "authorization",
+	return http_call_header(call, "authorization",
 	    arena_printf(c->arena, "Bearer %s", c->token->bearer));
 }
 
@@ -109,16 +98,16 @@ credential_add(struct arena *a, const struct provider *p,
 	if (p->auth >= sizeof schemes / sizeof schemes[0] ||
 	    schemes[p->auth].add == NULL)
 		return ERR_INTERNAL;
-	e = push(call, "content-type", "application/json");
+	e = http_call_header(call, "content-type", "application/json");
 	if (e == ERR_OK && schemes[p->auth].early)
 		e = schemes[p->auth].add(&c, call);
 	/* Elsewhere these are parts of the address. */
 	if (e == ERR_OK && p->auth == AUTH_BEARER && *p->organization != '\0')
-		e = push(call, "openai-organization", p->organization);
+		e = http_call_header(call, "openai-organization", p->organization);
 	if (e == ERR_OK && p->auth == AUTH_BEARER && *p->project != '\0')
-		e = push(call, "openai-project", p->project);
+		e = http_call_header(call, "openai-project", p->project);
 	for (i = 0; e == ERR_OK && i < p->header_count; i++)
-		e = push(call, p->headers[i].name, p->headers[i].value);
+		e = http_call_header(call, p->headers[i].name, p->headers[i].value);
 	if (e == ERR_OK && !schemes[p->auth].early)
 		e = schemes[p->auth].add(&c, call);
 	return e;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "adapters/adapter.h"
 #include "app/base/limits.h"
 
 /* A store this small is kept for the next answer. */
@@ -58,6 +59,17 @@ header_value_sendable(const char *value)
 		if (*p < ' ' || *p == 0x7f)
 			return false;
 	return true;
+}
+
+enum err
+http_call_header(struct http_call *call, const char *name, const char *value)
+{
+	size_t max = sizeof call->headers / sizeof call->headers[0];
+
+	if (name == NULL || value == NULL || call->header_count == max)
+		return ERR_INTERNAL;
+	call->headers[call->header_count++] = (struct header){ name, value };
+	return ERR_OK;
 }
 
 void

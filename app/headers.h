@@ -9,6 +9,9 @@
 #include <stddef.h>
 
 #include "app/base/buf.h"
+#include "app/base/err.h"
+
+struct http_call;
 
 /* A token of RFC 9110 that is not the transport's own (Content-Length …). */
 bool header_name_sendable(const char *name);
@@ -18,6 +21,13 @@ bool header_value_sendable(const char *value);
 
 /* A token of RFC 9110: one character or more. */
 bool header_is_token(const char *s, size_t len);
+
+/*
+ * Add a header to a call (adapters/adapter.h); name and value are kept as
+ * they are. ERR_INTERNAL: one of them is NULL, or there is no place.
+ */
+enum err http_call_header(struct http_call *call, const char *name,
+    const char *value);
 
 /* Why a line could not be taken. */
 enum headers_end {

@@ -11,6 +11,7 @@
 #include "app/base/buf.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
+#include "app/headers.h"
 
 static const char *const separators[] = {
 	[SEPARATE_NEWLINE] = "\n",
@@ -124,19 +125,6 @@ signature(struct arena *a, const struct signing *s)
 	return arena_printf(a, "%s%s", s->p->form.prefix, text);
 }
 
-static enum err
-push(struct http_call *call, const char *name, const char *value)
-{
-	size_t max = sizeof call->headers / sizeof call->headers[0];
-
-	if (*name == '\0')
-		return ERR_OK;
-	if (value == NULL || call->header_count == max)
-		return ERR_INTERNAL;
-	call->headers[call->header_count++] = (struct header){ name, value };
-	return ERR_OK;
-}
-
 enum err
 hmac_sign(struct arena *a, const struct provider *p, int64_t now,
     struct http_call *call)
@@ -157,11 +145,11 @@ hmac_sign(struct arena *a, const struct provider *p, int64_t now,
 			buf_puts(&s.text, separators[f->separator]);
 		put_part(&s, f->sign[i]);
 	}
-	e = push(call, f->header, signature(a, &s));
-	if (e == ERR_OK)
-		e = push(call, f->key_id_header, p->access_key);
-	if (e == ERR_OK)
-		e = push(call, f->timestamp_header, s.stamp);
+	e = http_call_header(call, f->header, signature(a, &s));
+	if (e == ERR_OK && *f->key_id_header != '\0')
+		e = http_call_header(call, f->key_id_header, p->access_key);
+	if (e == ERR_OK && *f->timestamp_header != '\0')
+		e = http_call_header(call, f->timestamp_header, s.stamp);
 	buf_free(&s.text);
 	return e;
 }

@@ -14,6 +14,7 @@
 #include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "app/base/percent.h"
+#include "app/headers.h"
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
 #define SEGMENTS_MAX 64
@@ -269,17 +270,6 @@ sign(const struct sigv4 *s, const char *day, const char *text, size_t len,
 }
 
 static enum err
-push(struct http_call *call, const char *name, const char *value)
-{
-	size_t max = sizeof call->headers / sizeof call->headers[0];
-
-	if (value == NULL || call->header_count == max)
-		return ERR_INTERNAL;
-	call->headers[call->header_count++] = (struct header){ name, value };
-	return ERR_OK;
-}
-
-static enum err
 authorize(struct arena *a, const struct sigv4 *s, struct http_call *call,
     const char *stamp, const struct buf *signed_, const char *digest)
 {
@@ -300,7 +290,7 @@ authorize(struct arena *a, const struct sigv4 *s, struct http_call *call,
 	e = sign(s, day, text, strlen(text), hex);
 	if (e != ERR_OK)
 		return e;
-	return push(call, "authorization", arena_printf(a, ALGORITHM
+	return http_call_header(call, "authorization", arena_printf(a, ALGORITHM
 	    " Credential=%s/%s, SignedHeaders=%.*s, Signature=%s",
 	    s->access_key, scope, (int)signed_->len, signed_->data, hex));
 }
@@ -317,9 +307,9 @@ sigv4_sign(struct arena *a, const struct sigv4 *s, struct http_call *call)
 	if (gmtime_r(&when, &tm) == NULL ||
 	    strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", &tm) != 16)
 		return ERR_INTERNAL;
-	e = push(call, "x-amz-date", arena_str(a, stamp));
+	e = http_call_header(call, "x-amz-date", arena_str(a, stamp));
 	if (e == ERR_OK && *s->session_token != '\0')
-		e = push(call, "x-amz-security-token", s->session_token);
+		e = http_call_header(call, "x-amz-security-token", s->session_token);
 	if (e != ERR_OK)
 		return e;
 	buf_init(&signed_, KIB(16));

@@ -7,6 +7,7 @@
 
 #include "app/base/arena.h"
 #include "app/base/percent.h"
+#include "app/headers.h"
 #include "app/token_int.h"
 
 static const struct token_source *const sources[] = {
@@ -94,10 +95,8 @@ find_file(struct arena *a, const char *path, size_t max)
 void
 find_header(struct http_call *call, const char *name, const char *value)
 {
-	if (call->header_count <
-	    sizeof call->headers / sizeof call->headers[0])
-		call->headers[call->header_count++] =
-		    (struct header){ name, value };
+	/* A source has few of them; without one it is refused, and said so. */
+	(void)http_call_header(call, name, value);
 }
 
 /* A string of a JSON object, "" when it is not there. */
