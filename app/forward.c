@@ -335,7 +335,8 @@ overdue(const struct request *r, int64_t now)
 		return "credential_timeout";
 	if (first != 0 && at->sent != 0 && now >= at->sent + first &&
 	    (r->chat.stream ? at->first_content : at->first_byte) == 0)
-		return "first_token_timeout";
+		return r->chat.stream ? "first_token_timeout" :
+		    "first_byte_timeout";
 	if (t->idle != 0 && at->first_content != 0 && !r->full &&
 	    now >= fw->content + t->idle)
 		return "idle_timeout";
