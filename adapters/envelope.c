@@ -21,6 +21,8 @@ open_bytes(struct arena *a, struct str b64, struct sse_event *inside)
 		return ERR_BAD_UPSTREAM;
 	while (pad < 2 && b64.p[b64.len - 1 - pad] == '=')
 		pad++;
+	if (memchr(b64.p, '=', b64.len - pad) != NULL)
+		return ERR_BAD_UPSTREAM;
 	out = arena_alloc(a, b64.len / 4 * 3 + 1);
 	if (out == NULL)
 		return ERR_INTERNAL;

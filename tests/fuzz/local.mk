@@ -53,3 +53,17 @@ tests_fuzz_fuzz_quirks_SOURCES = tests/fuzz/fuzz_quirks.c tests/fuzz/provider.h
 tests_fuzz_fuzz_quirks_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_quirks_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/quirks
+
+noinst_PROGRAMS += tests/fuzz/fuzz_bedrock
+tests_fuzz_fuzz_bedrock_SOURCES = tests/fuzz/fuzz_bedrock.c \
+	tests/fuzz/provider.h tests/fuzz/message.h
+tests_fuzz_fuzz_bedrock_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_bedrock_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/bedrock
+
+noinst_PROGRAMS += tests/fuzz/fuzz_eventstream
+tests_fuzz_fuzz_eventstream_SOURCES = tests/fuzz/fuzz_eventstream.c \
+	tests/fuzz/message.h
+tests_fuzz_fuzz_eventstream_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_eventstream_LDADD = libbase.a $(DEPS_LIBS)
+EXTRA_DIST += tests/fuzz/seeds/eventstream

@@ -214,3 +214,7 @@ check_PROGRAMS += tests/unit/test_percent
 tests_unit_test_percent_SOURCES = tests/unit/test_percent.c
 tests_unit_test_percent_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_percent_LDADD = libbase.a $(TESTDEPS_LIBS)
+check_PROGRAMS += tests/unit/test_bedrock
+tests_unit_test_bedrock_SOURCES = tests/unit/test_bedrock.c
+tests_unit_test_bedrock_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_bedrock_LDADD = $(UNIT_LINK)
