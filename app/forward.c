@@ -98,30 +98,46 @@ copy(char *out, size_t size, const char *s)
 	snprintf(out, size, "%s", s);
 }
 
+/*
+ * A provider's words without our credential; before they are cut to length,
+ * lest a part of it stays.
+ */
+static const char *
+redacted(struct request *r, const char *words)
+{
+	const struct attempt *at = r->forward->current;
+	char *p = words == NULL ? NULL : arena_str(r->arena, words);
+
+	if (p == NULL)
+		return "";
+	credential_redact(at->deployment->provider, &at->token, p);
+	return p;
+}
+
 /* Turn the last failure into the client's error. */
 static void
 conclude(struct request *r)
 {
 	struct upstream_error *e = &r->forward->error;
 	struct fault *f = &r->fault;
+	const char *param = redacted(r, e->param);
 	size_t i = 0;
 
 	while ((verdicts[i].fail & e->fail) == 0 && verdicts[i].fail != ~0U)
 		i++;
 	r->err = verdicts[i].err;
-	fault_set(f, r->err, e->param, "%s", err_row(r->err)->text);
+	fault_set(f, r->err, param, "%s", err_row(r->err)->text);
 	if (r->forward->retry_after >= 0 && (r->err == ERR_RATE_LIMIT ||
 	    r->err == ERR_OVERLOADED))
 		r->retry_after = (r->forward->retry_after + SECOND - 1) /
 		    SECOND;
 	if (verdicts[i].words) {
 		if (*e->message != '\0')
-			fault_set(f, r->err, e->param, "%s", e->message);
-		credential_redact(r->forward->current->deployment->provider,
-		    &r->forward->current->token, f->text);
+			fault_set(f, r->err, param, "%s",
+			    redacted(r, e->message));
 		if ((e->fail & FAIL_REQUEST) != 0) {
-			copy(f->type, sizeof f->type, e->type);
-			copy(f->name, sizeof f->name, e->code);
+			copy(f->type, sizeof f->type, redacted(r, e->type));
+			copy(f->name, sizeof f->name, redacted(r, e->code));
 		}
 	}
 	if (verdicts[i].status && e->status >= 400 && e->status < 500)

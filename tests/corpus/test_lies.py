@@ -144,3 +144,26 @@ def test_retry_after(up, given, told):
             KEY)
     assert answer.status == 429
     assert answer.header("retry-after") == told
+
+
+@pytest.mark.parametrize("code", [400, 404, 422, 429, 503])
+@pytest.mark.parametrize("before", [0, 480])
+def test_echoed_key(up, code, before):
+    """Our key in a provider's error, also where its words are cut."""
+    secret = "sk-canary-4f1b9d3a-7c2e-echoed-by-the-provider"
+    base = up.base("m/status/%d/message=%s%s/err_code=%s" % (
+        code, "x" * before, secret, secret))
+    policy = {"log": "stderr", "attempts": 1,
+              "keys": [{"name": "k", "secret": "plain:" + KEY}],
+              "providers": {"p": {"adapter": "openai", "base_url": base,
+                                  "key": "plain:" + secret}},
+              "models": {"m": {"targets": ["p/x"]}}}
+    with pool.Pool(policy) as p:
+        answer = p.post("/v1/chat/completions", {
+            "model": "m", "messages": [{"role": "user", "content": "x"}]},
+            KEY)
+        log = p.log()
+    assert answer.status == code
+    for piece in (secret[:12], secret[-12:]):
+        assert piece.encode() not in answer.body
+        assert piece not in log
