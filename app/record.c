@@ -221,7 +221,7 @@ write_attempt(struct json_writer *w, const struct attempt *at)
 }
 
 static void
-write_attempts(struct json_writer *w, const struct request *r)
+write_forward(struct json_writer *w, const struct request *r, bool each)
 {
 	const struct attempt *at, *last = r->forward->current;
 
@@ -233,6 +233,9 @@ write_attempts(struct json_writer *w, const struct request *r)
 		write_usage(w, last);
 	if (last->first_content != 0 && r->chat.stream)
 		millis(w, "ttft_ms", last->first_content - r->arrived);
+	number(w, "attempt_count", r->forward->count);
+	if (!each)
+		return;
 	jw_key(w, "attempts");
 	jw_array(w);
 	for (at = r->forward->first; at != NULL; at = at->next)
@@ -240,16 +243,13 @@ write_attempts(struct json_writer *w, const struct request *r)
 	jw_end_array(w);
 }
 
-void
-record_write(struct request *r)
+/* The line of a request; `each`: with every attempt, not only the last. */
+static void
+write_request(struct buf *b, const struct request *r, bool each)
 {
 	struct json_writer w;
-	struct buf b;
 
-	if (r->endpoint != NULL && r->endpoint->open && r->err == ERR_OK)
-		return; /* health checks would drown the rest */
-	buf_init(&b, RECORD_MAX);
-	jw_init(&w, &b);
+	jw_init(&w, b);
 	jw_object(&w);
 	write_time(&w);
 	pair(&w, "level", r->err == ERR_OK ? "info" : "error");
@@ -270,9 +270,24 @@ record_write(struct request *r)
 	millis(&w, "ms", r->ended - r->arrived);
 	number(&w, "bytes_out", (int64_t)r->bytes_out);
 	if (r->forward != NULL)
-		write_attempts(&w, r);
+		write_forward(&w, r, each);
 	pair(&w, "policy", r->policy->hash);
 	jw_end_object(&w);
+}
+
+void
+record_write(struct request *r)
+{
+	struct buf b;
+
+	if (r->endpoint != NULL && r->endpoint->open && r->err == ERR_OK)
+		return; /* health checks would drown the rest */
+	buf_init(&b, RECORD_MAX);
+	write_request(&b, r, true);
+	if (b.failed || b.len == RECORD_MAX) { /* what it cost must stand */
+		buf_clear(&b);
+		write_request(&b, r, false);
+	}
 	write_line(r->worker->recorder, &b);
 	buf_free(&b);
 }
