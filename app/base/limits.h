@@ -33,9 +33,9 @@
 #define LIMIT_CALL_HELD MIB(32)	     /* bytes a paused HTTP/2 call may hold */
 #define LIMIT_CALLS_HELD MIB(256)    /* the same, all calls of a worker */
 
-/* Towards the client. */
-#define LIMIT_OUT KIB(256)	     /* queued bytes that pause the provider */
-#define LOW_OUT KIB(64)		     /* queued bytes that resume it */
+/* Towards the client. The buffer of a queue grows to at most twice this. */
+#define LIMIT_OUT KIB(96)	     /* queued bytes that pause the provider */
+#define LOW_OUT KIB(32)		     /* queued bytes that resume it */
 #define PING_SECONDS 5		     /* silence before a keep-alive comment */
 
 /* Of the house. */
