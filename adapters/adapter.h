@@ -130,6 +130,12 @@ struct adapter {
 	/* --- as a provider --- */
 
 	/*
+	 * Of the settings in `takes`: those that it cannot say with this
+	 * request to this model (chat->whole). NULL: none.
+	 */
+	uint64_t (*lacks)(const struct chat *chat,
+	    const struct deployment *d);
+	/*
 	 * The provider's request: URL, headers (credential apart), body. With
 	 * chat->surface this adapter: the client's own document with edits;
 	 * else from the canonical form (chat->whole). What cannot be said at

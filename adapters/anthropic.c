@@ -208,6 +208,41 @@ edit_guest(struct arena *a, const struct chat *chat,
 		e->failed = true;
 }
 
+/* Is this thinking that Anthropic did not sign? */
+static bool
+is_foreign(const struct json *doc, uint32_t block, struct arena *a)
+{
+	bool plain = json_is(doc, json_get(doc, block, "type"), "thinking");
+	struct str proof = canon_str(doc, json_get(doc, block, plain ?
+	    "signature" : "data"), a);
+	const char *origin;
+	bool sealed;
+
+	if (!plain && !json_is(doc, json_get(doc, block, "type"),
+	    "redacted_thinking"))
+		return false;
+	return (plain && proof.p != NULL && proof.len == 0) ||
+	    canon_unmark(&proof, &origin, &sealed);
+}
+
+/* What another maker's model thought went through our client: not for here. */
+static void
+drop_foreign(struct edits *e, const struct json *doc, struct arena *a)
+{
+	uint32_t list = json_get(doc, JSON_ROOT, "messages"), m, content, b;
+
+	for (m = json_first(doc, list); m != JSON_NONE;
+	    m = json_next(doc, list, m)) {
+		content = json_get(doc, m, "content");
+		if (json_type(doc, content) != JSON_ARRAY)
+			continue;
+		for (b = json_first(doc, content); b != JSON_NONE;
+		    b = json_next(doc, content, b))
+			if (is_foreign(doc, b, a))
+				edits_remove_element(e, content, b);
+	}
+}
+
 static enum err
 edit_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *body, struct fault *f)
@@ -222,6 +257,7 @@ edit_request(struct arena *a, const struct chat *chat,
 		    "model", word.p, word.len);
 	if (guest != NULL)
 		edit_guest(a, chat, d, &e);
+	drop_foreign(&e, &chat->doc, a);
 	return word.p != NULL && edits_apply(&e, body) ? ERR_OK :
 	    fault_set(f, ERR_INTERNAL, NULL, "out of memory");
 }
@@ -271,6 +307,7 @@ const struct adapter adapter_anthropic = {
 	.write_delta = anthropic_write_delta,
 	.write_error = anthropic_write_error,
 	.write_stream_error = anthropic_write_stream_error,
+	.lacks = anthropic_lacks,
 	.write_request = anthropic_write_request,
 	.read_reply = anthropic_read_reply,
 	.read_event = anthropic_read_event,

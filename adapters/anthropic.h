@@ -39,6 +39,9 @@ enum err anthropic_write_chat(struct arena *a, const struct chat *chat,
  */
 const char *anthropic_guest(const struct deployment *d);
 
+/* Settings of the chat that exclude each other there, or that d refuses. */
+uint64_t anthropic_lacks(const struct chat *chat, const struct deployment *d);
+
 /* stop_reason ↔ enum finish. */
 enum finish anthropic_finish(const struct json *doc, uint32_t v);
 

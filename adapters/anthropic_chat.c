@@ -23,7 +23,7 @@ struct reading {
 static const char *const known[] = { "model", "messages", "max_tokens",
 	"system", "stream", "temperature", "top_p", "top_k",
 	"stop_sequences", "tools", "tool_choice", "thinking", "metadata",
-	"output_config", "output_format", "service_tier" };
+	"output_config", "output_format" };
 
 static enum err read_blocks(struct reading *r, uint32_t v, struct parts *out);
 
@@ -64,11 +64,28 @@ read_text(struct reading *r, uint32_t b, struct part *p)
 	return ERR_OK;
 }
 
+/* A document of plain text becomes text: its title goes before it. */
+static void
+entitle(struct reading *r, struct part *p, struct str title)
+{
+	if (title.len > 0)
+		p->text = canon_join(r->arena, canon_join(r->arena, title,
+		    canon_lit("\n\n")), p->text);
+}
+
 /* An image or document: base64, URL, file id, or plain text. */
 static enum err
 read_source(struct reading *r, uint32_t b, struct part *p)
 {
 	uint32_t s = member(r, b, "source");
+
+	if (json_is(r->doc, member(r, s, "type"), "content"))
+		return fault_set(r->fault, ERR_BAD_REQUEST, "messages",
+		    "the provider cannot take a document made of blocks");
+	if (json_type(r->doc, json_at(r->doc, b, "citations", "enabled",
+	    NULL)) == JSON_TRUE)
+		return fault_set(r->fault, ERR_BAD_REQUEST, "messages",
+		    "the provider cannot cite documents");
 
 	p->media_type = text(r, s, "media_type");
 	p->url = text(r, s, "url");
@@ -77,6 +94,7 @@ read_source(struct reading *r, uint32_t b, struct part *p)
 	if (json_is(r->doc, member(r, s, "type"), "text")) {
 		p->kind = PART_TEXT;
 		p->text = text(r, s, "data");
+		entitle(r, p, p->name);
 	} else {
 		p->data = text(r, s, "data");
 	}
@@ -124,13 +142,26 @@ read_result(struct reading *r, uint32_t b, struct part *p)
 	return e;
 }
 
+/* Ours, unless a mark tells of another maker (see anthropic_write.c). */
+static void
+read_proof(struct part *p, struct str proof, bool sealed)
+{
+	p->origin = "anthropic";
+	canon_unmark(&proof, &p->origin, &sealed);
+	if (proof.len == 0)
+		p->origin = NULL;
+	else if (sealed)
+		p->sealed = proof;
+	else
+		p->signature = proof;
+}
+
 static enum err
 read_thinking(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_REASONING;
-	p->origin = "anthropic";
 	p->text = text(r, b, "thinking");
-	p->signature = text(r, b, "signature");
+	read_proof(p, text(r, b, "signature"), false);
 	return ERR_OK;
 }
 
@@ -138,8 +169,7 @@ static enum err
 read_redacted(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_REASONING;
-	p->origin = "anthropic";
-	p->sealed = text(r, b, "data");
+	read_proof(p, text(r, b, "data"), true);
 	return ERR_OK;
 }
 
@@ -344,7 +374,6 @@ read_format(struct reading *r)
 	if (json_type(r->doc, member(r, v, "schema")) != JSON_OBJECT)
 		return;
 	chat->format = FORMAT_SCHEMA;
-	chat->format_strict = 1;
 	chat->format_schema = canon_raw(r->doc, member(r, v, "schema"));
 	chat->set |= PARAM_BIT(FORMAT);
 }
@@ -423,31 +452,43 @@ write_cache(struct json_writer *w, enum cache_mark mark)
 	jw_end_object(w);
 }
 
-static void
-write_source(struct json_writer *w, const struct part *p,
-    const char *otherwise)
-{
-	jw_key(w, "source");
-	if (p->data.p != NULL) {
-		begin(w, "base64");
-		canon_put_str(w, "media_type", p->media_type.len > 0 ?
-		    p->media_type : canon_lit(otherwise));
-		canon_put_str(w, "data", p->data);
-	} else if (p->file.p != NULL) {
-		begin(w, "file");
-		canon_put_str(w, "file_id", p->file);
-	} else {
-		begin(w, "url");
-		canon_put_str(w, "url", p->url);
-	}
-	jw_end_object(w);
-}
-
 static enum err
 refuse(struct writing *x, const char *what)
 {
 	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
 	    "the provider cannot take %s", what);
+}
+
+/* Documents are PDF here, or plain text. */
+static enum err
+write_source(struct writing *x, const struct part *p, const char *otherwise)
+{
+	bool text = p->kind == PART_FILE && p->media_type.len > 5 &&
+	    memcmp(p->media_type.p, "text/", 5) == 0;
+	struct str data = text ? canon_decode(x->arena, p->data) : p->data;
+	struct json_writer *w = &x->w;
+
+	if (p->file.p != NULL)
+		return refuse(x, "a file that another provider keeps");
+	if (p->kind == PART_FILE && p->data.p != NULL && !text &&
+	    p->media_type.len > 0 && !canon_is(p->media_type, otherwise))
+		return refuse(x, "a document of this type");
+	if (p->data.p != NULL && data.p == NULL)
+		return refuse(x, "a document that is no text");
+	jw_key(w, "source");
+	if (p->data.p != NULL) {
+		begin(w, text ? "text" : "base64");
+		canon_put_str(w, "media_type", text ?
+		    canon_lit("text/plain") : p->media_type.len > 0 ?
+		    p->media_type : canon_lit(otherwise));
+		canon_put_str(w, "data", data);
+	} else {
+		begin(w, "url");
+		canon_put_str(w, "url", p->url.p == NULL ? canon_lit("") :
+		    p->url);
+	}
+	jw_end_object(w);
+	return ERR_OK;
 }
 
 static enum err write_block(struct writing *x, const struct part *p);
@@ -488,47 +529,67 @@ write_call(struct writing *x, const struct part *p)
 }
 
 /* Only its maker can take reasoning; that of others is left out. */
+static bool
+is_ours(const struct part *p)
+{
+	return p->kind == PART_REASONING && p->origin != NULL &&
+	    strcmp(p->origin, "anthropic") == 0 &&
+	    (p->sealed.len > 0 || p->signature.len > 0);
+}
+
 static void
 write_thinking(struct json_writer *w, const struct part *p)
 {
-	if (p->origin == NULL || strcmp(p->origin, "anthropic") != 0)
+	if (!is_ours(p))
 		return;
-	if (p->sealed.p != NULL) {
+	if (p->sealed.len > 0) {
 		begin(w, "redacted_thinking");
 		canon_put_str(w, "data", p->sealed);
-	} else if (p->signature.p != NULL) {
+	} else {
 		begin(w, "thinking");
 		canon_put_str(w, "thinking", p->text.p == NULL ?
 		    canon_lit("") : p->text);
 		canon_put_str(w, "signature", p->signature);
-	} else {
-		return;
 	}
 	jw_end_object(w);
+}
+
+/* The dialect refuses texts of nothing or of blanks only. */
+static bool
+is_blank(struct str s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (strchr(" \t\r\n", s.p[i]) == NULL || s.p[i] == '\0')
+			return false;
+	return true;
 }
 
 static void
 write_text(struct json_writer *w, const struct part *p)
 {
-	if (p->text.len == 0)
-		return; /* the dialect refuses empty texts */
+	if (is_blank(p->text))
+		return;
 	begin(w, "text");
 	canon_put_str(w, "text", p->text);
 	write_cache(w, p->cache);
 	jw_end_object(w);
 }
 
-static void
-write_media(struct json_writer *w, const struct part *p)
+static enum err
+write_media(struct writing *x, const struct part *p)
 {
 	bool image = p->kind == PART_IMAGE;
+	enum err e;
 
-	begin(w, image ? "image" : "document");
-	write_source(w, p, image ? "image/png" : "application/pdf");
+	begin(&x->w, image ? "image" : "document");
+	e = write_source(x, p, image ? "image/png" : "application/pdf");
 	if (!image && p->name.len > 0)
-		canon_put_str(w, "title", p->name);
-	write_cache(w, p->cache);
-	jw_end_object(w);
+		canon_put_str(&x->w, "title", p->name);
+	write_cache(&x->w, p->cache);
+	jw_end_object(&x->w);
+	return e;
 }
 
 static enum err
@@ -541,8 +602,7 @@ write_block(struct writing *x, const struct part *p)
 		return ERR_OK;
 	case PART_IMAGE:
 	case PART_FILE:
-		write_media(&x->w, p);
-		return ERR_OK;
+		return write_media(x, p);
 	case PART_CALL:
 		return write_call(x, p);
 	case PART_RESULT:
@@ -572,6 +632,23 @@ is_system(const struct message *m)
 	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
 }
 
+/* Is there anything in it that can be written? */
+static bool
+says(const struct message *m)
+{
+	const struct part *p;
+	size_t i;
+
+	for (i = 0; i < m->part_count; i++) {
+		p = &m->parts[i];
+		if (p->kind == PART_REASONING ? is_ours(p) :
+		    (p->kind != PART_TEXT && p->kind != PART_REFUSAL) ||
+		    !is_blank(p->text))
+			return true;
+	}
+	return false;
+}
+
 /* All instructions stand at the front here, in their order. */
 static enum err
 write_system(struct writing *x)
@@ -582,7 +659,7 @@ write_system(struct writing *x)
 
 	for (i = 0; i < chat->message_count; i++)
 		if (is_system(&chat->messages[i]))
-			n += chat->messages[i].part_count;
+			n += says(&chat->messages[i]);
 	if (n == 0)
 		return ERR_OK;
 	jw_key(&x->w, "system");
@@ -597,46 +674,68 @@ write_system(struct writing *x)
 	return e;
 }
 
-/* Turns alternate here: neighbours of one side become one message. */
+static bool
+is_spoken(const struct message *m)
+{
+	return !is_system(m) && says(m);
+}
+
+/* The parts of a turn that are results, or those that are not. */
+static enum err
+write_turn(struct writing *x, size_t from, size_t to, bool results)
+{
+	const struct message *m;
+	enum err e = ERR_OK;
+	size_t i, k;
+
+	for (i = from; i < to; i++) {
+		m = &x->chat->messages[i];
+		for (k = 0; is_spoken(m) && k < m->part_count && e == ERR_OK;
+		    k++)
+			if ((m->parts[k].kind == PART_RESULT) == results)
+				e = write_block(x, &m->parts[k]);
+	}
+	return e;
+}
+
+/*
+ * Turns alternate here: neighbours of one side become one message, in which
+ * results come first.
+ */
 static enum err
 write_messages(struct writing *x)
 {
 	const struct chat *chat = x->chat;
-	const struct message *m;
 	enum err e = ERR_OK;
-	int side, open = -1; /* 0 user, 1 assistant */
-	size_t i, k;
+	size_t i, end, turns = 0;
+	bool side;
 
 	jw_key(&x->w, "messages");
 	jw_array(&x->w);
-	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
-		m = &chat->messages[i];
-		side = m->role == ROLE_ASSISTANT;
-		if (is_system(m))
+	for (i = 0; i < chat->message_count && e == ERR_OK; i = end) {
+		end = i + 1;
+		if (!is_spoken(&chat->messages[i]))
 			continue;
-		if (side != open) {
-			if (open >= 0) {
-				jw_end_array(&x->w);
-				jw_end_object(&x->w);
-			}
-			jw_object(&x->w);
-			jw_key(&x->w, "role");
-			jw_string(&x->w, side ? "assistant" : "user");
-			jw_key(&x->w, "content");
-			jw_array(&x->w);
-			open = side;
-		}
-		for (k = 0; k < m->part_count && e == ERR_OK; k++)
-			e = write_block(x, &m->parts[k]);
-	}
-	if (open >= 0) {
+		side = chat->messages[i].role == ROLE_ASSISTANT;
+		while (end < chat->message_count &&
+		    (!is_spoken(&chat->messages[end]) ||
+			(chat->messages[end].role == ROLE_ASSISTANT) == side))
+			end++;
+		jw_object(&x->w);
+		jw_key(&x->w, "role");
+		jw_string(&x->w, side ? "assistant" : "user");
+		jw_key(&x->w, "content");
+		jw_array(&x->w);
+		e = write_turn(x, i, end, true);
+		if (e == ERR_OK)
+			e = write_turn(x, i, end, false);
 		jw_end_array(&x->w);
 		jw_end_object(&x->w);
+		turns++;
 	}
 	jw_end_array(&x->w);
-	if (e == ERR_OK && open < 0)
-		return refuse(x, "a chat of instructions only");
-	return e;
+	return e == ERR_OK && turns == 0 ?
+	    refuse(x, "a chat of instructions only") : e;
 }
 
 static enum err
@@ -662,6 +761,8 @@ write_tools(struct writing *x)
 		canon_put_raw(w, "input_schema", t->schema.p != NULL ?
 		    t->schema : canon_lit("{\"type\":\"object\","
 					  "\"properties\":{}}"));
+		if (t->strict == 1)
+			canon_put_flag(w, "strict", 1);
 		write_cache(w, t->cache);
 		jw_end_object(w);
 	}
@@ -696,6 +797,76 @@ bound_of(const struct chat *chat, const struct deployment *d)
 	return d->max_output > 0 ? d->max_output : MAX_TOKENS_UNKNOWN;
 }
 
+/*
+ * A turn that goes on after calls must begin with its signed thinking when
+ * thinking is on: not so when another model made the calls.
+ */
+static bool
+calls_unsigned(const struct chat *chat)
+{
+	const struct message *m;
+	size_t i = chat->message_count, k;
+
+	while (i > 0 && chat->messages[i - 1].role != ROLE_ASSISTANT)
+		i--;
+	if (i == 0)
+		return false;
+	m = &chat->messages[i - 1];
+	for (k = 0; k < m->part_count; k++)
+		if (is_ours(&m->parts[k]))
+			return false;
+	for (k = 0; k < m->part_count; k++)
+		if (m->parts[k].kind == PART_CALL)
+			return true;
+	return false;
+}
+
+/* Thinking and a forced tool exclude each other. */
+static bool
+may_think(const struct chat *chat)
+{
+	return chat->tool_choice < CHOICE_REQUIRED &&
+	    chat->effort != EFFORT_NONE && !calls_unsigned(chat) &&
+	    (chat->effort != EFFORT_UNSET || chat->think_budget > 0);
+}
+
+/*
+ * 406 for "claude-opus-4-6", 500 for "claude-sonnet-5"; 0 for older forms of
+ * the name ("claude-3-5-haiku") and for models of others.
+ */
+static long
+version_of(const char *model)
+{
+	const char *p = strstr(model, "claude-");
+	long major, minor = 0;
+	char *end;
+
+	p = p == NULL ? NULL : strchr(p + 7, '-');
+	if (p == NULL)
+		return 0;
+	major = strtol(p + 1, &end, 10);
+	if (*end == '-' || *end == '.')
+		minor = strtol(end + 1, NULL, 10);
+	return major < 4 || major > 99 ? 0 : major * 100 +
+	    (minor < 0 || minor > 99 ? 0 : minor);
+}
+
+/*
+ * Since 4.6 the model itself decides how long it thinks, and later ones
+ * refuse a budget; since 4.7 they refuse settings of sampling.
+ */
+static bool
+adapts(const char *model)
+{
+	return version_of(model) >= 406;
+}
+
+static bool
+samples(const char *model)
+{
+	return version_of(model) < 407;
+}
+
 /* Tokens to think with, 0 = do not think. */
 static int64_t
 think_budget(const struct chat *chat, int64_t bound)
@@ -707,9 +878,7 @@ think_budget(const struct chat *chat, int64_t bound)
 	};
 	int64_t n;
 
-	/* Thinking and a forced tool exclude each other. */
-	if (chat->tool_choice >= CHOICE_REQUIRED ||
-	    chat->effort == EFFORT_NONE)
+	if (!may_think(chat))
 		return 0;
 	n = chat->think_budget > 0 ? chat->think_budget :
 	    chat->effort == EFFORT_UNSET ? 0 : budgets[chat->effort];
@@ -732,21 +901,66 @@ write_number_at_most(struct json_writer *w, const char *key, struct str n,
 	    canon_lit(instead) : n);
 }
 
+/* True when the model is to think. */
+static bool
+write_think(struct writing *x, bool adaptive, int64_t bound)
+{
+	int64_t budget = think_budget(x->chat, bound);
+	struct json_writer *w = &x->w;
+	bool thinks = adaptive ? may_think(x->chat) : budget > 0;
+
+	if (!thinks && !(adaptive && x->chat->effort == EFFORT_NONE))
+		return false;
+	jw_key(w, "thinking");
+	begin(w, !thinks ? "disabled" : adaptive ? "adaptive" : "enabled");
+	if (thinks && !adaptive)
+		canon_put_int(w, "budget_tokens", budget);
+	if (thinks && adaptive)
+		canon_put_str(w, "display", canon_lit(x->chat->think_hidden ?
+		    "omitted" : "summarized"));
+	jw_end_object(w);
+	return thinks;
+}
+
+/* How hard to think, and the form of the answer. */
+static void
+write_output(struct writing *x, bool effort)
+{
+	static const char *const words[] = { [EFFORT_MINIMAL] = "low",
+		[EFFORT_LOW] = "low", [EFFORT_MEDIUM] = "medium",
+		[EFFORT_HIGH] = "high", [EFFORT_MAX] = "max" };
+	const struct chat *c = x->chat;
+	struct json_writer *w = &x->w;
+
+	effort = effort && c->effort > EFFORT_NONE;
+	if (!effort && c->format != FORMAT_SCHEMA)
+		return;
+	jw_key(w, "output_config");
+	jw_object(w);
+	if (effort)
+		canon_put_str(w, "effort", canon_lit(words[c->effort]));
+	if (c->format == FORMAT_SCHEMA) {
+		jw_key(w, "format");
+		begin(w, "json_schema");
+		canon_put_raw(w, "schema", canon_closed(x->arena,
+		    c->format_schema));
+		jw_end_object(w);
+	}
+	jw_end_object(w);
+}
+
 static void
 write_settings(struct writing *x, const struct deployment *d)
 {
 	const struct chat *c = x->chat;
-	int64_t bound = bound_of(c, d), budget = think_budget(c, bound);
+	int64_t bound = bound_of(c, d);
+	bool adaptive = adapts(d->model);
 	struct json_writer *w = &x->w;
 	size_t i;
 
 	canon_put_int(w, "max_tokens", bound);
-	if (budget > 0) {
-		jw_key(w, "thinking");
-		begin(w, "enabled");
-		canon_put_int(w, "budget_tokens", budget);
-		jw_end_object(w);
-	} else { /* thinking excludes them all */
+	/* Thinking excludes them all. */
+	if (!write_think(x, adaptive, bound) && samples(d->model)) {
 		/* The scale ends at 1 here, at 2 elsewhere. */
 		write_number_at_most(w, "temperature", c->temperature, 1,
 		    "1");
@@ -767,17 +981,25 @@ write_settings(struct writing *x, const struct deployment *d)
 		jw_string(w, c->user);
 		jw_end_object(w);
 	}
-	if (c->format == FORMAT_SCHEMA) {
-		jw_key(w, "output_config");
-		jw_object(w);
-		jw_key(w, "format");
-		begin(w, "json_schema");
-		canon_put_raw(w, "schema", c->format_schema);
-		jw_end_object(w);
-		jw_end_object(w);
-	}
+	write_output(x, adaptive);
 	if (c->stream && (d->provider->quirks & QUIRK_INVOKE) == 0)
 		canon_put_flag(w, "stream", 1);
+}
+
+uint64_t
+anthropic_lacks(const struct chat *chat, const struct deployment *d)
+{
+	bool asked = chat->effort > EFFORT_NONE || chat->think_budget > 0;
+	bool thinks = adapts(d->model) ? may_think(chat) :
+	    think_budget(chat, bound_of(chat, d)) > 0;
+	uint64_t lacks = 0;
+
+	if (thinks || !samples(d->model))
+		lacks |= PARAM_BIT(TEMPERATURE) | PARAM_BIT(TOP_P) |
+		    PARAM_BIT(TOP_K);
+	if (asked && !thinks)
+		lacks |= PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET);
+	return lacks;
 }
 
 enum err

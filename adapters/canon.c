@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/random.h>
 
 #include "app/base/arena.h"
@@ -403,6 +404,143 @@ canon_schema(const struct json *doc, uint32_t v, struct arena *a)
 	}
 	buf_free(&b);
 	return s;
+}
+
+static bool
+is_object_schema(const struct json *doc, uint32_t v)
+{
+	return json_is(doc, json_get(doc, v, "type"), "object") ||
+	    json_type(doc, json_get(doc, v, "properties")) == JSON_OBJECT;
+}
+
+static void
+close_objects(const struct json *doc, uint32_t v, struct edits *e)
+{
+	bool object = json_type(doc, v) == JSON_OBJECT;
+	uint32_t n;
+
+	if (!object && json_type(doc, v) != JSON_ARRAY)
+		return;
+	if (object && is_object_schema(doc, v) &&
+	    json_get(doc, v, "additionalProperties") == JSON_NONE)
+		edits_add(e, v, "additionalProperties", "false", 5);
+	for (n = json_first(doc, v); n != JSON_NONE; n = json_next(doc, v, n))
+		close_objects(doc, object ? json_value(doc, n) : n, e);
+}
+
+struct str
+canon_closed(struct arena *a, struct str schema)
+{
+	struct str s = schema;
+	struct json doc;
+	struct edits e;
+	struct buf b;
+
+	if (s.p == NULL || json_parse(&doc, a, s.p, s.len, NULL) != ERR_OK)
+		return s;
+	edits_init(&e, &doc, a);
+	close_objects(&doc, JSON_ROOT, &e);
+	if (edits_none(&e))
+		return s;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	s.p = edits_apply(&e, &b) ? arena_dup(a, b.data, b.len) : NULL;
+	s.len = s.p == NULL ? 0 : b.len;
+	buf_free(&b);
+	return s;
+}
+
+static bool
+strict_objects(const struct json *doc, uint32_t v)
+{
+	bool object = json_type(doc, v) == JSON_OBJECT;
+	uint32_t n;
+
+	if (!object && json_type(doc, v) != JSON_ARRAY)
+		return true;
+	if (object && is_object_schema(doc, v) &&
+	    (json_type(doc, json_get(doc, v, "additionalProperties")) !=
+		JSON_FALSE || json_count(doc, json_get(doc, v,
+		"properties")) != json_count(doc, json_get(doc, v,
+		"required"))))
+		return false;
+	for (n = json_first(doc, v); n != JSON_NONE; n = json_next(doc, v, n))
+		if (!strict_objects(doc, object ? json_value(doc, n) : n))
+			return false;
+	return true;
+}
+
+bool
+canon_is_strict(struct arena *a, struct str schema)
+{
+	struct json doc;
+
+	return schema.p != NULL &&
+	    json_parse(&doc, a, schema.p, schema.len, NULL) == ERR_OK &&
+	    strict_objects(&doc, JSON_ROOT);
+}
+
+static int
+base64_value(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+struct str
+canon_decode(struct arena *a, struct str s)
+{
+	struct str out = { NULL, 0 };
+	unsigned bits = 0;
+	size_t i, n = 0;
+	int held = 0, v;
+	char *p;
+
+	while (s.len > 0 && s.p[s.len - 1] == '=')
+		s.len--;
+	p = arena_alloc(a, s.len + 1);
+	for (i = 0; p != NULL && i < s.len; i++) {
+		v = base64_value(s.p[i]);
+		if (v < 0)
+			return out;
+		bits = bits << 6 | (unsigned)v;
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			p[n++] = (char)(bits >> held & 0xff);
+		}
+	}
+	if (p == NULL)
+		return out;
+	p[n] = '\0';
+	return (struct str){ p, n };
+}
+
+const char *
+canon_url_type(struct str url, const char *otherwise)
+{
+	static const struct {
+		const char *end, *type;
+	} types[] = { { ".png", "image/png" }, { ".jpg", "image/jpeg" },
+		{ ".jpeg", "image/jpeg" }, { ".gif", "image/gif" },
+		{ ".webp", "image/webp" }, { ".pdf", "application/pdf" },
+		{ ".mp4", "video/mp4" }, { ".mp3", "audio/mp3" },
+		{ ".wav", "audio/wav" }, { ".txt", "text/plain" } };
+	size_t len = 0, n, i;
+
+	while (len < url.len && url.p[len] != '?' && url.p[len] != '#')
+		len++;
+	for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+		n = strlen(types[i].end);
+		if (len > n && strncasecmp(url.p + len - n, types[i].end,
+		    n) == 0)
+			return types[i].type;
+	}
+	return otherwise;
 }
 
 struct str

@@ -112,6 +112,25 @@ bool canon_is_object(struct str text, struct arena *a);
  */
 struct str canon_schema(const struct json *doc, uint32_t v, struct arena *a);
 
+/*
+ * A schema with "additionalProperties": false in every object that does not
+ * say, for those who demand it of structured answers: what fits it fits the
+ * client's schema too.
+ */
+struct str canon_closed(struct arena *a, struct str schema);
+
+/* Does it name every property as required, and close every object? */
+bool canon_is_strict(struct arena *a, struct str schema);
+
+/*
+ * base64 (standard or URL alphabet) as the text that it holds, whatever its
+ * bytes. p NULL: it is none, or no memory.
+ */
+struct str canon_decode(struct arena *a, struct str base64);
+
+/* The MIME type that the end of a URL's path tells, else `otherwise`. */
+const char *canon_url_type(struct str url, const char *otherwise);
+
 /* An id for a call whose provider gave none: unique, "call_…". */
 struct str canon_call_id(struct arena *a);
 

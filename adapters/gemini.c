@@ -129,15 +129,63 @@ gemini_read_request(struct arena *a, struct chat *chat, struct fault *f)
 
 /* ----------------------------------------------------------- provider */
 
+/* A proof of another maker that went through our client: not for here. */
+static void
+drop_proof(struct edits *e, const struct json *doc, uint32_t part,
+    const char *model, struct arena *a)
+{
+	static const char skip[] = "\"skip_thought_signature_validator\"";
+	uint32_t v = gemini_get(doc, part, "thoughtSignature");
+	struct str proof = canon_str(doc, v, a);
+	const char *origin;
+	bool sealed;
+
+	if (!canon_unmark(&proof, &origin, &sealed))
+		return;
+	if (gemini_get(doc, part, "functionCall") != JSON_NONE &&
+	    gemini_needs_proof(model)) {
+		edits_replace(e, v, skip, sizeof skip - 1);
+		return;
+	}
+	edits_remove(e, part, "thoughtSignature");
+	edits_remove(e, part, "thought_signature");
+}
+
+static void
+drop_foreign(struct edits *e, const struct json *doc, const char *model,
+    struct arena *a)
+{
+	uint32_t list = json_get(doc, JSON_ROOT, "contents"), c, parts, p;
+
+	for (c = json_first(doc, list); c != JSON_NONE;
+	    c = json_next(doc, list, c)) {
+		parts = json_get(doc, c, "parts");
+		if (json_type(doc, parts) != JSON_ARRAY)
+			continue;
+		for (p = json_first(doc, parts); p != JSON_NONE;
+		    p = json_next(doc, parts, p))
+			drop_proof(e, doc, p, model, a);
+	}
+}
+
+bool
+gemini_needs_proof(const char *model)
+{
+	const char *p = strstr(model, "gemini-");
+
+	return p != NULL && isdigit((unsigned char)p[7]) && p[7] >= '3';
+}
+
 /* The client's own document; it names no model. */
 static enum err
-own_request(struct arena *a, const struct chat *chat, struct buf *body,
-    struct fault *f)
+own_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *body, struct fault *f)
 {
 	struct edits e;
 
 	edits_init(&e, &chat->doc, a);
 	edits_remove(&e, JSON_ROOT, "model");
+	drop_foreign(&e, &chat->doc, d->model, a);
 	return edits_apply(&e, body) ? ERR_OK : fault_set(f, ERR_INTERNAL,
 	    NULL, "out of memory");
 }
@@ -154,7 +202,7 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 	    d->provider->base_url, d->model, chat->stream ? streamed : whole,
 	    chat->stream ? "?alt=sse" : "");
 	buf_init(&body, LIMIT_BODY * 2);
-	e = chat->surface == &adapter_gemini ? own_request(a, chat, &body, f) :
+	e = chat->surface == &adapter_gemini ? own_request(a, chat, d, &body, f) :
 	    gemini_write_chat(a, chat, d, &body, f);
 	if (e == ERR_OK) {
 		call->body = arena_dup(a, body.data, body.len);

@@ -13,6 +13,9 @@
 /* A member under its camelCase name, else in snake_case; JSON_NONE. */
 uint32_t gemini_get(const struct json *doc, uint32_t obj, const char *camel);
 
+/* Does this model demand what proves its calls, and take levels of thinking? */
+bool gemini_needs_proof(const char *model);
+
 /* See struct adapter for each of these. */
 enum err gemini_read_chat(struct arena *a, struct chat *chat,
     struct fault *f);

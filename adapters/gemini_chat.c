@@ -121,6 +121,7 @@ read_result(struct reading *r, uint32_t v, struct part *p)
 {
 	uint32_t answer = json_get(r->doc, v, "response");
 	uint32_t only = json_get(r->doc, answer, "result");
+	uint32_t list = json_get(r->doc, v, "parts"), part, media;
 	struct parts inner = { .arena = r->arena };
 	struct part *t = parts_add(&inner);
 
@@ -134,13 +135,54 @@ read_result(struct reading *r, uint32_t v, struct part *p)
 	if (only == JSON_NONE)
 		only = json_get(r->doc, answer, "output");
 	p->failed = json_get(r->doc, answer, "error") != JSON_NONE;
+	if (only == JSON_NONE)
+		only = json_get(r->doc, answer, "error");
 	t->kind = PART_TEXT;
 	t->text = json_type(r->doc, only) == JSON_STRING &&
 	    json_count(r->doc, answer) == 1 ?
 	    canon_str(r->doc, only, r->arena) : canon_raw(r->doc, answer);
+	for (part = json_first(r->doc, list); part != JSON_NONE;
+	    part = json_next(r->doc, list, part)) {
+		media = member(r, part, "inlineData");
+		if (media == JSON_NONE)
+			media = member(r, part, "fileData");
+		t = parts_add(&inner);
+		if (t == NULL)
+			return memory(r);
+		read_media(r, media, t);
+	}
 	p->parts = inner.list;
 	p->part_count = inner.count;
 	return ERR_OK;
+}
+
+/*
+ * What proves a thought or a call: Google's, unless a mark tells of another
+ * maker (see gemini_write.c). Thoughts come in parts when they were streamed,
+ * the last of which has the proof.
+ */
+static void
+read_proof(struct reading *r, uint32_t v, struct parts *out)
+{
+	struct part *p = &out->list[out->count - 1], *before = p - 1;
+	struct str proof = text(r, v, "thoughtSignature");
+	bool sealed = false;
+
+	if (p->kind == PART_REASONING || proof.len > 0)
+		p->origin = "gemini";
+	canon_unmark(&proof, &p->origin, &sealed);
+	if (sealed)
+		p->sealed = proof;
+	else
+		p->signature = proof;
+	if (out->count < 2 || p->kind != PART_REASONING || sealed ||
+	    before->kind != PART_REASONING || before->sealed.len > 0 ||
+	    before->signature.len > 0)
+		return;
+	before->text = canon_join(r->arena, before->text, p->text);
+	before->signature = p->signature;
+	before->origin = p->origin;
+	out->count--;
 }
 
 static enum err
@@ -170,9 +212,8 @@ read_part(struct reading *r, uint32_t v, struct parts *out)
 		p->origin = "gemini";
 		p->raw = canon_raw(r->doc, v);
 	}
-	p->signature = text(r, v, "thoughtSignature");
-	if (p->signature.len > 0 || p->kind == PART_REASONING)
-		p->origin = "gemini";
+	if (e == ERR_OK)
+		read_proof(r, v, out);
 	return e;
 }
 
@@ -221,6 +262,12 @@ read_contents(struct reading *r)
 			if (r->chat->messages[i].parts[k].kind == PART_CALL)
 				r->chat->messages[i].parts[k].failed = false;
 	return e;
+}
+
+static bool
+same(struct str a, struct str b)
+{
+	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
 static size_t
@@ -289,6 +336,27 @@ read_tools(struct reading *r)
 	return ERR_OK;
 }
 
+/* Only these functions may be called: no other dialect need know of more. */
+static void
+keep_tools(struct reading *r, uint32_t names)
+{
+	struct chat *chat = r->chat;
+	size_t i, n = 0;
+	uint32_t name;
+
+	if (json_count(r->doc, names) == 0)
+		return;
+	for (i = 0; i < chat->tool_count; i++)
+		for (name = json_first(r->doc, names); name != JSON_NONE;
+		    name = json_next(r->doc, names, name))
+			if (same(chat->tools[i].name, canon_str(r->doc, name,
+			    r->arena))) {
+				chat->tools[n++] = chat->tools[i];
+				break;
+			}
+	chat->tool_count = n;
+}
+
 static void
 read_tool_choice(struct reading *r)
 {
@@ -309,6 +377,7 @@ read_tool_choice(struct reading *r)
 			chat->set |= PARAM_BIT(TOOL_CHOICE);
 		}
 	names = member(r, v, "allowedFunctionNames");
+	keep_tools(r, names);
 	if (chat->tool_choice == CHOICE_REQUIRED &&
 	    json_count(r->doc, names) == 1) {
 		chat->tool_choice = CHOICE_NAMED;
@@ -478,41 +547,72 @@ refuse(struct writing *x, const char *what)
 	    "the provider cannot take %s", what);
 }
 
-static void
-write_media(struct json_writer *w, const struct part *p)
+static enum err
+write_media(struct writing *x, const struct part *p)
 {
+	struct json_writer *w = &x->w;
 	static const char *const otherwise[] = {
 		[PART_IMAGE] = "image/png", [PART_AUDIO] = "audio/wav",
 		[PART_VIDEO] = "video/mp4", [PART_FILE] = "application/pdf" };
 	bool inl = p->data.p != NULL;
 
+	if (p->file.p != NULL)
+		return refuse(x, "a file that another provider keeps");
 	jw_object(w);
 	jw_key(w, inl ? "inlineData" : "fileData");
 	jw_object(w);
 	canon_put_str(w, "mimeType", p->media_type.len > 0 ? p->media_type :
-	    canon_lit(otherwise[p->kind]));
+	    canon_lit(canon_url_type(p->url, otherwise[p->kind])));
 	if (inl)
 		canon_put_str(w, "data", p->data);
 	else
-		canon_put_str(w, "fileUri", p->url.p != NULL ? p->url :
-		    p->file);
+		canon_put_str(w, "fileUri", p->url.p == NULL ?
+		    canon_lit("") : p->url);
 	jw_end_object(w);
 	jw_end_object(w);
+	return ERR_OK;
 }
 
 static bool
 is_ours(const struct part *p)
 {
-	return p->origin != NULL && strcmp(p->origin, "gemini") == 0;
+	return p->origin != NULL && strcmp(p->origin, "gemini") == 0 &&
+	    p->sealed.len == 0;
+}
+
+/* A signature that waits for the part that it belongs to. */
+static bool
+is_loose(const struct part *p)
+{
+	return p->kind == PART_REASONING && is_ours(p) && p->text.len == 0 &&
+	    p->signature.len > 0;
+}
+
+/*
+ * Clients of other dialects give a call's signature back as reasoning
+ * without text that stands before it.
+ */
+static struct str
+signature_of(const struct part *p, const struct part *before)
+{
+	struct str none = { NULL, 0 };
+
+	if (is_ours(p) && p->signature.len > 0)
+		return p->signature;
+	return p->kind == PART_CALL && before != NULL && is_loose(before) ?
+	    before->signature : none;
 }
 
 static void
-write_signature(struct writing *x, const struct part *p)
+write_signature(struct writing *x, const struct part *p,
+    const struct part *before)
 {
-	if (is_ours(p) && p->signature.len > 0) {
-		canon_put_str(&x->w, "thoughtSignature", p->signature);
+	struct str signature = signature_of(p, before);
+
+	if (signature.len > 0) {
+		canon_put_str(&x->w, "thoughtSignature", signature);
 	} else if (p->kind == PART_CALL &&
-	    strncmp(x->d->model, "gemini-3", 8) == 0) {
+	    gemini_needs_proof(x->d->model)) {
 		/* Calls that another model made have none: Google's word
 		 * for that (ai.google.dev/gemini-api/docs/thought-signatures). */
 		jw_key(&x->w, "thoughtSignature");
@@ -521,7 +621,7 @@ write_signature(struct writing *x, const struct part *p)
 }
 
 static enum err
-write_call(struct writing *x, const struct part *p)
+write_call(struct writing *x, const struct part *p, const struct part *before)
 {
 	struct json_writer *w = &x->w;
 
@@ -533,7 +633,7 @@ write_call(struct writing *x, const struct part *p)
 	canon_put_str(w, "name", p->name);
 	canon_put_raw(w, "args", p->args);
 	jw_end_object(w);
-	write_signature(x, p);
+	write_signature(x, p, before);
 	jw_end_object(w);
 	return ERR_OK;
 }
@@ -562,21 +662,14 @@ static enum err
 write_result(struct writing *x, const struct part *p)
 {
 	struct json_writer *w = &x->w;
-	struct str all = { NULL, 0 };
-	struct buf b;
+	struct str all = canon_lit("");
 	size_t i;
 
-	buf_init(&b, LIMIT_BODY_TEXT);
 	for (i = 0; i < p->part_count; i++)
 		if (p->parts[i].kind == PART_TEXT)
-			buf_put(&b, p->parts[i].text.p,
-			    p->parts[i].text.len);
-	all.p = b.failed ? NULL : arena_dup(x->arena, b.data, b.len);
-	all.len = b.len;
-	buf_free(&b);
-	if (all.p == NULL)
-		return fault_set(x->fault, ERR_INTERNAL, NULL,
-		    "out of memory");
+			all = canon_join(x->arena, all, p->parts[i].text);
+		else if (p->parts[i].kind == PART_OTHER)
+			return refuse(x, "a result of another dialect");
 	jw_object(w);
 	jw_key(w, "functionResponse");
 	jw_object(w);
@@ -591,11 +684,21 @@ write_result(struct writing *x, const struct part *p)
 	}
 	jw_end_object(w);
 	jw_end_object(w);
-	for (i = 0; i < p->part_count; i++)
+	return ERR_OK;
+}
+
+/* What of a result is no text follows the results of its turn. */
+static enum err
+write_result_media(struct writing *x, const struct part *p)
+{
+	enum err e = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < p->part_count && e == ERR_OK; i++)
 		if (p->parts[i].kind >= PART_IMAGE &&
 		    p->parts[i].kind <= PART_FILE)
-			write_media(w, &p->parts[i]);
-	return ERR_OK;
+			e = write_media(x, &p->parts[i]);
+	return e;
 }
 
 static void
@@ -606,30 +709,47 @@ write_text(struct writing *x, const struct part *p)
 	    p->text);
 	if (p->kind == PART_REASONING)
 		canon_put_flag(&x->w, "thought", 1);
-	write_signature(x, p);
+	write_signature(x, p, NULL);
 	jw_end_object(&x->w);
 }
 
+/* That of others is left out; a loose signature goes with its call. */
+static void
+write_reasoning(struct writing *x, const struct part *p,
+    const struct part *next)
+{
+	if (is_loose(p) && next != NULL && next->kind == PART_CALL)
+		return;
+	if (is_loose(p)) {
+		jw_object(&x->w);
+		canon_put_str(&x->w, "text", canon_lit(""));
+		canon_put_str(&x->w, "thoughtSignature", p->signature);
+		jw_end_object(&x->w);
+	} else if (is_ours(p) && p->text.len > 0) {
+		write_text(x, p);
+	}
+}
+
 static enum err
-write_part(struct writing *x, const struct part *p)
+write_part(struct writing *x, const struct part *p, const struct part *before,
+    const struct part *next)
 {
 	switch (p->kind) {
 	case PART_TEXT:
 	case PART_REFUSAL:
-		write_text(x, p);
+		if (p->text.len > 0)
+			write_text(x, p);
 		return ERR_OK;
 	case PART_REASONING:
-		if (is_ours(p)) /* that of others is left out */
-			write_text(x, p);
+		write_reasoning(x, p, next);
 		return ERR_OK;
 	case PART_IMAGE:
 	case PART_AUDIO:
 	case PART_VIDEO:
 	case PART_FILE:
-		write_media(&x->w, p);
-		return ERR_OK;
+		return write_media(x, p);
 	case PART_CALL:
-		return write_call(x, p);
+		return write_call(x, p, before);
 	case PART_RESULT:
 		return write_result(x, p);
 	case PART_OTHER:
@@ -644,14 +764,60 @@ is_system(const struct message *m)
 	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
 }
 
+/* Is there anything in it that can be written? */
+static bool
+says(const struct message *m)
+{
+	const struct part *p;
+	size_t i;
+
+	for (i = 0; i < m->part_count; i++) {
+		p = &m->parts[i];
+		if (p->kind == PART_REASONING ? is_ours(p) &&
+		    (p->text.len > 0 || is_loose(p)) :
+		    (p->kind != PART_TEXT && p->kind != PART_REFUSAL) ||
+		    p->text.len > 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_spoken(const struct message *m)
+{
+	return !is_system(m) && says(m);
+}
+
 static enum err
 write_parts(struct writing *x, const struct message *m)
 {
+	const struct part *p = m->parts;
 	enum err e = ERR_OK;
-	size_t i;
+	size_t i, n = m->part_count;
 
-	for (i = 0; i < m->part_count && e == ERR_OK; i++)
-		e = write_part(x, &m->parts[i]);
+	for (i = 0; i < n && e == ERR_OK; i++)
+		e = write_part(x, &p[i], i > 0 ? &p[i - 1] : NULL,
+		    i + 1 < n ? &p[i + 1] : NULL);
+	return e;
+}
+
+/* The parts of a turn; media of its results last. */
+static enum err
+write_turn(struct writing *x, size_t from, size_t to)
+{
+	const struct message *m;
+	enum err e = ERR_OK;
+	size_t i, k;
+
+	for (i = from; i < to && e == ERR_OK; i++)
+		if (is_spoken(&x->chat->messages[i]))
+			e = write_parts(x, &x->chat->messages[i]);
+	for (i = from; i < to && e == ERR_OK; i++) {
+		m = &x->chat->messages[i];
+		for (k = 0; k < m->part_count && e == ERR_OK; k++)
+			if (m->parts[k].kind == PART_RESULT)
+				e = write_result_media(x, &m->parts[k]);
+	}
 	return e;
 }
 
@@ -664,7 +830,7 @@ write_system(struct writing *x)
 	size_t i;
 
 	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
-		if (!is_system(&chat->messages[i]))
+		if (!is_system(&chat->messages[i]) || !says(&chat->messages[i]))
 			continue;
 		if (!open) {
 			jw_key(&x->w, "systemInstruction");
@@ -688,35 +854,32 @@ write_contents(struct writing *x)
 {
 	const struct chat *chat = x->chat;
 	enum err e = ERR_OK;
-	int side, open = -1;
-	size_t i;
+	size_t i, end, turns = 0;
+	bool side;
 
 	jw_key(&x->w, "contents");
 	jw_array(&x->w);
-	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
-		if (is_system(&chat->messages[i]))
+	for (i = 0; i < chat->message_count && e == ERR_OK; i = end) {
+		end = i + 1;
+		if (!is_spoken(&chat->messages[i]))
 			continue;
 		side = chat->messages[i].role == ROLE_ASSISTANT;
-		if (side != open) {
-			if (open >= 0) {
-				jw_end_array(&x->w);
-				jw_end_object(&x->w);
-			}
-			jw_object(&x->w);
-			jw_key(&x->w, "role");
-			jw_string(&x->w, side ? "model" : "user");
-			jw_key(&x->w, "parts");
-			jw_array(&x->w);
-			open = side;
-		}
-		e = write_parts(x, &chat->messages[i]);
-	}
-	if (open >= 0) {
+		while (end < chat->message_count &&
+		    (!is_spoken(&chat->messages[end]) ||
+			(chat->messages[end].role == ROLE_ASSISTANT) == side))
+			end++;
+		jw_object(&x->w);
+		jw_key(&x->w, "role");
+		jw_string(&x->w, side ? "model" : "user");
+		jw_key(&x->w, "parts");
+		jw_array(&x->w);
+		e = write_turn(x, i, end);
 		jw_end_array(&x->w);
 		jw_end_object(&x->w);
+		turns++;
 	}
 	jw_end_array(&x->w);
-	return e == ERR_OK && open < 0 ?
+	return e == ERR_OK && turns == 0 ?
 	    refuse(x, "a chat of instructions only") : e;
 }
 
@@ -800,7 +963,7 @@ write_thinking(struct writing *x)
 	jw_object(w);
 	if (c->think_budget >= 0) {
 		canon_put_int(w, "thinkingBudget", c->think_budget);
-	} else if (strncmp(x->d->model, "gemini-3", 8) == 0) {
+	} else if (gemini_needs_proof(x->d->model)) {
 		jw_key(w, "thinkingLevel");
 		jw_string(w, levels[c->effort]);
 	} else {

@@ -281,7 +281,7 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	if (chat->surface == &adapter_openai)
 		e = edit_request(a, chat, d, &body, f);
 	else
-		e = openai_write_chat(chat, d, &body, f);
+		e = openai_write_chat(a, chat, d, &body, f);
 	if (e == ERR_OK && chat->surface != &adapter_openai &&
 	    !openai_write_quirks(a, chat, d, &body))
 		e = no_memory(f);

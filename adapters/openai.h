@@ -22,7 +22,7 @@ enum err openai_read_chat(struct arena *a, struct chat *chat,
     struct fault *f);
 
 /* The body for a provider from the canonical form, appended to out. */
-enum err openai_write_chat(const struct chat *chat,
+enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
 
 /*

@@ -747,12 +747,15 @@ open_message(struct json_writer *w, const char *role, struct str name)
 static void
 write_result(struct json_writer *w, const struct part *p)
 {
+	static const char failed[] = "Error: "; /* there is no flag for it */
 	struct buf b;
 	size_t i;
 
 	open_message(w, "tool", (struct str){ NULL, 0 });
 	canon_put_str(w, "tool_call_id", p->id);
 	buf_init(&b, LIMIT_BODY_TEXT);
+	if (p->failed)
+		buf_put(&b, failed, sizeof failed - 1);
 	for (i = 0; i < p->part_count; i++)
 		if (p->parts[i].kind == PART_TEXT)
 			buf_put(&b, p->parts[i].text.p, p->parts[i].text.len);
@@ -792,15 +795,41 @@ write_result_media(struct json_writer *w, const struct message *m)
 	}
 }
 
+/* Is there anything in it besides results and what cannot be written? */
 static bool
 has_content(const struct message *m)
 {
+	const struct part *p;
 	size_t i;
 
-	for (i = 0; i < m->part_count; i++)
-		if (m->parts[i].kind != PART_RESULT)
+	for (i = 0; i < m->part_count; i++) {
+		p = &m->parts[i];
+		if (is_content(p) ? p->kind != PART_TEXT || p->text.len > 0 :
+		    p->kind == PART_CALL || p->kind == PART_REFUSAL)
 			return true;
+	}
 	return false;
+}
+
+/* What this dialect has no words for is refused, not left out. */
+static enum err
+check_parts(const struct part *parts, size_t n, struct fault *f)
+{
+	enum err e = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < n && e == ERR_OK; i++) {
+		if (parts[i].kind == PART_OTHER)
+			return fault_set(f, ERR_BAD_REQUEST, "messages",
+			    "the provider cannot take a content part of "
+			    "another dialect");
+		if (parts[i].file.p != NULL)
+			return fault_set(f, ERR_BAD_REQUEST, "messages",
+			    "the provider cannot take a file that another "
+			    "provider keeps");
+		e = check_parts(parts[i].parts, parts[i].part_count, f);
+	}
+	return e;
 }
 
 /* Reasoning in plain text, for those who want it back; no other's proofs. */
@@ -844,7 +873,7 @@ write_message(struct json_writer *w, const struct message *m, unsigned quirks)
 			refusal = m->parts[i].text;
 	}
 	write_result_media(w, m);
-	if (!has_content(m) && m->part_count > 0)
+	if (!has_content(m))
 		return;
 	open_message(w, role, m->name);
 	write_content(w, m->parts, m->part_count);
@@ -907,7 +936,7 @@ write_tool_choice(struct json_writer *w, const struct chat *chat)
 }
 
 static void
-write_format(struct json_writer *w, const struct chat *chat)
+write_format(struct json_writer *w, const struct chat *chat, struct arena *a)
 {
 	static const char *const words[] = { NULL, "text", "json_object",
 		"json_schema" };
@@ -923,7 +952,9 @@ write_format(struct json_writer *w, const struct chat *chat)
 		    canon_lit("answer") : chat->format_name);
 		canon_put_str(w, "description", chat->format_description);
 		canon_put_raw(w, "schema", chat->format_schema);
-		canon_put_flag(w, "strict", chat->format_strict);
+		canon_put_flag(w, "strict", chat->format_strict < 0 &&
+		    canon_is_strict(a, chat->format_schema) ? 1 :
+		    chat->format_strict);
 		jw_end_object(w);
 	}
 	jw_end_object(w);
@@ -978,8 +1009,8 @@ write_settings(struct json_writer *w, const struct chat *c,
 }
 
 enum err
-openai_write_chat(const struct chat *chat, const struct deployment *d,
-    struct buf *out, struct fault *f)
+openai_write_chat(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct buf *out, struct fault *f)
 {
 	unsigned quirks = d->provider->quirks;
 	struct json_writer w;
@@ -992,8 +1023,13 @@ openai_write_chat(const struct chat *chat, const struct deployment *d,
 	jw_string(&w, d->model);
 	jw_key(&w, "messages");
 	jw_array(&w);
-	for (i = 0; i < chat->message_count; i++)
+	for (i = 0; i < chat->message_count; i++) {
+		e = check_parts(chat->messages[i].parts,
+		    chat->messages[i].part_count, f);
+		if (e != ERR_OK)
+			return e;
 		write_message(&w, &chat->messages[i], quirks);
+	}
 	jw_end_array(&w);
 	e = write_tools(&w, chat, f);
 	if (e != ERR_OK)
@@ -1001,7 +1037,7 @@ openai_write_chat(const struct chat *chat, const struct deployment *d,
 	write_tool_choice(&w, chat);
 	if (chat->tool_count > 0)
 		canon_put_flag(&w, "parallel_tool_calls", chat->parallel_calls);
-	write_format(&w, chat);
+	write_format(&w, chat, a);
 	write_settings(&w, chat, (quirks & QUIRK_MAX_COMPLETION) != 0 ?
 	    "max_completion_tokens" : "max_tokens");
 	if (chat->stream) {

@@ -468,8 +468,10 @@ static enum err
 check_dropped(struct request *r, const struct attempt *at)
 {
 	const struct adapter *to = at->adapter;
-	uint64_t left = r->chat.set & ~(to->takes_of == NULL ? to->takes :
-	    to->takes_of(at->deployment));
+	const struct deployment *d = at->deployment;
+	uint64_t takes = to->takes_of == NULL ? to->takes : to->takes_of(d);
+	uint64_t lacks = to->lacks == NULL ? 0 : to->lacks(&r->chat, d);
+	uint64_t left = r->chat.set & (~takes | lacks);
 	struct buf b;
 	unsigned i;
 
