@@ -92,6 +92,8 @@ struct adapter {
 
 	/* --- as a client surface --- */
 
+	bool bare; /* its official clients stumble over comments in SSE */
+
 	/*
 	 * Read a checked request into the first part of chat (already
 	 * zeroed; doc set). Errors name the field in f->param.
@@ -111,6 +113,8 @@ struct adapter {
 	enum err (*write_reply)(struct arena *a, const struct chat *chat,
 	    const struct reply *reply, const struct answer_meta *meta,
 	    struct buf *out);
+	/* The answer to chat->count when we count ourselves. NULL: not offered. */
+	void (*write_count)(int64_t tokens, struct buf *out);
 	/*
 	 * One delta as SSE bytes, appended to out (nothing when this dialect
 	 * has no word for it): d->raw when d->from is this adapter, else

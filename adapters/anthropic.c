@@ -119,12 +119,12 @@ anthropic_read_request(struct arena *a, struct chat *chat, struct fault *f)
 		e = check_messages(chat, f);
 	if (e != ERR_OK)
 		return e;
-	if (!json_int(doc, json_get(doc, JSON_ROOT, "max_tokens"),
-	    &chat->max_output) || chat->max_output < 1)
+	if (!chat->count && (!json_int(doc, json_get(doc, JSON_ROOT,
+	    "max_tokens"), &chat->max_output) || chat->max_output < 1))
 		return fault_set(f, ERR_BAD_REQUEST, "max_tokens",
 		    "max_tokens: a positive integer is required");
-	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
-	    JSON_TRUE;
+	chat->stream = !chat->count && json_type(doc, json_get(doc, JSON_ROOT,
+	    "stream")) == JSON_TRUE;
 	chat->stream_usage = chat->stream;
 	chat->choices = 1;
 	if (json_count(doc, json_get(doc, JSON_ROOT, "tools")) > 0)
@@ -161,7 +161,8 @@ address_of(struct arena *a, const struct chat *chat,
 		return arena_printf(a, "%s/model/%s/%s", base,
 		    canon_segment(a, d->model), chat->stream ?
 		    "invoke-with-response-stream" : "invoke");
-	return arena_printf(a, "%s/v1/messages", base);
+	return arena_printf(a, "%s/v1/messages%s", base, chat->count ?
+	    "/count_tokens" : "");
 }
 
 /* "a,b" as ["a","b"]: on Bedrock the header is a member of the body. */
@@ -304,6 +305,7 @@ const struct adapter adapter_anthropic = {
 	.read_request = anthropic_read_request,
 	.read_chat = anthropic_read_chat,
 	.write_reply = anthropic_write_reply,
+	.write_count = anthropic_write_count,
 	.write_delta = anthropic_write_delta,
 	.write_error = anthropic_write_error,
 	.write_stream_error = anthropic_write_stream_error,

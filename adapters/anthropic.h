@@ -24,6 +24,7 @@ enum err anthropic_write_reply(struct arena *a, const struct chat *chat,
     struct buf *out);
 enum err anthropic_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out);
+void anthropic_write_count(int64_t tokens, struct buf *out);
 void anthropic_write_error(enum err e, const struct fault *f,
     const struct answer_meta *meta, struct buf *out);
 void anthropic_write_stream_error(struct stream *s, enum err e,

@@ -222,6 +222,13 @@ anthropic_read_reply(struct arena *a, const struct chat *chat,
 		reply->error = error;
 		return ERR_OK;
 	}
+	if (chat->count) {
+		reply->from = &adapter_anthropic;
+		reply->raw = (struct str){ body, len };
+		return json_type(&doc, json_get(&doc, JSON_ROOT,
+		    "input_tokens")) == JSON_NUMBER ? ERR_OK :
+		    bad(f, "no count");
+	}
 	content = json_get(&doc, JSON_ROOT, "content");
 	if (json_type(&doc, content) != JSON_ARRAY)
 		return bad(f, "no content");

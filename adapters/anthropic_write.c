@@ -207,6 +207,12 @@ anthropic_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
+void
+anthropic_write_count(int64_t tokens, struct buf *out)
+{
+	buf_printf(out, "{\"input_tokens\":%lld}", (long long)tokens);
+}
+
 /* ------------------------------------------------------------- stream */
 
 /* The block that is open for the client. */

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "app/base/arena.h"
+#include "policy/estimate.h"
 
 struct part *
 parts_add(struct parts *p)
@@ -685,6 +686,51 @@ canon_is_base64(struct str s)
 		    s.p[i] != '/')
 			return false;
 	return n > 0 && s.len % 4 == 0;
+}
+
+#define ESTIMATE_MEDIUM 1000 /* an image, a page: providers differ much */
+
+static int64_t
+estimate_str(struct str s)
+{
+	return s.len == 0 ? 0 : estimate_tokens(s.p, s.len);
+}
+
+static int64_t
+estimate_parts(const struct part *parts, size_t n)
+{
+	int64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		sum += estimate_str(parts[i].text) +
+		    estimate_str(parts[i].args) +
+		    (parts[i].kind == PART_CALL ? estimate_str(parts[i].name) :
+			0) + (parts[i].kind == PART_OTHER ?
+			estimate_str(parts[i].raw) : 0) +
+		    estimate_parts(parts[i].parts, parts[i].part_count);
+		if (parts[i].kind >= PART_IMAGE && parts[i].kind <= PART_FILE)
+			sum += ESTIMATE_MEDIUM;
+	}
+	return sum;
+}
+
+int64_t
+canon_estimate(const struct chat *chat)
+{
+	int64_t sum = ESTIMATE_REQUEST;
+	const struct tool *t;
+	size_t i;
+
+	for (i = 0; i < chat->message_count; i++)
+		sum += ESTIMATE_MESSAGE + estimate_parts(
+		    chat->messages[i].parts, chat->messages[i].part_count);
+	for (i = 0; i < chat->tool_count; i++) {
+		t = &chat->tools[i];
+		sum += estimate_str(t->name) + estimate_str(t->description) +
+		    estimate_str(t->schema) + (i == 0 ? ESTIMATE_TOOLS : 0);
+	}
+	return sum;
 }
 
 void

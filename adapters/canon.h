@@ -164,6 +164,9 @@ bool canon_grow(struct arena *a, struct growing *g, struct str more);
 /* Two texts as one. p NULL: no memory. */
 struct str canon_join(struct arena *a, struct str first, struct str second);
 
+/* Input tokens of a chat that was read whole, as we estimate them. */
+int64_t canon_estimate(const struct chat *chat);
+
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 

@@ -114,6 +114,7 @@ struct chat {
 	const char *model;	       /* as the client named it */
 	bool stream;
 	bool stream_usage;	       /* the client asked for usage in the stream */
+	bool count;		       /* only its input tokens are to be counted */
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */
 	unsigned needs;		       /* CAP_* */

@@ -12,6 +12,7 @@
 
 static const char whole[] = ":generateContent";
 static const char streamed[] = ":streamGenerateContent";
+static const char counted[] = ":countTokens";
 
 uint32_t
 gemini_get(const struct json *doc, uint32_t obj, const char *camel)
@@ -40,12 +41,14 @@ read_path(struct arena *a, struct chat *chat, struct fault *f)
 
 	chat->stream = len > sizeof streamed &&
 	    strcmp(chat->path + len - (sizeof streamed - 1), streamed) == 0;
-	verb = chat->stream ? streamed : whole;
+	chat->count = len > sizeof counted &&
+	    strcmp(chat->path + len - (sizeof counted - 1), counted) == 0;
+	verb = chat->stream ? streamed : chat->count ? counted : whole;
 	n = strlen(verb);
 	if (len <= n || strcmp(chat->path + len - n, verb) != 0)
 		return fault_set(f, ERR_NOT_FOUND, NULL,
-		    "no such method; generateContent and "
-		    "streamGenerateContent are known");
+		    "no such method; generateContent, "
+		    "streamGenerateContent and countTokens are known");
 	if (len - n > LIMIT_MODEL_NAME)
 		return fault_set(f, ERR_BAD_REQUEST, "model",
 		    "the model's name is longer than %d bytes",
@@ -97,7 +100,9 @@ gemini_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	e = read_path(a, chat, f);
 	if (e != ERR_OK)
 		return e;
-	if (json_count(doc, contents) == 0)
+	if (json_count(doc, contents) == 0 && !(chat->count && json_type(doc,
+	    gemini_get(doc, JSON_ROOT, "generateContentRequest")) ==
+	    JSON_OBJECT))
 		return fault_set(f, ERR_BAD_REQUEST, "contents",
 		    "contents is not specified");
 	if (json_count(doc, contents) > LIMIT_MESSAGES)
@@ -199,7 +204,8 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 
 	call->method = "POST";
 	call->url = arena_printf(a, "%s/models/%s%s%s",
-	    d->provider->base_url, d->model, chat->stream ? streamed : whole,
+	    d->provider->base_url, d->model, chat->stream ? streamed :
+	    chat->count ? counted : whole,
 	    chat->stream ? "?alt=sse" : "");
 	buf_init(&body, LIMIT_BODY * 2);
 	e = chat->surface == &adapter_gemini ? own_request(a, chat, d, &body, f) :
@@ -226,9 +232,11 @@ const struct adapter adapter_gemini = {
 	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) | PARAM_BIT(FORMAT) |
 	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET),
 	.framing = FRAMING_SSE,
+	.bare = true,
 	.read_request = gemini_read_request,
 	.read_chat = gemini_read_chat,
 	.write_reply = gemini_write_reply,
+	.write_count = gemini_write_count,
 	.write_delta = gemini_write_delta,
 	.write_error = gemini_write_error,
 	.write_stream_error = gemini_write_stream_error,

@@ -29,6 +29,7 @@ enum err gemini_write_reply(struct arena *a, const struct chat *chat,
     struct buf *out);
 enum err gemini_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out);
+void gemini_write_count(int64_t tokens, struct buf *out);
 void gemini_write_error(enum err e, const struct fault *f,
     const struct answer_meta *meta, struct buf *out);
 void gemini_write_stream_error(struct stream *s, enum err e,

@@ -266,7 +266,6 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 	struct upstream_error *error;
 	struct json doc;
 
-	(void)chat;
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
 		return bad(f, "not JSON");
@@ -277,6 +276,13 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 		errors_read(a, 200, &doc, error);
 		reply->error = error;
 		return ERR_OK;
+	}
+	if (chat->count) {
+		reply->from = &adapter_gemini;
+		reply->raw = (struct str){ body, len };
+		return json_type(&doc, json_get(&doc, JSON_ROOT,
+		    "totalTokens")) == JSON_NUMBER ? ERR_OK :
+		    bad(f, "no count");
 	}
 	if (json_count(&doc, json_get(&doc, JSON_ROOT, "candidates")) == 0 &&
 	    !blocked(&doc))

@@ -205,6 +205,12 @@ gemini_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
+void
+gemini_write_count(int64_t tokens, struct buf *out)
+{
+	buf_printf(out, "{\"totalTokens\":%lld}", (long long)tokens);
+}
+
 /* ------------------------------------------------------------- stream */
 
 /* A call that is being gathered. */

@@ -23,7 +23,10 @@ static const struct endpoint doors[] = {
 	{ "POST", "/v1/responses", "responses", "chat", false, NULL },
 	{ "POST", "/v1/completions", "completions", "chat", false, NULL },
 	{ "POST", "/v1/messages", "anthropic", "chat", false, NULL },
+	{ "POST", "/v1/messages/count_tokens", "anthropic", "count", false,
+	    NULL },
 	{ "POST", "/v1beta/models/", "gemini", "chat", false, NULL },
+	{ "POST", "/v1/models/", "gemini", "chat", false, NULL },
 	{ "GET", "/v1/models", "openai", "models", false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", false, models_one },
 	{ "GET", "/healthz", "openai", "health", true, serve_health },
@@ -54,6 +57,23 @@ find(const char *method, const char *path, size_t len, const char **allow)
 		*allow = doors[i].method;
 	}
 	return NULL;
+}
+
+/* Whose shapes an error has where no door was found: what begins so. */
+static const struct adapter *
+surface_of(const char *path)
+{
+	static const struct {
+		const char *path, *surface;
+	} prefixes[] = { { "/v1beta/", "gemini" },
+		{ "/v1/messages", "anthropic" } };
+	size_t i;
+
+	for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
+		if (strncmp(path, prefixes[i].path,
+		    strlen(prefixes[i].path)) == 0)
+			return adapter_find(prefixes[i].surface);
+	return adapter_find("openai");
 }
 
 static bool
@@ -121,6 +141,7 @@ endpoint_route(struct request *r)
 	r->name = r->query = "";
 	if (uri == NULL || method == NULL || *uri != '/')
 		return no_such_path(r);
+	r->surface = surface_of(uri);
 	len = strcspn(uri, "?");
 	if (uri[len] == '?')
 		r->query = uri + len + 1;

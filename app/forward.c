@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/canon.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
@@ -16,6 +17,7 @@
 #include "app/health.h"
 #include "app/relay.h"
 #include "app/worker.h"
+#include "policy/estimate.h"
 
 #define SECOND INT64_C(1000000)
 #define END_GRACE (1 * SECOND) /* from the end mark to the end of the call */
@@ -515,6 +517,36 @@ write_call(struct request *r, struct attempt *at, struct http_call *hc)
 	    clock_wall(), hc) : e;
 }
 
+/* Clouds that lend a model have no such door under its dialect's name. */
+static bool
+can_count(const struct request *r, const struct deployment *d)
+{
+	return adapter_find(d->provider->adapter) == r->surface &&
+	    (d->provider->quirks & (QUIRK_RAW_PREDICT | QUIRK_INVOKE)) == 0;
+}
+
+/* Count the tokens here, as no provider of this dialect is at hand. */
+static void
+count_here(struct request *r)
+{
+	enum err e = ERR_OK;
+	struct buf out;
+
+	if (!r->chat.whole)
+		e = r->surface->read_chat(r->arena, &r->chat, &r->fault);
+	if (e != ERR_OK) {
+		request_fault(r, e);
+		return;
+	}
+	buf_init(&out, KIB(4));
+	r->surface->write_count(r->chat.message_count > 0 ?
+	    canon_estimate(&r->chat) : estimate_tokens(r->x->body,
+	    r->x->body_len), &out);
+	r->forward->committed = r->forward->whole = true;
+	answer_json(r, 200, out.data, out.len);
+	buf_free(&out);
+}
+
 /* The cache may give the token up while the attempt needs it. */
 static bool
 keep_token(struct attempt *at, const struct token *t)
@@ -588,8 +620,13 @@ on_token(void *arg)
 static bool
 attempt_start(struct request *r, const struct deployment *d)
 {
-	struct attempt *at = attempt_new(r, d);
+	struct attempt *at;
 
+	if (r->chat.count && !can_count(r, d)) {
+		count_here(r);
+		return false;
+	}
+	at = attempt_new(r, d);
 	if (at == NULL) {
 		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
 		return false;

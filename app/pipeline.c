@@ -60,6 +60,7 @@ step_read(struct request *r)
 		r->chat.surface = r->surface;
 		r->chat.path = r->name;
 		r->chat.query = r->query;
+		r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
 		r->chat.beta = request_header(r, "HTTP_ANTHROPIC_BETA");
 		if (r->chat.beta == NULL)
 			r->chat.beta = "";

@@ -255,7 +255,8 @@ write_request(struct buf *b, const struct request *r, bool each)
 	pair(&w, "level", r->err == ERR_OK ? "info" : "error");
 	pair(&w, "id", r->id);
 	if (r->endpoint != NULL)
-		pair(&w, "operation", r->endpoint->operation);
+		pair(&w, "operation", r->chat.count ? "count" :
+		    r->endpoint->operation);
 	if (r->key != NULL) {
 		pair(&w, "key", r->key->name);
 		pair(&w, "team", r->key->team);

@@ -131,7 +131,8 @@ relay_finish(struct attempt *at, const struct delta *d)
 
 	relay_settle(at);
 	end.usage = at->usage;
-	write_summary(at, &fw->out);
+	if (!at->request->surface->bare)
+		write_summary(at, &fw->out);
 	e = write_delta(at, &end);
 	if (e != ERR_OK)
 		return e;
@@ -286,7 +287,8 @@ end_body(struct attempt *at)
 	at->usage = reply.usage;
 	at->text_bytes = reply.text_bytes;
 	at->finish = reply.finish;
-	at->first_content = clock_mono();
+	if (!r->chat.count) /* counting costs nothing */
+		at->first_content = clock_mono();
 	relay_settle(at);
 	return send_reply(at, &reply);
 }
@@ -399,6 +401,9 @@ relay_ping(struct request *r)
 {
 	static const char ping[] = ": ping\n\n";
 
-	answer_bytes(r, ping, sizeof ping - 1);
+	if (r->surface->bare) /* an empty line is nothing to anybody */
+		answer_bytes(r, "\n", 1);
+	else
+		answer_bytes(r, ping, sizeof ping - 1);
 	r->forward->quiet = clock_mono();
 }

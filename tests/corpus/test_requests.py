@@ -37,6 +37,10 @@ TARGETS = {
     "gemini": ("gemini", "gemini/whole-text", "gemini-2.5-flash"),
     "gemini3": ("gemini", "gemini/whole-text", "gemini-3-pro"),
 }
+COUNTERS = {
+    "anthropic-counts": ("anthropic", "anthropic/count", "counter"),
+    "gemini-counts": ("gemini", "gemini/count", "counter"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,7 @@ def gate(up):
     policy = {"log": os.devnull, "attempts": 1, "providers": {},
               "models": {}, "keys": [
                   {"name": "corpus", "secret": "plain:" + world.CLIENT_KEY}]}
-    for name, (dialect, case, model) in TARGETS.items():
+    for name, (dialect, case, model) in {**TARGETS, **COUNTERS}.items():
         root = {"openai": "v1", "anthropic": "", "gemini": "v1beta"}[dialect]
         policy["providers"][name] = {
             "adapter": dialect, "key": "plain:sk-" + name,
@@ -466,3 +470,58 @@ def test_refused(gate, up, surface, doc, target):
     answer, _ = send(gate, up, surface, doc, target)
     assert answer.status == 400, answer.body
     assert json.loads(answer.body)["error"]["message"]
+
+
+# --- counting -----------------------------------------------------------------------------
+
+COUNTED = {"anthropic": ("/v1/messages/count_tokens", "input_tokens"),
+           "gemini": ("/v1beta/models/%s:countTokens", "totalTokens")}
+WORDS = "The harbour master looked at the tide table. " * 20
+
+
+def count_request(surface, target):
+    name = "to-" + target
+    if surface == "gemini":
+        return COUNTED[surface][0] % name, {"contents": [
+            g_user({"text": WORDS})], "tools": G_TOOLS}
+    return COUNTED[surface][0], {"model": name, "tools": A_TOOLS,
+                                 "messages": [o_user(WORDS)]}
+
+
+@pytest.mark.parametrize("surface,target", [
+    ("anthropic", "openai"), ("anthropic", "gemini"),
+    ("gemini", "openai"), ("gemini", "anthropic")])
+def test_count_here(gate, up, surface, target):
+    """No provider of this dialect: our own estimate, nobody is asked."""
+    key = "replay/" + TARGETS[target][1]
+    before = up.bill(key)["requests"]
+    answer = dialects.ask(gate, *count_request(surface, target))
+    assert answer.status == 200, answer.body
+    n = json.loads(answer.body)[COUNTED[surface][1]]
+    assert 180 < n < 500
+    assert up.bill(key)["requests"] == before
+
+
+@pytest.mark.parametrize("surface", ["anthropic", "gemini"])
+def test_count_there(gate, up, surface):
+    """The provider speaks it: its own answer."""
+    target = surface + " counts"
+    uri, doc = count_request(surface, target.replace(" ", "-"))
+    answer = dialects.ask(gate, uri, doc)
+    assert answer.status == 200, answer.body
+    assert json.loads(answer.body)[COUNTED[surface][1]] == 41
+    last = up.last("replay/%s/count" % surface)
+    assert last["target"].endswith(
+        "/v1/messages/count_tokens" if surface == "anthropic"
+        else "/models/counter:countTokens")
+    assert json.loads(last["body"]) == dict(
+        doc, **({"model": "counter"} if surface == "anthropic" else {}))
+
+
+def test_count_refused(gate, up):
+    uri, doc = count_request("anthropic", "openai")
+    del doc["messages"]
+    assert dialects.ask(gate, uri, doc).status == 400
+    uri, doc = count_request("gemini", "openai")
+    del doc["contents"]
+    assert dialects.ask(gate, uri, doc).status == 400
