@@ -841,7 +841,9 @@ version_of(const char *model)
 	long major, minor = 0;
 	char *end;
 
-	p = p == NULL ? NULL : strchr(p + 7, '-');
+	if (p == NULL || (p[7] >= '0' && p[7] <= '9'))
+		return 0;
+	p = strchr(p + 7, '-');
 	if (p == NULL)
 		return 0;
 	major = strtol(p + 1, &end, 10);

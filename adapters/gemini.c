@@ -39,9 +39,9 @@ read_path(struct arena *a, struct chat *chat, struct fault *f)
 	size_t len = strlen(chat->path), n;
 	const char *verb;
 
-	chat->stream = len > sizeof streamed &&
+	chat->stream = len >= sizeof streamed &&
 	    strcmp(chat->path + len - (sizeof streamed - 1), streamed) == 0;
-	chat->count = len > sizeof counted &&
+	chat->count = len >= sizeof counted &&
 	    strcmp(chat->path + len - (sizeof counted - 1), counted) == 0;
 	verb = chat->stream ? streamed : chat->count ? counted : whole;
 	n = strlen(verb);

@@ -10,6 +10,12 @@
 
 /* ------------------------------------------------------------ reading */
 
+static bool
+same(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
 struct reading {
 	const struct json *doc;
 	struct arena *arena;
@@ -105,8 +111,7 @@ answered_id(struct reading *r, struct str name)
 		for (k = 0; k < m->part_count; k++) {
 			p = &m->parts[k];
 			if (p->kind == PART_CALL && !p->failed &&
-			    p->name.len == name.len && memcmp(p->name.p,
-				name.p, name.len) == 0) {
+			    same(p->name, name)) {
 				m->parts[k].failed = true; /* taken */
 				return p->id;
 			}
@@ -262,12 +267,6 @@ read_contents(struct reading *r)
 			if (r->chat->messages[i].parts[k].kind == PART_CALL)
 				r->chat->messages[i].parts[k].failed = false;
 	return e;
-}
-
-static bool
-same(struct str a, struct str b)
-{
-	return a.len == b.len && memcmp(a.p, b.p, a.len) == 0;
 }
 
 static size_t
@@ -649,9 +648,7 @@ name_of(const struct chat *chat, const struct part *result)
 		m = &chat->messages[i];
 		for (k = 0; k < m->part_count; k++)
 			if (m->parts[k].kind == PART_CALL &&
-			    m->parts[k].id.len == result->id.len &&
-			    memcmp(m->parts[k].id.p, result->id.p,
-				result->id.len) == 0)
+			    same(m->parts[k].id, result->id))
 				return m->parts[k].name;
 	}
 	return result->name.len > 0 ? result->name : canon_lit("function");

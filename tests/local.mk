@@ -37,3 +37,6 @@ EXTRA_DIST += tests/lib/recording_cohere.py tests/lib/recording_ollama.py \
 
 EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
 	tests/corpus/test_tokens.py
+EXTRA_DIST += tests/fuzz/seeds/openai
+EXTRA_DIST += tests/fuzz/seeds/anthropic
+EXTRA_DIST += tests/fuzz/seeds/gemini

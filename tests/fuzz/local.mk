@@ -67,3 +67,17 @@ tests_fuzz_fuzz_eventstream_SOURCES = tests/fuzz/fuzz_eventstream.c \
 tests_fuzz_fuzz_eventstream_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_eventstream_LDADD = libbase.a $(DEPS_LIBS)
 EXTRA_DIST += tests/fuzz/seeds/eventstream
+noinst_PROGRAMS += tests/fuzz/fuzz_openai
+tests_fuzz_fuzz_openai_SOURCES = tests/fuzz/fuzz_openai.c tests/fuzz/adapter.h
+tests_fuzz_fuzz_openai_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_openai_LDADD = $(FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_anthropic
+tests_fuzz_fuzz_anthropic_SOURCES = tests/fuzz/fuzz_anthropic.c tests/fuzz/adapter.h
+tests_fuzz_fuzz_anthropic_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_anthropic_LDADD = $(FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_gemini
+tests_fuzz_fuzz_gemini_SOURCES = tests/fuzz/fuzz_gemini.c tests/fuzz/adapter.h
+tests_fuzz_fuzz_gemini_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_gemini_LDADD = $(FUZZ_LINK)

@@ -1,0 +1,8 @@
+/* See adapter.h. */
+#include "tests/fuzz/adapter.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	return fuzz_adapter("openai", data, size);
+}
