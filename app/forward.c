@@ -20,6 +20,7 @@
 #include "policy/estimate.h"
 
 #define SECOND INT64_C(1000000)
+#define MILLISECOND INT64_C(1000)
 #define END_GRACE (1 * SECOND) /* from the end mark to the end of the call */
 
 /* How the end of a call counts, when no answer tells it better. */
@@ -333,7 +334,7 @@ next_moment(const struct request *r)
 	if (!r->chat.stream && at->status != 0)
 		sooner(&when, at->last_byte, t->bytes);
 	if (fw->committed)
-		sooner(&when, fw->quiet, PING_SECONDS * SECOND);
+		sooner(&when, fw->quiet, PING_MS * MILLISECOND);
 	return when;
 }
 
@@ -384,7 +385,7 @@ on_timer(uv_timer_t *timer)
 		return;
 	}
 	if (fw->committed && !fw->whole &&
-	    now >= fw->quiet + PING_SECONDS * SECOND)
+	    now >= fw->quiet + PING_MS * MILLISECOND)
 		relay_ping(r);
 	arm(r);
 }

@@ -36,7 +36,8 @@
 /* Towards the client. The buffer of a queue grows to at most twice this. */
 #define LIMIT_OUT KIB(96)	     /* queued bytes that pause the provider */
 #define LOW_OUT KIB(32)		     /* queued bytes that resume it */
-#define PING_SECONDS 5		     /* silence before a keep-alive comment */
+#define PING_MS 2500		     /* silence before a keep-alive comment; Apache sees
+				      * at the second that its client has left */
 
 /* Of the house. */
 #define LIMIT_ARENA MIB(512)	     /* memory of one request */
