@@ -263,6 +263,8 @@ gather_call(struct stream *s, struct written *st, const struct piece *p)
 	g->name = kept(s, p->name);
 	g->signature = kept(s, proof_of(s->scratch, p->origin, false,
 	    p->text));
+	if (g->id.len < p->id.len || g->name.len < p->name.len)
+		return false; /* rather no answer than a call without a name */
 	*st->last = g;
 	st->last = &g->next;
 	return true;
