@@ -537,6 +537,7 @@ struct writing {
 	const struct chat *chat;
 	const struct deployment *d;
 	struct fault *fault;
+	bool proven; /* a call of this turn has its signature */
 };
 
 static enum err
@@ -610,10 +611,13 @@ write_signature(struct writing *x, const struct part *p,
 
 	if (signature.len > 0) {
 		canon_put_str(&x->w, "thoughtSignature", signature);
-	} else if (p->kind == PART_CALL &&
+	} else if (p->kind == PART_CALL && !x->proven &&
 	    gemini_needs_proof(x->d->model)) {
-		/* Calls that another model made have none: Google's word
-		 * for that (ai.google.dev/gemini-api/docs/thought-signatures). */
+		/*
+		 * Of parallel calls the first has one. Calls that another
+		 * model made have none: Google's word for that
+		 * (ai.google.dev/gemini-api/docs/thought-signatures).
+		 */
 		jw_key(&x->w, "thoughtSignature");
 		jw_string(&x->w, "skip_thought_signature_validator");
 	}
@@ -798,6 +802,20 @@ write_parts(struct writing *x, const struct message *m)
 	return e;
 }
 
+/* Does a message hold what proves a call to its maker? */
+static bool
+proves(const struct message *m)
+{
+	size_t i;
+
+	for (i = 0; i < m->part_count; i++)
+		if (is_ours(&m->parts[i]) && m->parts[i].signature.len > 0 &&
+		    (m->parts[i].kind == PART_CALL ||
+			is_loose(&m->parts[i])))
+			return true;
+	return false;
+}
+
 /* The parts of a turn; media of its results last. */
 static enum err
 write_turn(struct writing *x, size_t from, size_t to)
@@ -806,6 +824,9 @@ write_turn(struct writing *x, size_t from, size_t to)
 	enum err e = ERR_OK;
 	size_t i, k;
 
+	x->proven = false;
+	for (i = from; i < to; i++)
+		x->proven |= proves(&x->chat->messages[i]);
 	for (i = from; i < to && e == ERR_OK; i++)
 		if (is_spoken(&x->chat->messages[i]))
 			e = write_parts(x, &x->chat->messages[i]);
