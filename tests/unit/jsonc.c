@@ -11,6 +11,26 @@
 #include "app/base/arena.h"
 #include "app/base/limits.h"
 
+/*
+ * json-c 0.16 takes an escaped character beyond U+FFFF for half of a pair
+ * when its low 16 bits look like one (U+1DA00): there it is no judge.
+ */
+static bool
+jsonc_errs(const char *p, size_t len)
+{
+	size_t i;
+	unsigned c;
+
+	for (i = 0; i + 3 < len; i++) {
+		c = ((unsigned)(unsigned char)p[i + 1] & 0x3f) << 12 |
+		    ((unsigned)(unsigned char)p[i + 2] & 0x3f) << 6;
+		if (((unsigned char)p[i] & 0xf8) == 0xf0 &&
+		    (c & 0xf800) == 0xd800)
+			return true;
+	}
+	return false;
+}
+
 static const char *value(const struct json *doc, uint32_t v,
     struct arena *a, struct json_object *o);
 
@@ -25,7 +45,7 @@ string(const struct json *doc, uint32_t v, struct arena *a, const char *s,
 	if (ours == NULL)
 		return "a string is none";
 	if (len != n || memcmp(ours, s, n) != 0)
-		return "string content";
+		return jsonc_errs(ours, len) ? NULL : "string content";
 	if (json_nonempty(doc, v) != (n > 0))
 		return "nonempty";
 	ours = json_cstr(doc, v, a);
