@@ -183,6 +183,8 @@ errors_read(struct arena *a, int status, const struct json *doc,
 	out->status = status;
 	out->message = message_of(doc, err, a);
 	out->type = text_at(doc, json_get(doc, err, "type"), a);
+	if (*out->type == '\0') /* AWS, where no header tells it */
+		out->type = text_at(doc, json_get(doc, err, "__type"), a);
 	out->code = text_at(doc, json_get(doc, err, "code"), a);
 	out->param = text_at(doc, json_get(doc, err, "param"), a);
 	/* A status as code, inside a stream or under a 200. */

@@ -60,7 +60,8 @@ by_sigv4(const struct credential *c, struct http_call *call)
 		.secret_key = c->token->secret_key,
 		.session_token = c->token->session_token,
 		.region = c->provider->region,
-		.service = c->provider->form.service, .when = c->now };
+		.service = c->provider->form.service,
+		.when = c->now + c->token->skew };
 
 	return sigv4_sign(c->arena, &s, call);
 }

@@ -16,6 +16,7 @@
 #include "app/credential.h"
 #include "app/health.h"
 #include "app/relay.h"
+#include "app/sigv4.h"
 #include "app/worker.h"
 #include "policy/estimate.h"
 
@@ -157,6 +158,19 @@ fail_request(struct request *r)
 	finished(r);
 }
 
+/* May the same deployment do better with a new token or a right clock? */
+static bool
+renewed(const struct attempt *at)
+{
+	const struct provider *p = at->deployment->provider;
+	const struct upstream_error *e = &at->request->forward->error;
+	struct tokens *t = at->request->worker->tokens;
+
+	return (at->fail & FAIL_AUTH) != 0 &&
+	    (tokens_skewed(t, p, e->type, e->message, at->date) ||
+		tokens_refused(t, p));
+}
+
 /* The current attempt failed: at->fail and forward->error tell why. */
 static void
 attempt_failed(struct attempt *at)
@@ -166,9 +180,7 @@ attempt_failed(struct attempt *at)
 
 	attempt_close(at);
 	/* A token may end early: the same deployment, with a new one. */
-	if ((at->fail & FAIL_AUTH) != 0 && !fw->renewed && !fw->committed &&
-	    fw->next > 0 && tokens_refused(r->worker->tokens,
-	    at->deployment->provider)) {
+	if (!fw->renewed && !fw->committed && fw->next > 0 && renewed(at)) {
 		fw->renewed = true;
 		fw->next--;
 		next_or_fail(r);
@@ -235,6 +247,7 @@ on_head(void *arg, struct call *c, int status)
 {
 	struct attempt *at = arg;
 	struct forward *fw = at->request->forward;
+	const char *name;
 
 	at->status = status;
 	at->last_byte = clock_mono();
@@ -243,9 +256,13 @@ on_head(void *arg, struct call *c, int status)
 		arm(at->request); /* the next byte of the body is due */
 	if (status < 400)
 		return;
-	if (at->adapter->error_header != NULL)
-		at->error_type = arena_str(at->arena, or_empty(call_header(c,
-		    at->adapter->error_header)));
+	at->date = clock_http_date(call_header(c, "date"));
+	name = at->adapter->error_header;
+	if (at->deployment->provider->auth == AUTH_SIGV4)
+		name = SIGV4_ERROR_HEADER; /* whatever dialect is behind it */
+	if (name != NULL)
+		at->error_type = arena_str(at->arena,
+		    or_empty(call_header(c, name)));
 	at->rest = retry_after(call_header(c, "retry-after-ms"),
 	    call_header(c, "retry-after"), clock_wall());
 	if (at->rest >= 0 &&
@@ -422,7 +439,7 @@ attempt_new(struct request *r, const struct deployment *d)
 	at->deployment = d;
 	at->adapter = adapter_find(d->provider->adapter);
 	at->started = clock_mono();
-	at->cost = at->rest = -1;
+	at->cost = at->rest = at->date = -1;
 	at->reason = "";
 	at->reader = (struct stream){ .arena = at->arena,
 		.scratch = r->worker->scratch, .chat = &r->chat,
@@ -558,6 +575,7 @@ keep_token(struct attempt *at, const struct token *t)
 	at->token.access_key = arena_str(a, t->access_key);
 	at->token.secret_key = arena_str(a, t->secret_key);
 	at->token.session_token = arena_str(a, t->session_token);
+	at->token.skew = t->skew;
 	return at->token.bearer != NULL && at->token.access_key != NULL &&
 	    at->token.secret_key != NULL && at->token.session_token != NULL;
 }
@@ -649,8 +667,9 @@ static void
 next_or_fail(struct request *r)
 {
 	struct forward *fw = r->forward;
+	unsigned most = r->plan.attempts + (fw->renewed ? 1 : 0);
 	bool again = (fw->error.fail & FAIL_RETRYABLE) != 0 && !r->gone &&
-	    fw->next < r->plan.count && fw->count < r->plan.attempts &&
+	    fw->next < r->plan.count && fw->count < most &&
 	    clock_mono() < fw->deadline;
 
 	if (again || fw->current == NULL) {

@@ -33,6 +33,7 @@ struct attempt {
 	struct usage usage;
 	int64_t text_bytes;
 	int64_t cost;	   /* n$, -1 = not known */
+	int64_t date;	   /* of an error's head, s since 1970, -1 */
 	int64_t rest;	   /* retry-after it asked for, µs, -1 */
 	enum finish finish;
 

@@ -4,9 +4,9 @@
 #include <search.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "adapters/adapter.h"
+#include "app/base/clock.h"
 #include "app/base/limits.h"
 
 #define SECOND INT64_C(1000000)
@@ -139,20 +139,16 @@ number(const char *s, double *out)
 int64_t
 retry_after(const char *ms, const char *value, int64_t wall)
 {
-	const char *end;
-	struct tm tm;
+	int64_t date;
 	double n;
 
 	if (number(ms, &n))
 		return bounded(n / 1000);
 	if (number(value, &n))
 		return bounded(n);
-	if (value == NULL)
+	date = clock_http_date(value);
+	if (date < 0)
 		return -1;
-	memset(&tm, 0, sizeof tm);
-	end = strptime(value, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	if (end == NULL || *end != '\0')
-		return -1;
-	n = (double)(timegm(&tm) - wall / SECOND);
+	n = (double)(date - wall / SECOND);
 	return bounded(n < 0 ? 0 : n);
 }

@@ -319,3 +319,32 @@ sigv4_sign(struct arena *a, const struct sigv4 *s, struct http_call *call)
 	buf_free(&signed_);
 	return e;
 }
+
+/* The words of a clock that is off, and from how many seconds on. */
+static const struct {
+	const char *word;
+	int64_t least;
+} skews[] = {
+	{ "RequestTimeTooSkewed", 1 },
+	{ "RequestExpired", 1 },
+	{ "RequestInTheFuture", 1 },
+	{ "Signature expired", 1 },
+	{ "Signature not yet current", 1 },
+	{ "InvalidSignatureException", 240 },
+	{ "SignatureDoesNotMatch", 240 },
+	{ "AuthFailure", 240 },
+};
+
+bool
+sigv4_skewed(const char *type, const char *message, int64_t off)
+{
+	int64_t far = off < 0 ? -off : off;
+	size_t i;
+
+	for (i = 0; i < sizeof skews / sizeof skews[0]; i++)
+		if (far >= skews[i].least &&
+		    (strstr(type, skews[i].word) != NULL ||
+			strstr(message, skews[i].word) != NULL))
+			return true;
+	return false;
+}

@@ -6,6 +6,7 @@
 #ifndef TOLLGATE_APP_SIGV4_H
 #define TOLLGATE_APP_SIGV4_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "adapters/adapter.h"
@@ -27,5 +28,16 @@ struct sigv4 {
  */
 enum err sigv4_sign(struct arena *a, const struct sigv4 *s,
     struct http_call *call);
+
+/* A header of AWS' answers that names the error, before their bodies do. */
+#define SIGV4_ERROR_HEADER "x-amzn-errortype"
+
+/*
+ * Does an error of that type or message mean that we signed with a wrong
+ * clock, where the answer's Date is `off` seconds ahead of ours (or behind)?
+ * AWS takes 5 minutes either way; errors that may have other reasons count
+ * from 4 on, as in AWS' own SDKs.
+ */
+bool sigv4_skewed(const char *type, const char *message, int64_t off);
 
 #endif

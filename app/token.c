@@ -13,6 +13,7 @@
 #include "app/base/clock.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
+#include "app/sigv4.h"
 #include "app/token_source.h"
 #include "app/transport.h"
 #include "policy/vault.h"
@@ -36,6 +37,7 @@ struct token_entry {
 	struct vault *vault;
 	struct token token;
 	int64_t obtained, renew, expires, used;
+	int64_t skew;	/* of the provider's clock, s */
 	int64_t forced; /* when one was last given up as refused, 0 = never */
 
 	/* The next one, while it is looked for. */
@@ -408,7 +410,7 @@ tokens_get(struct tokens *t, const struct provider *p, struct token *out,
 	struct token_entry *e;
 	int64_t now;
 
-	*out = (struct token){ "", "", "", "" };
+	*out = (struct token){ "", "", "", "", 0 };
 	if (!find_needed(p))
 		return TOKEN_READY;
 	e = entry_find(t, p, true);
@@ -419,6 +421,7 @@ tokens_get(struct tokens *t, const struct provider *p, struct token *out,
 		look(e);
 	if (e->vault != NULL && now < e->expires) {
 		*out = e->token;
+		out->skew = e->skew;
 		return TOKEN_READY;
 	}
 	if (e->arena == NULL)
@@ -446,6 +449,21 @@ tokens_refused(struct tokens *t, const struct provider *p)
 	e->forced = now;
 	look(e);
 	return e->vault != NULL || e->arena != NULL;
+}
+
+bool
+tokens_skewed(struct tokens *t, const struct provider *p, const char *type,
+    const char *message, int64_t date)
+{
+	int64_t skew = date - clock_wall() / SECOND;
+	struct token_entry *e;
+
+	if (p->auth != AUTH_SIGV4 || date < 0 ||
+	    (e = entry_find(t, p, false)) == NULL ||
+	    !sigv4_skewed(type, message, skew - e->skew))
+		return false;
+	e->skew = skew;
+	return true;
 }
 
 void

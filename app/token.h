@@ -23,6 +23,7 @@ struct transport;
 struct token {
 	const char *bearer;
 	const char *access_key, *secret_key, *session_token;
+	int64_t skew; /* s that the provider's clock is ahead of ours */
 };
 
 enum token_state {
@@ -57,6 +58,14 @@ void tokens_leave(struct token_wait *w);
  */
 #define TOKEN_REFUSED_SECONDS 30
 bool tokens_refused(struct tokens *t, const struct provider *p);
+
+/*
+ * The provider refused a request for reasons that may lie in our clock: its
+ * error's type and message, and what clock_http_date made of its Date. True:
+ * they did, and tokens_get gives a better skew from now on.
+ */
+bool tokens_skewed(struct tokens *t, const struct provider *p,
+    const char *type, const char *message, int64_t date);
 
 /* Call once a second or so: what nears its end and is in use is renewed. */
 void tokens_tick(struct tokens *t);

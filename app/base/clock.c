@@ -1,6 +1,8 @@
 /* The two clocks. */
 #include "app/base/clock.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <time.h>
 
 static int64_t
@@ -22,4 +24,16 @@ int64_t
 clock_wall(void)
 {
 	return now(CLOCK_REALTIME);
+}
+
+int64_t
+clock_http_date(const char *s)
+{
+	const char *end;
+	struct tm tm;
+
+	memset(&tm, 0, sizeof tm);
+	end = s == NULL ? NULL :
+	    strptime(s, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return end == NULL || *end != '\0' ? -1 : (int64_t)timegm(&tm);
 }

@@ -2,6 +2,7 @@
 the metadata services and the provider that judges what came of it."""
 
 import base64
+import calendar
 import http.server
 import json
 import os
@@ -40,6 +41,9 @@ class Mock:
         self.status = 200
         self.revoked = set()  # tokens that the provider refuses
         self.tokens = 0
+        self.skew = 0         # how far AWS' clock is ahead of ours, s
+        self.words = ("InvalidSignatureException",
+                      "Signature expired: it is not the time")
         self.lock = threading.Lock()
         mock = self
 
@@ -48,6 +52,9 @@ class Mock:
 
             def log_message(self, *_args):
                 pass
+
+            def date_time_string(self, timestamp=None):
+                return super().date_time_string(time.time() + mock.skew)
 
             def run(self):
                 n = int(self.headers.get("content-length") or 0)
@@ -77,6 +84,9 @@ class Mock:
     def answer(self, method, path, headers, body):
         if path.startswith("/v1/chat") or ":rawPredict" in path or \
                 path.endswith("/converse"):
+            if self.late(headers.get("x-amz-date")):
+                return 403, {"__type": self.words[0],
+                             "message": self.words[1]}
             shown = headers.get("x-amz-security-token") or \
                 headers.get("authorization", "")
             if shown.split(" ")[-1] in self.revoked:
@@ -87,6 +97,10 @@ class Mock:
         if self.status != 200:
             return self.status, {"error": "no"}
         return 200, self.credential(method, path, body)
+
+    def late(self, date):
+        return date is not None and abs(calendar.timegm(time.strptime(
+            date, "%Y%m%dT%H%M%SZ")) - time.time() - self.skew) > 300
 
     def credential(self, method, path, body):
         if method == "PUT":
@@ -140,9 +154,9 @@ def account(tmp_path_factory):
                 "token_uri": "replaced"}, pub
 
 
-def policy(rows):
+def policy(rows, attempts=2):
     """One model a provider row, of the same name."""
-    return {"log": "stderr", "attempts": 2, "timeouts": {"connect": "3s"},
+    return {"log": "stderr", "attempts": attempts, "timeouts": {"connect": "3s"},
             "providers": rows,
             "models": {n: {"targets": [{"provider": n, "model": "m"}]}
                        for n in rows},
@@ -153,8 +167,8 @@ CLEAN = {n: "" for n in os.environ if n.startswith(("AWS_", "AZURE_",
                                                     "GOOGLE_"))}
 
 
-def start(rows, **env):
-    return pool.Pool(policy(rows), dict(CLEAN, **env))
+def start(rows, attempts=2, **env):
+    return pool.Pool(policy(rows, attempts), dict(CLEAN, **env))
 
 
 def chat(p, model):
@@ -250,9 +264,11 @@ def test_azure(mock):
         "scope": ["https://cognitiveservices.azure.com/.default"]}
 
 
-def test_refused_once(mock):
-    """A token that ended early: one new one, and the client sees nothing."""
-    with start({"a": azure(mock)}) as p:
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_refused_once(mock, attempts):
+    """A token that ended early: one new one, and the client sees nothing,
+    even where there is one attempt only."""
+    with start({"a": azure(mock)}, attempts) as p:
         assert chat(p, "a").status == 200
         mock.revoked.add("token-1")
         assert chat(p, "a").status == 200
@@ -362,6 +378,37 @@ def test_aws_file_and_environment(mock, tmp_path):
                AWS_SECRET_ACCESS_KEY="z", **env) as p:
         assert chat(p, "b").status == 200
         assert "Credential=AKIDENV/" in session_of(mock)["authorization"]
+
+
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDENV", "AWS_SECRET_ACCESS_KEY": "z"}
+SKEWS = [(900, "InvalidSignatureException", "Signature expired: 1 < 2"),
+         (-7200, "InvalidSignatureException",
+          "Signature not yet current: 2 > 1"),
+         (3600, "RequestTimeTooSkewed", "The difference is too large."),
+         (3600, "SignatureDoesNotMatch", "no match")]
+
+
+@pytest.mark.parametrize("skew,kind,text", SKEWS)
+def test_aws_clock(mock, skew, kind, text):
+    """A clock that is off is set by the answer's date, and stays set."""
+    mock.skew, mock.words = skew, (kind, text)
+    with start({"b": bedrock(mock)}, 1, **KEYS) as p:
+        assert [chat(p, "b").status for _ in range(3)] == [200] * 3
+        assert len(mock.asked("/converse")) == 4
+        mock.skew = 0
+        assert chat(p, "b").status == 200
+        assert len(mock.asked("/converse")) == 6
+
+
+@pytest.mark.parametrize("skew,kind", [(0, "InvalidSignatureException"),
+                                       (3600, "AccessDeniedException")])
+def test_aws_not_the_clock(mock, skew, kind):
+    """A refusal for another reason is not tried again."""
+    mock.late = lambda date: True
+    mock.skew, mock.words = skew, (kind, "no")
+    with start({"b": bedrock(mock)}, 1, **KEYS) as p:
+        assert chat(p, "b").status == 502
+    assert len(mock.asked("/converse")) == 1
 
 
 def test_bedrock_key(mock):

@@ -158,7 +158,7 @@ test_hmac(void **state)
 		    "9758bf75c05a994a6d034f65f8f0e6fd"
 		    "caeab1a34d4a6b4b636e070a38bce737" },
 	};
-	const struct token none = { "", "", "", "" };
+	const struct token none = { "", "", "", "", 0 };
 	struct provider p = { .key = "Jefe", .auth = AUTH_HMAC,
 		.organization = "", .project = "", .access_key = "id",
 		.form = { .header = "x-sign", .prefix = "",

@@ -14,7 +14,7 @@
 #include "app/health.h"
 #include "app/ratelimit.h"
 
-static const struct token no_token = { "", "", "", "" };
+static const struct token no_token = { "", "", "", "", 0 };
 
 static void
 test_errors(void **state)

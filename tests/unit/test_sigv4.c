@@ -233,10 +233,26 @@ test_refused(void **state)
 	arena_free(a);
 }
 
+static void
+skewed(void **state)
+{
+	(void)state;
+	assert_true(sigv4_skewed("RequestTimeTooSkewed", "", 10));
+	assert_true(sigv4_skewed("RequestTimeTooSkewed:http://x", "", -10));
+	assert_false(sigv4_skewed("RequestTimeTooSkewed", "", 0));
+	assert_true(sigv4_skewed("InvalidSignatureException",
+	    "Signature expired: 20261128T140000Z is now earlier than", 301));
+	assert_true(sigv4_skewed("", "Signature not yet current: 2026", -301));
+	assert_true(sigv4_skewed("SignatureDoesNotMatch", "", -240));
+	assert_false(sigv4_skewed("SignatureDoesNotMatch", "", -239));
+	assert_false(sigv4_skewed("AccessDeniedException", "", 9000));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(skewed),
 		cmocka_unit_test(test_vectors),
 		cmocka_unit_test(test_ports),
 		cmocka_unit_test(test_refused),
