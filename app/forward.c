@@ -186,9 +186,10 @@ attempt_failed(struct attempt *at)
 		next_or_fail(r);
 		return;
 	}
-	if (at->fail != 0 && (at->fail & FAIL_REQUEST) == 0)
-		health_failed(r->worker->health, at->deployment, at->fail,
-		    at->rest, at->ended);
+	if (at->fail != 0)
+		health_end(r->worker->health, at->deployment,
+		    &(struct outcome){ .fail = at->fail, .rest = at->rest,
+		    .silent = (at->fail & FAIL_REQUEST) != 0 }, at->ended);
 	if (r->forward->committed)
 		fail_request(r);
 	else
@@ -214,8 +215,9 @@ attempt_served(struct attempt *at)
 {
 	struct request *r = at->request;
 
-	health_served(r->worker->health, at->deployment);
 	attempt_close(at);
+	health_end(r->worker->health, at->deployment,
+	    &(struct outcome){ .served = true, .rest = -1 }, at->ended);
 	finished(r);
 }
 

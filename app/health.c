@@ -26,8 +26,9 @@ struct health {
 };
 
 struct health *
-health_new(void)
+health_open(const char *dir)
 {
+	(void)dir;
 	return calloc(1, sizeof(struct health));
 }
 
@@ -77,16 +78,31 @@ find_or_add(struct health *h, const struct deployment *d)
 	return n;
 }
 
-int64_t
-health_cooling(const struct health *h, const struct deployment *d)
+void
+health_look(struct health *h, const struct deployment *d, int64_t now,
+    struct standing *out)
 {
 	const struct node *n = h->count == 0 ? NULL : find(h, d);
 
-	return n == NULL ? 0 : n->until;
+	(void)now;
+	memset(out, 0, sizeof *out);
+	out->success = 1000;
+	if (n != NULL)
+		out->cooling = n->until;
 }
 
-void
-health_failed(struct health *h, const struct deployment *d, unsigned fail,
+bool
+health_claim(struct health *h, const struct deployment *d, enum claim claim,
+    int64_t now, bool *probe)
+{
+	const struct node *n = h->count == 0 ? NULL : find(h, d);
+
+	*probe = false;
+	return n == NULL || n->until <= now || claim == CLAIM_LAST;
+}
+
+static void
+failed(struct health *h, const struct deployment *d, unsigned fail,
     int64_t rest, int64_t now)
 {
 	struct node *n;
@@ -107,11 +123,16 @@ health_failed(struct health *h, const struct deployment *d, unsigned fail,
 }
 
 void
-health_served(struct health *h, const struct deployment *d)
+health_end(struct health *h, const struct deployment *d,
+    const struct outcome *o, int64_t now)
 {
 	struct node *n = h->count == 0 ? NULL : find(h, d);
 
-	if (n != NULL)
+	if (o->silent)
+		return;
+	if (!o->served)
+		failed(h, d, o->fail, o->rest, now);
+	else if (n != NULL)
 		n->until = 0;
 }
 

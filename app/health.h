@@ -1,28 +1,105 @@
-/* What a worker has learned of deployments: who is cooling, and until when. */
+/*
+ * How deployments stand: who rests and until when, how fast each answers, how
+ * many attempts are under way, how often it fails. One table for all workers
+ * of a host (a shared mapping in the state directory; memory of its own
+ * where there is none). Nothing here is a promise about money: it may be lost.
+ *
+ * Times are µs of clock_mono unless said otherwise.
+ */
 #ifndef TOLLGATE_APP_HEALTH_H
 #define TOLLGATE_APP_HEALTH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "policy/policy.h"
+#include "policy/route.h"
 
 struct health;
 
-struct health *health_new(void); /* NULL: short of memory */
+/* dir: the state directory, or NULL. NULL only when memory is short. */
+struct health *health_open(const char *dir);
 void health_free(struct health *h);
 
-/* µs of clock_mono until which d is cooling, 0 = it is not. */
-int64_t health_cooling(const struct health *h, const struct deployment *d);
+/* How d stands now. */
+void health_look(struct health *h, const struct deployment *d, int64_t now,
+    struct standing *out);
 
 /*
- * An attempt at d failed for the reasons fail (FAIL_*) at now (clock_mono);
- * the provider asked for retry_after µs of rest (-1 = it did not say).
+ * The learned TTFT that `percent` (1..99) of d's answers keep, µs; 0 when
+ * there are too few to tell.
  */
-void health_failed(struct health *h, const struct deployment *d,
-    unsigned fail, int64_t retry_after, int64_t now);
+int64_t health_quantile(struct health *h, const struct deployment *d,
+    unsigned percent, int64_t now);
 
-/* An attempt at d went well. */
-void health_served(struct health *h, const struct deployment *d);
+/* What kind of attempt begins. */
+enum claim {
+	CLAIM_FIRST, /* of a request */
+	CLAIM_AGAIN, /* after a failure: takes from the retry budget when it
+		      * is at the same deployment */
+	CLAIM_HEDGE, /* beside another one */
+	CLAIM_LAST   /* all rest: this one is tried all the same */
+};
+
+/*
+ * An attempt at d is about to begin. False: not now (it rests, another
+ * request is its probe, or the retry budget is spent). True: it counts as
+ * under way until health_end; *probe tells whether it is the one that finds
+ * out if d is back.
+ */
+bool health_claim(struct health *h, const struct deployment *d,
+    enum claim claim, int64_t now, bool *probe);
+
+/* How an attempt that was claimed ended. */
+struct outcome {
+	bool served;	  /* it answered */
+	bool silent;	  /* neither good nor bad: the client left, it lost a
+			   * race, the request was at fault */
+	bool probe;	  /* as health_claim told */
+	unsigned fail;	  /* FAIL_*, when not served */
+	int64_t rest;	  /* µs that the provider asked for, -1 = none */
+	int64_t ttft;	  /* sent → first content, µs, 0 = none came */
+	int64_t tokens;	  /* output tokens, 0 = unknown */
+	int64_t duration; /* first content → end, µs */
+	int64_t input, cached; /* input tokens, all and read from a cache */
+};
+
+void health_end(struct health *h, const struct deployment *d,
+    const struct outcome *o, int64_t now);
+
+/*
+ * May one more request of this model be doubled? Counts it as doubled when
+ * so. share: per cent of the model's requests of late; money: n$ an hour (0 =
+ * no bound), of which `price` (n$, -1 = unknown: then money must be 0) is
+ * taken.
+ */
+bool health_hedge(struct health *h, const char *model, unsigned share,
+    int64_t money, int64_t price, int64_t now);
+
+/* A request of this model was answered with so many output tokens. */
+void health_answered(struct health *h, const char *model, int64_t tokens);
+
+/* Output tokens of its answers of late, 0 = unknown. */
+int64_t health_expected_output(struct health *h, const char *model);
+
+/* Share of input tokens of late that d read from a cache, per mille. */
+unsigned health_cached_share(struct health *h, const struct deployment *d);
+
+/* Forget what is held against d (or, NULL, against all): `tollgate health`. */
+void health_pardon(struct health *h, const char *id);
+
+/* Sums since the table was made, for /metrics. */
+struct health_sums {
+	uint64_t attempts, served, hedges, probes;
+	uint64_t failed[16];	/* by bit of FAIL_* */
+	uint64_t lost_races;
+	uint64_t input, output; /* tokens */
+};
+
+/* Every deployment that is known, in no order. */
+typedef void health_fn(void *arg, const char *id,
+    const struct standing *st, const struct health_sums *sums);
+void health_each(struct health *h, int64_t now, health_fn *fn, void *arg);
 
 /*
  * What `retry-after-ms` and `Retry-After` (seconds, or an HTTP date; RFC

@@ -19,6 +19,7 @@
 #include "app/base/limits.h"
 #include "app/endpoint.h"
 #include "app/forward.h"
+#include "app/health.h"
 #include "app/record.h"
 #include "app/request.h"
 #include "app/worker.h"
@@ -69,6 +70,14 @@ step_read(struct request *r)
 	return e == ERR_OK ? GO : request_fault(r, e);
 }
 
+static void
+look(void *arg, const struct deployment *d, struct standing *out)
+{
+	struct request *r = arg;
+
+	health_look(r->worker->health, d, clock_mono(), out);
+}
+
 static enum verdict
 step_plan(struct request *r)
 {
@@ -78,14 +87,14 @@ step_plan(struct request *r)
 		.needs = r->chat.needs,
 		.draw = worker_random(r->worker),
 	};
-	struct route_health health = {
-		.cooling = worker_cooling,
-		.arg = r->worker,
+	struct route_view view = {
+		.look = look,
+		.arg = r,
 		.now = clock_mono(),
 	};
 	enum err e;
 
-	e = plan_make(r->policy, &facts, &health, r->arena, &r->plan,
+	e = plan_make(r->policy, &facts, &view, r->arena, &r->plan,
 	    &r->fault);
 	return e == ERR_OK ? GO : request_fault(r, e);
 }

@@ -43,14 +43,6 @@ worker_random(struct worker *w)
 	return draw_next(&w->random);
 }
 
-int64_t
-worker_cooling(void *arg, const struct deployment *d)
-{
-	const struct worker *w = arg;
-
-	return health_cooling(w->health, d);
-}
-
 /* ----------------------------------------------------------- requests */
 
 static void
@@ -332,7 +324,7 @@ open_house(struct worker *w)
 		    f.text);
 	if (w->env.catalog == NULL || !load_first(w))
 		return false;
-	w->health = health_new();
+	w->health = health_open(w->env.state_dir);
 	w->recorder = recorder_new(w->policy->log);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);

@@ -56,9 +56,6 @@ void worker_forget(struct worker *w, struct request *r);
 /* Random bits, good for draws and names, not for secrets. */
 uint64_t worker_random(struct worker *w);
 
-/* Until when (clock_mono) a deployment cools, 0 = it does not; arg: worker. */
-int64_t worker_cooling(void *arg, const struct deployment *d);
-
 /* /etc/tollgate/policy.yaml or $TOLLGATE_POLICY. */
 const char *policy_path(void);
 

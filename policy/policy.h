@@ -98,6 +98,12 @@ struct timeouts {
 	int64_t total;	     /* all attempts together */
 };
 
+/* How well a model does at a task, as the policy states it. */
+struct task_score {
+	const char *task;
+	double value;
+};
+
 /* Where a request can go: a provider and its own name of a model. */
 struct deployment {
 	const char *id; /* "provider/model", unique in the policy */
@@ -112,19 +118,75 @@ struct deployment {
 	struct price price;
 	uint32_t context, max_output; /* tokens, 0 = unknown */
 	unsigned caps;		      /* CAP_*, 0 = unknown */
+	const struct task_score *scores; /* of the policy */
+	size_t score_count;
 };
 
 enum strategy {
-	STRATEGY_FALLBACK, /* in order */
-	STRATEGY_WEIGHTED
+	STRATEGY_FALLBACK,	 /* in order */
+	STRATEGY_WEIGHTED,	 /* by lot */
+	STRATEGY_LEAST_BUSY,	 /* fewest requests under way */
+	STRATEGY_LOWEST_LATENCY, /* least learned TTFT */
+	STRATEGY_CHEAPEST,	 /* least expected price of this request */
+	STRATEGY_RACE		 /* in order, with a hedge */
+};
+
+/* What makes requests go to the same deployment again. */
+enum sticky {
+	STICKY_NOT,
+	STICKY_KEY,
+	STICKY_USER,   /* end user, else the key */
+	STICKY_SESSION /* header x-tollgate-session, else as USER */
+};
+
+/* Other targets after a failure of one kind; tried in order. */
+enum fallback_kind {
+	FALLBACK_GENERAL, /* behind the targets themselves */
+	FALLBACK_CONTEXT, /* after FAIL_CONTEXT: context_window */
+	FALLBACK_CONTENT, /* after FAIL_CONTENT: content_policy */
+	FALLBACK_KINDS
+};
+
+struct target_list {
+	struct deployment *list; /* wildcards resolved */
+	size_t count;
+};
+
+/* A second attempt while the first has not said anything yet. */
+struct hedge {
+	int64_t after;	   /* µs, when quantile is 0 */
+	unsigned quantile; /* 1..99: per cent of the first's learned TTFT */
+	unsigned share;	   /* of requests that may be doubled, per cent */
+	int64_t money;	   /* n$ that second attempts may cost an hour, 0 = no bound */
+	bool tools;	   /* also requests with tools of the client */
+};
+
+/* A benchmark or a task and the least that a target must reach in it. */
+struct demand {
+	const char *name;
+	double least;
+	bool task; /* deployment.scores; else the catalog's benchmarks */
+};
+
+/* What a target must be able to do. */
+struct require {
+	const struct demand *demands;
+	size_t demand_count;
+	int64_t context; /* tokens, 0 = what the request needs */
+	unsigned caps;	 /* CAP_*, beside what the request needs */
+	bool any_context, any_caps; /* do not look at the request's needs */
 };
 
 /* What clients ask for. */
 struct model {
 	const char *name;
 	enum strategy strategy;
+	enum sticky sticky;
 	struct deployment *targets; /* wildcards resolved */
 	size_t target_count;
+	struct target_list fallbacks[FALLBACK_KINDS];
+	struct require require;
+	struct hedge hedge;	  /* with STRATEGY_RACE */
 	struct timeouts timeouts; /* defaults filled in */
 	unsigned attempts;	  /* at most, 1.. */
 	bool strict;		  /* refuse what the provider cannot take */
@@ -139,6 +201,71 @@ struct vkey {
 	const char *const *models;    /* patterns with '*'; none = all */
 	size_t model_count;
 	int64_t expires;	      /* seconds since 1970, 0 = never */
+	const char *region;	      /* where its requests may be processed, "" = anywhere */
+	bool no_retention;	      /* only providers that keep nothing */
+	unsigned may;		      /* MAY_* */
+};
+
+/* What a key may do beside asking. */
+enum may {
+	MAY_EXPLAIN = 1 << 0, /* see the plan of its requests */
+	MAY_METRICS = 1 << 1, /* read /metrics */
+	MAY_USER = 1 << 2     /* name the end user */
+};
+
+/* ---- rules: which model for which request ---- */
+
+/* A number and what it is compared with: least <= n <= most. */
+struct range {
+	int64_t least, most; /* INT64_MIN, INT64_MAX = no bound */
+	bool set;
+};
+
+/* A name and the patterns ('*') of which its value must match one. */
+struct match {
+	const char *name;	      /* of a metadata member or header */
+	const char *const *patterns;
+	size_t count;
+};
+
+struct strings {
+	const char *const *list; /* NULL: no condition */
+	size_t count;
+};
+
+/* The part of the prompt that a pattern looks at. */
+enum prompt_part { PROMPT_LAST, PROMPT_SYSTEM, PROMPT_ALL, PROMPT_PARTS };
+
+/* A daily time, in minutes since midnight: from <= t < to, also over it. */
+struct hours {
+	const char *zone; /* IANA, "" = that of the policy */
+	int from, to;	  /* minutes; from == to: the whole day */
+	unsigned days;	  /* bit 0 = Sunday of the day that it began; 0 = all */
+	bool set;
+};
+
+struct pattern; /* a compiled regular expression (policy/pattern.h) */
+
+/* All that are set must hold. */
+struct when {
+	struct strings keys, teams, tiers, users, tags, models, endpoints;
+	const struct match *metadata, *headers;
+	size_t metadata_count, header_count;
+	int stream; /* 1, 0, -1 = either */
+	struct range input_tokens, output_tokens; /* estimated; asked for */
+	struct range budget_left;		  /* per cent of the key's tightest budget */
+	unsigned needs;				  /* CAP_*, all of them */
+	const struct pattern *prompt;		  /* NULL = no condition */
+	enum prompt_part prompt_part;
+	const char *script; /* ISO 15924 long name as in Unicode, "Han"; NULL = none */
+	unsigned script_share; /* per cent of the letters, 1..100 */
+	struct hours hours;
+};
+
+struct rule {
+	const char *name; /* given, or "rule 3" */
+	struct when when;
+	const char *use;  /* a model or provider/model */
 };
 
 /* One file the policy came from, to see changes. */
@@ -155,6 +282,8 @@ struct policy {
 	size_t model_count;
 	struct vkey *keys; /* ordered by hash */
 	size_t key_count;
+	struct rule *rules; /* first match counts */
+	size_t rule_count;
 	struct timeouts timeouts;   /* `timeouts:` of the file, for provider/model asked directly */
 	unsigned attempts;
 	const char *log;	    /* "stderr" or the path of the record file */

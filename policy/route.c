@@ -41,19 +41,21 @@ order_weighted(struct plan *plan, uint64_t draw)
  * back first: better one honest try than to refuse everything.
  */
 static void
-drop_cooling(struct plan *plan, const struct route_health *h)
+drop_cooling(struct plan *plan, const struct route_view *v)
 {
 	const struct deployment *best = NULL;
-	int64_t until, best_until = 0;
+	struct standing st;
+	int64_t best_until = 0;
 	size_t i, kept = 0;
 
 	for (i = 0; i < plan->count; i++) {
-		until = h->cooling(h->arg, plan->order[i]);
-		if (until <= h->now) {
+		memset(&st, 0, sizeof st);
+		v->look(v->arg, plan->order[i], &st);
+		if (st.cooling <= v->now) {
 			plan->order[kept++] = plan->order[i];
-		} else if (best == NULL || until < best_until) {
+		} else if (best == NULL || st.cooling < best_until) {
 			best = plan->order[i];
-			best_until = until;
+			best_until = st.cooling;
 		}
 	}
 	if (kept == 0 && best != NULL) {
@@ -107,7 +109,7 @@ plan_direct(const struct policy *p, const char *name, struct arena *a,
 
 enum err
 plan_make(const struct policy *p, const struct route_facts *facts,
-    const struct route_health *health, struct arena *a, struct plan *out,
+    const struct route_view *view, struct arena *a, struct plan *out,
     struct fault *f)
 {
 	const struct model *m;
@@ -115,6 +117,7 @@ plan_make(const struct policy *p, const struct route_facts *facts,
 	enum err e;
 
 	memset(&plan, 0, sizeof plan);
+	plan.asked = facts->model;
 	if (!vkey_allows(facts->key, facts->model))
 		return fault_set(f, ERR_FORBIDDEN, "model",
 		    "this key may not use the model '%s'", facts->model);
@@ -127,7 +130,7 @@ plan_make(const struct policy *p, const struct route_facts *facts,
 		return e;
 	if (m != NULL && m->strategy == STRATEGY_WEIGHTED)
 		order_weighted(&plan, facts->draw);
-	drop_cooling(&plan, health);
+	drop_cooling(&plan, view);
 	if (plan.count == 0)
 		return fault_set(f, ERR_NO_ROUTE, "model",
 		    "no provider serves the model '%s'", facts->model);

@@ -40,16 +40,15 @@ struct world {
 	const char *cool[3]; /* deployments that cool, with until = 100, 200, 300 */
 };
 
-static int64_t
-cooling(void *arg, const struct deployment *d)
+static void
+look(void *arg, const struct deployment *d, struct standing *out)
 {
 	const struct world *w = arg;
 	int i;
 
 	for (i = 0; i < 3; i++)
 		if (w->cool[i] != NULL && strcmp(w->cool[i], d->id) == 0)
-			return 100 * (i + 1);
-	return 0;
+			out->cooling = 100 * (i + 1);
 }
 
 static int
@@ -107,11 +106,10 @@ plan(struct world *w, const char *who, const char *model, uint64_t draw,
 {
 	struct route_facts facts = { .key = key(w, who), .model = model,
 		.draw = draw };
-	struct route_health health = { .cooling = cooling, .arg = w,
-		.now = 50 };
+	struct route_view view = { .look = look, .arg = w, .now = 50 };
 	struct fault f;
 
-	return plan_make(w->policy, &facts, &health, w->arena, out, &f);
+	return plan_make(w->policy, &facts, &view, w->arena, out, &f);
 }
 
 static void
