@@ -38,7 +38,8 @@ enum claim {
 	CLAIM_AGAIN, /* after a failure: takes from the retry budget when it
 		      * is at the same deployment */
 	CLAIM_HEDGE, /* beside another one */
-	CLAIM_LAST   /* all rest: this one is tried all the same */
+	CLAIM_LAST   /* all rest: the least bad is tried all the same, as an
+		      * early probe: one request at a time over all workers */
 };
 
 /*
@@ -57,7 +58,11 @@ struct outcome {
 			   * race, the request was at fault */
 	bool probe;	  /* as health_claim told */
 	unsigned fail;	  /* FAIL_*, when not served */
-	int64_t rest;	  /* µs that the provider asked for, -1 = none */
+	/*
+	 * µs that the provider asked for, -1 = none: a 429 then rests 1 s,
+	 * twice as long each time it is repeated.
+	 */
+	int64_t rest;
 	int64_t ttft;	  /* sent → first content, µs, 0 = none came */
 	int64_t tokens;	  /* output tokens, 0 = unknown */
 	int64_t duration; /* first content → end, µs */
