@@ -90,11 +90,17 @@ table_row(struct buf *out, const struct row *r)
 static void
 markdown_row(struct buf *out, const struct row *r)
 {
-	bool env = *r->p.env != '\0';
+	const char *p;
 
-	buf_printf(out, "| `%s` | [%s](%s) | %s | %s%s%s | %s | %u |\n",
-	    r->p.name, r->p.title, r->p.doc, or_dash(r->p.adapter),
-	    env ? "`" : "", or_dash(r->p.env), env ? "`" : "",
+	buf_printf(out, "| `%s` | [%s](%s) | %s | ", r->p.name, r->p.title,
+	    r->p.doc, or_dash(r->p.adapter));
+	buf_puts(out, *r->p.env == '\0' ? "-" : "`");
+	for (p = r->p.env; *p != '\0'; p++)
+		if (*p == ' ')
+			buf_puts(out, "` or `");
+		else
+			buf_putc(out, *p);
+	buf_printf(out, "%s | %s | %u |\n", *r->p.env == '\0' ? "" : "`",
 	    or_dash(r->needs), r->p.count);
 }
 

@@ -70,7 +70,7 @@ struct catalog_provider {
 	const char *title;	 /* "Anthropic" */
 	const char *adapter;	 /* "openai", "anthropic", …; "" = none yet */
 	const char *base_url;	 /* without a slash at the end */
-	const char *env;	 /* first environment name of the key, "" = none */
+	const char *env;	 /* names of the variable with the key, with blanks between, "" = none */
 	const char *doc;	 /* page of its documentation */
 	const char *auth_header; /* for AUTH_HEADER, lower case */
 	enum auth_scheme auth;

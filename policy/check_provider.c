@@ -206,6 +206,32 @@ check_form(const struct making *m)
 		    "'header' is missing");
 }
 
+/*
+ * AWS' own SDKs take a key of Bedrock's own from here before any other
+ * credential, unless told one.
+ */
+#define BEDROCK_KEY "AWS_BEARER_TOKEN_BEDROCK"
+
+static bool
+bedrock_key(const struct making *m)
+{
+	static const char *const own[] = { "auth", "key", "credentials",
+		"access_key", "secret_key", "session_token" };
+	const char *key;
+	size_t i;
+
+	for (i = 0; i < sizeof own / sizeof own[0]; i++)
+		if (given(m, own[i]))
+			return false;
+	if (!m->known || strcmp(m->row.adapter, "bedrock") != 0 ||
+	    !secret_env_set(m->l, BEDROCK_KEY))
+		return false;
+	key = secret_env(m->l, m->s->row.node, BEDROCK_KEY, SECRET_MAX);
+	if (key != NULL)
+		m->p->key = key;
+	return key != NULL;
+}
+
 /* `auth:` of the policy takes the place of what the catalog says. */
 static void
 make_own_auth(const struct making *m)
@@ -229,6 +255,8 @@ make_own_auth(const struct making *m)
 		p->auth = AUTH_HEADER;
 		p->auth_header = "x-goog-api-key";
 	}
+	if (p->auth == AUTH_SIGV4 && bedrock_key(m))
+		p->auth = AUTH_BEARER;
 	make_guest(m, home.auth == p->auth);
 	if (p->auth == AUTH_SIGV4 && *p->region == '\0' &&
 	    adapter_known(m->l->env, p->adapter))
@@ -296,6 +324,8 @@ make_key(const struct making *m)
 	if (p->auth == AUTH_NONE || p->auth == AUTH_SIGV4 ||
 	    p->auth == AUTH_GOOGLE || p->auth == AUTH_AZURE)
 		return; /* other fields, or the place it runs at, tell */
+	if (*p->key != '\0')
+		return; /* found already */
 	if (!m->known || m->row.env[0] == '\0') {
 		diag_fault(m->l->diag, m->s->row.node,
 		    "'key' is missing (a secret reference, or none)");

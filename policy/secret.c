@@ -52,6 +52,8 @@ static const struct {
 };
 #define SOURCES (sizeof sources / sizeof sources[0])
 
+#define ENV_NAME 128 /* bytes of a variable's name */
+
 /* Not there: a fault, unless someone only looks over the policy. */
 static void
 absent(const struct wish *w, const char *what)
@@ -257,11 +259,41 @@ secret_read(struct load *l, const struct node *n, struct vault *vault,
 	return NULL;
 }
 
-const char *
-secret_env(struct load *l, const struct node *n, const char *name, size_t max)
+/* The first of the names that is set into out; false: none is. */
+static bool
+env_pick(const char *names, char out[ENV_NAME])
 {
-	struct wish w = { l, n, l->vault, max, false, name };
+	const char *value;
+	size_t len;
 
+	for (; *names != '\0'; names += len + (names[len] == ' ')) {
+		len = strcspn(names, " ");
+		snprintf(out, ENV_NAME, "%.*s", (int)len, names);
+		value = getenv(out);
+		if (value != NULL && *value != '\0')
+			return true;
+	}
+	return false;
+}
+
+bool
+secret_env_set(const struct load *l, const char *names)
+{
+	char name[ENV_NAME];
+
+	return l->outside && env_pick(names, name);
+}
+
+const char *
+secret_env(struct load *l, const struct node *n, const char *names, size_t max)
+{
+	struct wish w = { l, n, l->vault, max, false, NULL };
+	char name[ENV_NAME];
+
+	if (!secret_env_set(l, names) || !env_pick(names, name))
+		snprintf(name, sizeof name, "%.*s",
+		    (int)strcspn(names, " "), names);
+	w.rest = name;
 	return from_env(&w);
 }
 

@@ -21,9 +21,15 @@ struct vault;
 const char *secret_read(struct load *l, const struct node *n,
     struct vault *vault, size_t max, bool lines);
 
-/* The same for an environment variable that the catalog names. */
+/*
+ * The same for an environment variable: the first that is set of those that
+ * names has, with one blank between them.
+ */
 const char *secret_env(struct load *l, const struct node *n,
-    const char *name, size_t max);
+    const char *names, size_t max);
+
+/* Is one of them set, and to be looked at? */
+bool secret_env_set(const struct load *l, const char *names);
 
 /* Does the text begin like a reference that secret_read would take? */
 bool secret_is_reference(const char *text);

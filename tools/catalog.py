@@ -129,6 +129,19 @@ MORE = [
      "https://dev.writer.com"),
 ]
 
+# Further names that a provider's own SDK or documentation has for its key.
+MORE_ENV = {
+    "azure": ["AZURE_OPENAI_API_KEY"],
+    "cloudflare-workers-ai": ["CLOUDFLARE_API_TOKEN"],
+    "cohere": ["CO_API_KEY"],
+    "google": ["GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"],
+    "huggingface": ["HUGGING_FACE_HUB_TOKEN"],
+    "zai": ["ZAI_API_KEY"],
+    "zai-coding-plan": ["ZAI_API_KEY"],
+    "zhipuai": ["ZHIPUAI_API_KEY"],
+    "zhipuai-coding-plan": ["ZHIPUAI_API_KEY"],
+}
+
 # Servers of one's own that models.dev has: they ask for no key by default.
 LOCAL = {"atomic-chat", "lmstudio", "privatemode-ai"}
 
@@ -304,11 +317,12 @@ def wire(provider, adapter, url, model=""):
     return out
 
 
-def key_name(names):
-    """The first environment name that holds a key."""
+def key_names(provider, names):
+    """The environment names that may hold the key, in the order in which
+    they are looked at."""
     for name in names:
         if re.search(r"KEY|TOKEN|PAT$|CREDENTIALS", name):
-            return name
+            return " ".join([name] + MORE_ENV.get(provider, []))
     return ""
 
 
@@ -324,7 +338,7 @@ def provider_row(row):
     out.update(wire(name, adapter, url))
     if name in LOCAL:
         out["auth"] = "none"
-    out["env"] = key_name(row["env"])
+    out["env"] = key_names(name, row["env"])
     out["doc"] = row["doc"]
     return out
 

@@ -44,9 +44,10 @@ def keyed(catalog):
     """Providers whose key is there; of several with one key, the first."""
     found = {}
     for p in sorted(catalog["providers"], key=lambda p: len(p["name"])):
-        env = p.get("env", "")
-        if env.endswith("_API_KEY") and os.environ.get(env):
-            found.setdefault(env, p["name"])
+        for env in p.get("env", "").split():
+            if env.endswith("_API_KEY") and os.environ.get(env):
+                found.setdefault(env, p["name"])
+                break
     return sorted((name, env) for env, name in found.items())
 
 

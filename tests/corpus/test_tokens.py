@@ -419,6 +419,20 @@ def test_bedrock_key(mock):
     assert session_of(mock)["authorization"] == "Bearer bedrock-key-1"
 
 
+def test_bedrock_key_of_environment(mock):
+    """As AWS' own SDKs have it: before other credentials of the
+    environment, not before those of the policy."""
+    row = {"base_url": mock.url, "region": "us-east-1"}
+    env = dict(KEYS, AWS_BEARER_TOKEN_BEDROCK="bedrock-key-2")
+    with start({"bedrock": row}, **env) as p:
+        assert chat(p, "bedrock").status == 200
+    assert session_of(mock)["authorization"] == "Bearer bedrock-key-2"
+    own = dict(row, access_key="plain:AKIDOWN", secret_key="plain:s")
+    with start({"bedrock": own}, **env) as p:
+        assert chat(p, "bedrock").status == 200
+    assert "Credential=AKIDOWN/" in session_of(mock)["authorization"]
+
+
 def test_hmac(mock):
     import hashlib
     import hmac

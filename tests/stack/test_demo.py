@@ -124,7 +124,8 @@ def test_demo_serves_the_provider_whose_key_is_there(tmp):
 
     for name, variable in [("openai", "OPENAI_API_KEY"),
                            ("anthropic", "ANTHROPIC_API_KEY"),
-                           ("google", "GOOGLE_API_KEY")]:
+                           ("google", "GOOGLE_API_KEY"),
+                           ("google", "GEMINI_API_KEY")]:
         said, policy = made(**{variable: "sk-0123456789abcdef"})
         assert said == f"provider: {name}\n"
         assert policy["providers"] == {name: {"key": "env:" + variable}}

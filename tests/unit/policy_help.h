@@ -31,7 +31,7 @@ static const char catalog_text[] =
     "\"env\":\"ANTHROPIC_API_KEY\",\"doc\":\"\"},\n"
     "{\"name\":\"cloudy\",\"title\":\"Cloudy\",\"adapter\":\"openai\","
     "\"base_url\":\"https://api.cloudy.example/${CLOUDY_ACCOUNT_ID}/v1\","
-    "\"auth\":\"bearer\",\"quirks\":\"max_tokens\",\"env\":\"CLOUDY_KEY\","
+    "\"auth\":\"bearer\",\"quirks\":\"max_tokens\",\"env\":\"CLOUDY_KEY CLOUD_KEY CLD_KEY\","
     "\"doc\":\"\"},\n"
     "{\"name\":\"mute\",\"title\":\"Mute\",\"adapter\":\"\","
     "\"base_url\":\"https://mute.example\",\"auth\":\"bearer\","

@@ -392,6 +392,34 @@ defaults(void **state)
 	unsetenv("OPENAI_API_KEY");
 }
 
+/* Of the variables that a provider's key may be in, the first that is set. */
+static void
+names_of_key(void **state)
+{
+	static const char text[] = "providers: { cloudy: { base_url: "
+				   "\"https://cloudy.example\" } }\n";
+	struct policy *p;
+	char *said;
+
+	(void)state;
+	p = load_text(text, &said);
+	assert_null(p);
+	assert_non_null(strstr(said, "variable CLOUDY_KEY is not set"));
+	free(said);
+	setenv("CLOUDY_KEY", "", 1);
+	setenv("CLD_KEY", "key-of-the-third", 1);
+	p = load_good(text);
+	assert_string_equal(p->providers[0].key, "key-of-the-third");
+	policy_unref(p);
+	setenv("CLOUD_KEY", "key-of-the-second", 1);
+	p = load_good(text);
+	assert_string_equal(p->providers[0].key, "key-of-the-second");
+	policy_unref(p);
+	unsetenv("CLOUDY_KEY");
+	unsetenv("CLOUD_KEY");
+	unsetenv("CLD_KEY");
+}
+
 static void
 empty_sections(void **state)
 {
@@ -1480,7 +1508,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(full_top), TEST(full_providers), TEST(full_models),
 		TEST(full_map_model), TEST(full_keys), TEST(key_look_up),
-		TEST(defaults), TEST(empty_sections), TEST(single_values),
+		TEST(defaults), TEST(names_of_key),
+		TEST(empty_sections), TEST(single_values),
 		TEST(secrets_are_not_dumped), TEST(json_policy),
 		TEST(wildcards), TEST(ways_of_single_models),
 		TEST(provider_forms), TEST(warnings), TEST(check_only),
