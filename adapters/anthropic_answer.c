@@ -3,13 +3,13 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
 
-#define TOKENS_MAX (INT64_C(1) << 53)
 #define BLOCKS_MAX 4096
 
 static const struct {
@@ -36,25 +36,7 @@ anthropic_finish(const struct json *doc, uint32_t v)
 	return json_type(doc, v) == JSON_STRING ? FINISH_STOP : FINISH_NONE;
 }
 
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
-
 /* ------------------------------------------------------------- usage */
-
-static bool
-tokens(const struct json *doc, uint32_t usage, const char *key, int64_t *out)
-{
-	int64_t n;
-
-	if (!json_int(doc, json_get(doc, usage, key), &n))
-		return false;
-	*out = n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-	return true;
-}
 
 /*
  * What a usage object says replaces what was known; what it is silent about
@@ -69,17 +51,17 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 
 	if (json_type(doc, u) != JSON_OBJECT)
 		return;
-	any |= tokens(doc, u, "input_tokens", &out->n[UNIT_INPUT]);
-	any |= tokens(doc, u, "output_tokens", &out->n[UNIT_OUTPUT]);
-	tokens(doc, u, "cache_read_input_tokens",
+	any |= answer_tokens(doc, u, "input_tokens", &out->n[UNIT_INPUT]);
+	any |= answer_tokens(doc, u, "output_tokens", &out->n[UNIT_OUTPUT]);
+	answer_tokens(doc, u, "cache_read_input_tokens",
 	    &out->n[UNIT_CACHED_INPUT]);
-	if (tokens(doc, u, "cache_creation_input_tokens", &written)) {
-		tokens(doc, writes, "ephemeral_1h_input_tokens", &hour);
-		hour = hour < written ? hour : written;
+	if (answer_tokens(doc, u, "cache_creation_input_tokens", &written)) {
+		answer_tokens(doc, writes, "ephemeral_1h_input_tokens", &hour);
+		hour = at_most(hour, written);
 		out->n[UNIT_CACHE_WRITE] = written - hour;
 		out->n[UNIT_CACHE_WRITE_1H] = hour;
 	}
-	tokens(doc, json_get(doc, u, "server_tool_use"),
+	answer_tokens(doc, json_get(doc, u, "server_tool_use"),
 	    "web_search_requests", &out->n[UNIT_SEARCH]);
 	out->known |= any;
 }
@@ -207,31 +189,24 @@ anthropic_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
 {
-	struct upstream_error *error;
 	struct json doc;
 	uint32_t content;
+	enum err e;
 
 	(void)d;
-	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
-	if (errors_present(&doc)) {
-		error = arena_zalloc(a, sizeof *error);
-		if (error == NULL)
-			return ERR_INTERNAL;
-		errors_read(a, 200, &doc, error);
-		reply->error = error;
-		return ERR_OK;
-	}
+	e = answer_parse(a, body, len, &doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
 	if (chat->count) {
 		reply->from = &adapter_anthropic;
 		reply->raw = (struct str){ body, len };
 		return json_type(&doc, json_get(&doc, JSON_ROOT,
 		    "input_tokens")) == JSON_NUMBER ? ERR_OK :
-		    bad(f, "no count");
+		    answer_bad(f, "no count");
 	}
 	content = json_get(&doc, JSON_ROOT, "content");
 	if (json_type(&doc, content) != JSON_ARRAY)
-		return bad(f, "no content");
+		return answer_bad(f, "no content");
 	reply->from = &adapter_anthropic;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
@@ -447,20 +422,6 @@ static const struct {
 	{ "ping", on_other },
 };
 
-static enum err
-emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
-    void *arg)
-{
-	struct upstream_error error;
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	errors_read(s->scratch, 0, doc, &error);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	return emit(arg, &d);
-}
-
 static struct seen *
 seen(struct stream *s)
 {
@@ -487,7 +448,7 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	e->d.event = *ev->name != '\0' ? ev->name :
 	    json_cstr(e->doc, type, e->s->scratch);
 	if (e->d.event == NULL)
-		return bad(f, "an event without a type");
+		return answer_bad(f, "an event without a type");
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)
 		if (json_is(e->doc, type, events[i].type))
 			events[i].run(e);
@@ -505,21 +466,22 @@ anthropic_read_event(struct stream *s, const struct sse_event *ev,
 	struct event e = { .s = s, .seen = seen(s),
 		.pieces = { .arena = s->scratch } };
 	struct json doc;
+	enum err err;
 
 	if (e.seen == NULL)
 		return ERR_INTERNAL;
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return bad(f, e.seen->started ? "the stream was cut off" :
-		    "an empty stream");
+		return answer_bad(f, e.seen->started ?
+		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
-	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
-	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "an event that is not JSON");
+	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (err != ERR_OK)
+		return err;
 	if (strcmp(ev->name, "error") == 0 || errors_present(&doc))
-		return emit_error(s, &doc, emit, arg);
+		return answer_error(s->scratch, &doc, emit, arg);
 	e.doc = &doc;
 	return read_known(&e, ev, emit, arg, f);
 }

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
 
-#define TOKENS_MAX (INT64_C(1) << 53)
 #define BLOCKS_MAX 256 /* content blocks of a stream */
 
 static const struct {
@@ -41,23 +41,7 @@ finish_of(const struct json *doc, uint32_t v, bool calls)
 	return finish == FINISH_TOOLS && !calls ? FINISH_STOP : finish;
 }
 
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
-
 /* ------------------------------------------------------------- usage */
-
-static int64_t
-tokens(const struct json *doc, uint32_t obj, const char *key)
-{
-	int64_t n = 0;
-
-	json_int(doc, json_get(doc, obj, key), &n);
-	return n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-}
 
 /* inputTokens counts neither what was read from the cache nor written to it. */
 static void
@@ -70,15 +54,16 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	    !json_int(doc, json_get(doc, u, "outputTokens"), &n))
 		return;
 	out->known = true;
-	out->n[UNIT_INPUT] = tokens(doc, u, "inputTokens");
-	out->n[UNIT_OUTPUT] = tokens(doc, u, "outputTokens");
-	out->n[UNIT_CACHED_INPUT] = tokens(doc, u, "cacheReadInputTokens");
-	written = tokens(doc, u, "cacheWriteInputTokens");
+	out->n[UNIT_INPUT] = answer_count(doc, u, "inputTokens");
+	out->n[UNIT_OUTPUT] = answer_count(doc, u, "outputTokens");
+	out->n[UNIT_CACHED_INPUT] = answer_count(doc, u,
+	    "cacheReadInputTokens");
+	written = answer_count(doc, u, "cacheWriteInputTokens");
 	for (v = json_first(doc, list); v != JSON_NONE;
 	    v = json_next(doc, list, v))
 		if (json_is(doc, json_get(doc, v, "ttl"), "1h"))
-			hour += tokens(doc, v, "inputTokens");
-	hour = hour < written ? hour : written;
+			hour += answer_count(doc, v, "inputTokens");
+	hour = at_most(hour, written);
 	out->n[UNIT_CACHE_WRITE] = written - hour;
 	out->n[UNIT_CACHE_WRITE_1H] = hour;
 }
@@ -275,11 +260,11 @@ bedrock_read_reply(struct arena *a, const struct chat *chat,
 	(void)chat;
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
+		return answer_bad(f, "not JSON");
 	content = json_at(&doc, JSON_ROOT, "output", "message", "content",
 	    NULL);
 	if (json_type(&doc, content) != JSON_ARRAY)
-		return bad(f, "no content");
+		return answer_bad(f, "no content");
 	reply->from = &adapter_bedrock;
 	reply->raw = (struct str){ body, len };
 	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
@@ -487,34 +472,25 @@ emit_error(struct stream *s, const struct sse_event *ev, delta_fn *emit,
     void *arg)
 {
 	struct upstream_error error;
-	struct delta d;
 	int status = 500;
 	size_t i;
 
 	for (i = 0; i < sizeof exceptions / sizeof exceptions[0]; i++)
 		if (strcasecmp(ev->name, exceptions[i].name) == 0)
 			status = exceptions[i].status;
-	memset(&d, 0, sizeof d);
 	bedrock_classify(s->scratch, status, ev->data, ev->len, &error);
 	error.status = 0;
 	error.type = arena_str(s->scratch, ev->name);
 	if (error.type == NULL)
 		return ERR_INTERNAL;
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	return emit(arg, &d);
+	return answer_failed(&error, emit, arg);
 }
 
 static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg)
 {
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
 	seen->ended = true;
-	d.kind = DELTA_END;
-	d.from = &adapter_bedrock;
-	return emit(arg, &d);
+	return answer_end(&adapter_bedrock, emit, arg);
 }
 
 static enum err
@@ -530,21 +506,20 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	json_int(e->doc, json_get(e->doc, JSON_ROOT, "contentBlockIndex"),
 	    &e->block);
 	if (e->block < 0 || e->block >= BLOCKS_MAX)
-		return bad(f, "a block beyond the bound");
+		return answer_bad(f, "a block beyond the bound");
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)
 		if (strcmp(ev->name, events[i].name) == 0)
 			events[i].run(e);
 	if (e->bad)
-		return bad(f, "an end without a reason");
+		return answer_bad(f, "an end without a reason");
 	if (e->pieces.failed)
 		return ERR_INTERNAL;
 	e->d.pieces = e->pieces.list;
 	e->d.piece_count = e->pieces.count;
 	err = emit(arg, &e->d);
 	/* The usage comes last. */
-	if (err == ERR_OK && e->d.kind == DELTA_USAGE && e->seen->stopped)
-		err = emit_end(e->seen, emit, arg);
-	return err;
+	return err == ERR_OK && e->d.kind == DELTA_USAGE &&
+	    e->seen->stopped ? emit_end(e->seen, emit, arg) : err;
 }
 
 enum err
@@ -554,6 +529,7 @@ bedrock_read_event(struct stream *s, const struct sse_event *ev,
 	struct event e = { .scratch = s->scratch,
 		.pieces = { .arena = s->scratch } };
 	struct json doc;
+	enum err err;
 
 	if (s->own == NULL)
 		s->own = arena_zalloc(s->arena, sizeof(struct seen));
@@ -564,13 +540,13 @@ bedrock_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return e.seen->stopped ? emit_end(e.seen, emit, arg) :
-		    bad(f, e.seen->started ? "the stream was cut off" :
-		    "an empty stream");
+		    answer_bad(f, e.seen->started ?
+		    "the stream was cut off" : "an empty stream");
 	if (ev->failure)
 		return emit_error(s, ev, emit, arg);
-	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
-	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "an event that is not JSON");
+	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (err != ERR_OK)
+		return err;
 	e.doc = &doc;
 	return read_known(&e, ev, emit, arg, f);
 }

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
 
-#define TOKENS_MAX (INT64_C(1) << 53)
 #define CALLS_MAX 256
 
 /* FINISH_ERROR: the answer failed, whatever came of it. */
@@ -38,13 +38,6 @@ finish_of(const struct json *doc, uint32_t v)
 	return json_nonempty(doc, v) ? FINISH_STOP : FINISH_NONE;
 }
 
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
-
 static uint32_t
 member(const struct json *doc, uint32_t obj, const char *key)
 {
@@ -52,17 +45,6 @@ member(const struct json *doc, uint32_t obj, const char *key)
 }
 
 /* ------------------------------------------------------------- usage */
-
-static bool
-tokens(const struct json *doc, uint32_t obj, const char *key, int64_t *out)
-{
-	int64_t n;
-
-	if (!json_int(doc, member(doc, obj, key), &n))
-		return false;
-	*out = n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-	return true;
-}
 
 /*
  * What is billed counts: `tokens` has the provider's own frame around the
@@ -78,18 +60,18 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	bool any;
 
 	from = json_count(doc, billed) > 0 ? billed : all;
-	any = tokens(doc, from, "input_tokens", &in);
-	any |= tokens(doc, from, "output_tokens", &answer);
+	any = answer_tokens(doc, from, "input_tokens", &in);
+	any |= answer_tokens(doc, from, "output_tokens", &answer);
 	if (!any)
 		return;
 	if (from == all)
-		tokens(doc, u, "cached_tokens", &cached);
-	tokens(doc, all, "reasoning_tokens", &thought);
-	out->n[UNIT_CACHED_INPUT] = cached < in ? cached : in;
+		answer_tokens(doc, u, "cached_tokens", &cached);
+	answer_tokens(doc, all, "reasoning_tokens", &thought);
+	out->n[UNIT_CACHED_INPUT] = at_most(cached, in);
 	out->n[UNIT_INPUT] = in - out->n[UNIT_CACHED_INPUT];
-	out->n[UNIT_REASONING] = thought < answer ? thought : answer;
+	out->n[UNIT_REASONING] = at_most(thought, answer);
 	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_REASONING];
-	tokens(doc, billed, "search_units", &out->n[UNIT_SEARCH]);
+	answer_tokens(doc, billed, "search_units", &out->n[UNIT_SEARCH]);
 	out->known = true;
 }
 
@@ -363,14 +345,14 @@ cohere_read_reply(struct arena *a, const struct chat *chat,
 	(void)chat;
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
+		return answer_bad(f, "not JSON");
 	reply->finish = finish_of(&doc, member(&doc, JSON_ROOT,
 	    "finish_reason"));
 	if (is_error(&doc) || reply->finish == FINISH_ERROR)
 		return reply_error(a, &doc, reply);
 	msg = member(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
-		return bad(f, "no message");
+		return answer_bad(f, "no message");
 	reply->from = &adapter_cohere;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, member(&doc, JSON_ROOT, "id"), a);
@@ -557,30 +539,12 @@ static enum err
 emit_error(struct event *e, delta_fn *emit, void *arg)
 {
 	struct upstream_error error;
-	struct delta d;
 
-	memset(&d, 0, sizeof d);
-	if (e->failed)
-		read_failure(e->doc, e->delta, e->scratch, &error);
-	else
-		errors_read(e->scratch, 0, e->doc, &error);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
 	e->seen->ended = true;
-	return emit(arg, &d);
-}
-
-/* message-end is the end mark: "[DONE]" does not always follow. */
-static enum err
-emit_end(struct event *e, delta_fn *emit, void *arg)
-{
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_END;
-	d.from = &adapter_cohere;
-	e->seen->ended = true;
-	return emit(arg, &d);
+	if (!e->failed)
+		return answer_error(e->scratch, e->doc, emit, arg);
+	read_failure(e->doc, e->delta, e->scratch, &error);
+	return answer_failed(&error, emit, arg);
 }
 
 static enum err
@@ -604,13 +568,17 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	if (e->pieces.failed)
 		return ERR_INTERNAL;
 	if (e->broken)
-		return bad(f, "too many calls");
+		return answer_bad(f, "too many calls");
 	if (e->failed)
 		return emit_error(e, emit, arg);
 	e->d.pieces = e->pieces.list;
 	e->d.piece_count = e->pieces.count;
 	err = emit(arg, &e->d);
-	return err == ERR_OK && last ? emit_end(e, emit, arg) : err;
+	if (err != ERR_OK || !last)
+		return err;
+	/* message-end is the end mark: "[DONE]" does not always follow. */
+	e->seen->ended = true;
+	return answer_end(&adapter_cohere, emit, arg);
 }
 
 enum err
@@ -620,6 +588,7 @@ cohere_read_event(struct stream *s, const struct sse_event *ev,
 	struct event e = { .scratch = s->scratch,
 		.pieces = { .arena = s->scratch } };
 	struct json doc;
+	enum err err;
 
 	if (s->own == NULL)
 		s->own = arena_zalloc(s->arena, sizeof(struct seen));
@@ -629,13 +598,13 @@ cohere_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return bad(f, e.seen->started ? "the stream was cut off" :
-		    "an empty stream");
+		return answer_bad(f, e.seen->started ?
+		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
-	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
-	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "an event that is not JSON");
+	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (err != ERR_OK)
+		return err;
 	e.doc = &doc;
 	if (is_error(&doc))
 		return emit_error(&e, emit, arg);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai.h"
@@ -16,13 +17,6 @@
 struct seen {
 	bool content, finished, ended;
 };
-
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
 
 static enum finish
 finish_of(const struct json *doc, uint32_t choice)
@@ -67,25 +61,18 @@ completions_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
 {
-	struct upstream_error *error;
 	uint32_t choices;
 	struct json doc;
+	enum err e;
 
 	(void)chat;
 	(void)d;
-	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
-	if (errors_present(&doc)) {
-		error = arena_zalloc(a, sizeof *error);
-		if (error == NULL)
-			return ERR_INTERNAL;
-		errors_read(a, 200, &doc, error);
-		reply->error = error;
-		return ERR_OK;
-	}
+	e = answer_parse(a, body, len, &doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
 	choices = json_get(&doc, JSON_ROOT, "choices");
 	if (json_type(&doc, json_first(&doc, choices)) != JSON_OBJECT)
-		return bad(f, "no choices");
+		return answer_bad(f, "no choices");
 	reply->from = &adapter_completions;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
@@ -101,14 +88,10 @@ completions_read_reply(struct arena *a, const struct chat *chat,
 static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
 {
-	struct delta d;
-
 	if (!seen->content && !seen->finished)
-		return bad(f, "an empty stream");
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_END;
+		return answer_bad(f, "an empty stream");
 	seen->ended = true;
-	return emit(arg, &d);
+	return answer_end(NULL, emit, arg);
 }
 
 static enum err
@@ -117,16 +100,11 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 {
 	uint32_t choices = json_get(doc, JSON_ROOT, "choices"), c;
 	struct seen *seen = s->own;
-	struct upstream_error error;
 	struct delta d;
 
+	if (errors_present(doc))
+		return answer_error(s->scratch, doc, emit, arg);
 	memset(&d, 0, sizeof d);
-	if (errors_present(doc)) {
-		errors_read(s->scratch, 0, doc, &error);
-		d.kind = DELTA_ERROR;
-		d.error = &error;
-		return emit(arg, &d);
-	}
 	d.from = &adapter_completions;
 	d.raw = (struct str){ doc->text, doc->len };
 	d.event = "";
@@ -151,6 +129,7 @@ completions_read_event(struct stream *s, const struct sse_event *ev,
 {
 	struct seen *seen = s->own;
 	struct json doc;
+	enum err err;
 
 	if (seen == NULL) {
 		s->own = seen = arena_zalloc(s->arena, sizeof *seen);
@@ -161,13 +140,13 @@ completions_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return seen->finished ? emit_end(seen, emit, arg, f) :
-		    bad(f, "the stream was cut off");
+		    answer_bad(f, "the stream was cut off");
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
 		return emit_end(seen, emit, arg, f);
 	if (ev->len == 0)
 		return ERR_OK;
-	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
-	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "an event that is not JSON");
+	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (err != ERR_OK)
+		return err;
 	return read_chunk(s, &doc, emit, arg);
 }

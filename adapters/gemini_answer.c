@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
 
-#define TOKENS_MAX (INT64_C(1) << 53)
 #define CANDIDATES_MAX 64
 
 static const struct {
@@ -29,24 +29,7 @@ static const struct {
 	{ "MODEL_ARMOR", FINISH_CONTENT },
 };
 
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
-
 /* ------------------------------------------------------------- usage */
-
-static int64_t
-tokens(const struct json *doc, uint32_t u, const char *key)
-{
-	int64_t n;
-
-	if (!json_int(doc, json_get(doc, u, key), &n) || n < 0)
-		return 0;
-	return n > TOKENS_MAX ? TOKENS_MAX : n;
-}
 
 static int64_t
 audio_of(const struct json *doc, uint32_t details)
@@ -57,7 +40,7 @@ audio_of(const struct json *doc, uint32_t details)
 	for (d = json_first(doc, details); d != JSON_NONE;
 	    d = json_next(doc, details, d))
 		if (json_is(doc, json_get(doc, d, "modality"), "AUDIO"))
-			sum += tokens(doc, d, "tokenCount");
+			sum += answer_count(doc, d, "tokenCount");
 	return sum;
 }
 
@@ -70,20 +53,20 @@ read_usage(const struct json *doc, struct usage *out)
 	if (json_type(doc, json_get(doc, u, "promptTokenCount")) !=
 	    JSON_NUMBER)
 		return;
-	prompt = tokens(doc, u, "promptTokenCount") +
-	    tokens(doc, u, "toolUsePromptTokenCount");
-	answer = tokens(doc, u, "candidatesTokenCount");
-	cached = tokens(doc, u, "cachedContentTokenCount");
+	prompt = answer_count(doc, u, "promptTokenCount") +
+	    answer_count(doc, u, "toolUsePromptTokenCount");
+	answer = answer_count(doc, u, "candidatesTokenCount");
+	cached = answer_count(doc, u, "cachedContentTokenCount");
 	audio = audio_of(doc, json_get(doc, u, "promptTokensDetails"));
 	memset(out, 0, sizeof *out);
-	out->n[UNIT_CACHED_INPUT] = cached < prompt ? cached : prompt;
+	out->n[UNIT_CACHED_INPUT] = at_most(cached, prompt);
 	prompt -= out->n[UNIT_CACHED_INPUT];
-	out->n[UNIT_AUDIO_INPUT] = audio < prompt ? audio : prompt;
+	out->n[UNIT_AUDIO_INPUT] = at_most(audio, prompt);
 	out->n[UNIT_INPUT] = prompt - out->n[UNIT_AUDIO_INPUT];
 	audio = audio_of(doc, json_get(doc, u, "candidatesTokensDetails"));
-	out->n[UNIT_AUDIO_OUTPUT] = audio < answer ? audio : answer;
+	out->n[UNIT_AUDIO_OUTPUT] = at_most(audio, answer);
 	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_AUDIO_OUTPUT];
-	out->n[UNIT_REASONING] = tokens(doc, u, "thoughtsTokenCount");
+	out->n[UNIT_REASONING] = answer_count(doc, u, "thoughtsTokenCount");
 	out->known = true;
 }
 
@@ -263,30 +246,23 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
 {
-	struct upstream_error *error;
 	struct json doc;
+	enum err e;
 
 	(void)d;
-	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
-	if (errors_present(&doc)) {
-		error = arena_zalloc(a, sizeof *error);
-		if (error == NULL)
-			return ERR_INTERNAL;
-		errors_read(a, 200, &doc, error);
-		reply->error = error;
-		return ERR_OK;
-	}
+	e = answer_parse(a, body, len, &doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
 	if (chat->count) {
 		reply->from = &adapter_gemini;
 		reply->raw = (struct str){ body, len };
 		return json_type(&doc, json_get(&doc, JSON_ROOT,
 		    "totalTokens")) == JSON_NUMBER ? ERR_OK :
-		    bad(f, "no count");
+		    answer_bad(f, "no count");
 	}
 	if (json_count(&doc, json_get(&doc, JSON_ROOT, "candidates")) == 0 &&
 	    !blocked(&doc))
-		return bad(f, "no candidates");
+		return answer_bad(f, "no candidates");
 	reply->from = &adapter_gemini;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "responseId"),
@@ -449,34 +425,15 @@ piece_candidate(struct event *e, uint32_t v)
 	return true;
 }
 
-static enum err
-emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
-    void *arg)
-{
-	struct upstream_error error;
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	errors_read(s->scratch, 0, doc, &error);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	return emit(arg, &d);
-}
-
 /* There is no end mark: the end of the bytes after a finish is one. */
 static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
 {
-	struct delta d;
-
 	if (!seen->finished)
-		return bad(f, seen->answered ? "the stream was cut off" :
+		return answer_bad(f, seen->answered ? "the stream was cut off" :
 		    "an empty stream");
-	memset(&d, 0, sizeof d);
 	seen->ended = true;
-	d.kind = DELTA_END;
-	d.from = &adapter_gemini;
-	return emit(arg, &d);
+	return answer_end(&adapter_gemini, emit, arg);
 }
 
 static enum err
@@ -496,7 +453,7 @@ read_chunk(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	for (v = json_first(e->doc, list); v != JSON_NONE;
 	    v = json_next(e->doc, list, v))
 		if (!piece_candidate(e, v))
-			return bad(f, "a malformed chunk");
+			return answer_bad(f, "a malformed chunk");
 	if (json_count(e->doc, list) == 0 && blocked(e->doc))
 		piece_finish(e, FINISH_CONTENT, 0);
 	e->seen->answered = true;
@@ -527,9 +484,9 @@ gemini_read_event(struct stream *s, const struct sse_event *ev,
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK)
-		return bad(f, "an event that is not JSON");
+		return answer_bad(f, "an event that is not JSON");
 	if (errors_present(&doc))
-		return emit_error(s, &doc, emit, arg);
+		return answer_error(s->scratch, &doc, emit, arg);
 	e.doc = &doc;
 	return read_chunk(&e, ev, emit, arg, f);
 }

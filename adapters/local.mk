@@ -2,6 +2,7 @@ noinst_LIBRARIES += libadapters.a
 libadapters_a_SOURCES = \
 	adapters/adapter.c adapters/adapter.h adapters/adapters.def \
 	adapters/chat.h adapters/params.def \
+	adapters/answer.c adapters/answer.h \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \

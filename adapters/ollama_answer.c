@@ -3,20 +3,12 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
-
-#define TOKENS_MAX (INT64_C(1) << 53)
-
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
 
 static uint32_t
 member(const struct json *doc, uint32_t obj, const char *key)
@@ -45,24 +37,15 @@ finish_of(const struct json *doc, bool calls)
 	    FINISH_LENGTH : calls ? FINISH_TOOLS : FINISH_STOP;
 }
 
-static bool
-tokens(const struct json *doc, const char *key, int64_t *out)
-{
-	int64_t n;
-
-	if (!json_int(doc, member(doc, JSON_ROOT, key), &n))
-		return false;
-	*out = n < 0 ? 0 : n > TOKENS_MAX ? TOKENS_MAX : n;
-	return true;
-}
-
 static void
 read_usage(const struct json *doc, struct usage *out)
 {
 	bool any;
 
-	any = tokens(doc, "prompt_eval_count", &out->n[UNIT_INPUT]);
-	any |= tokens(doc, "eval_count", &out->n[UNIT_OUTPUT]);
+	any = answer_tokens(doc, JSON_ROOT, "prompt_eval_count",
+	    &out->n[UNIT_INPUT]);
+	any |= answer_tokens(doc, JSON_ROOT, "eval_count",
+	    &out->n[UNIT_OUTPUT]);
 	out->known = any;
 }
 
@@ -230,27 +213,20 @@ ollama_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
 {
-	struct upstream_error *error;
 	struct json doc;
 	uint32_t msg;
+	enum err e;
 
 	(void)chat;
 	(void)d;
-	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
-	if (errors_present(&doc)) {
-		error = arena_zalloc(a, sizeof *error);
-		if (error == NULL)
-			return ERR_INTERNAL;
-		errors_read(a, 200, &doc, error);
-		reply->error = error;
-		return ERR_OK;
-	}
+	e = answer_parse(a, body, len, &doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
 	msg = member(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
-		return bad(f, "no message");
+		return answer_bad(f, "no message");
 	if (!is_done(&doc))
-		return bad(f, "it is not done");
+		return answer_bad(f, "it is not done");
 	reply->from = &adapter_ollama;
 	reply->raw = (struct str){ body, len };
 	reply->model = text_at(&doc, JSON_ROOT, "model", a);
@@ -336,32 +312,6 @@ piece_finish(struct event *e)
 }
 
 static enum err
-emit_error(struct event *e, delta_fn *emit, void *arg)
-{
-	struct upstream_error error;
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	errors_read(e->scratch, 0, e->doc, &error);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	e->seen->ended = true;
-	return emit(arg, &d);
-}
-
-static enum err
-emit_end(struct event *e, delta_fn *emit, void *arg)
-{
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_END;
-	d.from = &adapter_ollama;
-	e->seen->ended = true;
-	return emit(arg, &d);
-}
-
-static enum err
 read_line(struct event *e, const struct sse_event *ev, delta_fn *emit,
     void *arg)
 {
@@ -381,7 +331,10 @@ read_line(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	e->d.pieces = e->pieces.list;
 	e->d.piece_count = e->pieces.count;
 	err = emit(arg, &e->d);
-	return err == ERR_OK && last ? emit_end(e, emit, arg) : err;
+	if (err != ERR_OK || !last)
+		return err;
+	e->seen->ended = true;
+	return answer_end(&adapter_ollama, emit, arg);
 }
 
 enum err
@@ -400,15 +353,17 @@ ollama_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return bad(f, e.seen->started ? "the stream was cut off" :
-		    "an empty stream");
+		return answer_bad(f, e.seen->started ?
+		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
 	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "a line that is not JSON");
+		return answer_bad(f, "a line that is not JSON");
 	e.doc = &doc;
-	if (errors_present(&doc))
-		return emit_error(&e, emit, arg);
+	if (errors_present(&doc)) {
+		e.seen->ended = true;
+		return answer_error(s->scratch, &doc, emit, arg);
+	}
 	return read_line(&e, ev, emit, arg);
 }

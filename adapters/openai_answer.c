@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
@@ -23,7 +24,6 @@
 
 #define CHOICES_MAX 128
 #define CALLS_MAX 1024
-#define TOKENS_MAX (INT64_C(1) << 53)
 
 /* Finish reasons as they are sent, and the word of OpenAI's set. */
 static const struct {
@@ -116,12 +116,6 @@ first_tokens(const struct json *doc, uint32_t a, uint32_t b)
 	if (!tokens(doc, a, &n))
 		tokens(doc, b, &n);
 	return n;
-}
-
-static int64_t
-at_most(int64_t n, int64_t max)
-{
-	return n < max ? n : max;
 }
 
 static uint32_t
@@ -549,13 +543,6 @@ mend_message(struct mend *m, uint32_t msg)
 
 /* ------------------------------------------------------------ answer */
 
-static enum err
-bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
-
 /* The edited text of the document, or the text itself when nothing changed. */
 static bool
 mended(struct mend *m, struct str *out)
@@ -961,30 +948,23 @@ openai_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
 {
-	struct upstream_error *error;
 	struct json *doc = arena_alloc(a, sizeof *doc);
 	struct seen seen = { .id = "\"\"" };
 	struct mend m;
 	uint32_t choices, c;
 	int64_t place = 0;
+	enum err e;
 
 	if (doc == NULL)
 		return ERR_INTERNAL;
-	if (json_parse(doc, a, body, len, NULL) != ERR_OK)
-		return bad(f, "not JSON");
-	if (errors_present(doc)) {
-		error = arena_zalloc(a, sizeof *error);
-		if (error == NULL)
-			return ERR_INTERNAL;
-		errors_read(a, 200, doc, error);
-		reply->error = error;
-		return ERR_OK;
-	}
+	e = answer_parse(a, body, len, doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
 	choices = json_get(doc, JSON_ROOT, "choices");
 	c = json_first(doc, choices);
 	if (json_type(doc, choices) != JSON_ARRAY ||
 	    json_type(doc, json_get(doc, c, "message")) != JSON_OBJECT)
-		return bad(f, "no choices");
+		return answer_bad(f, "no choices");
 	mend_init(&m, doc, a);
 	mend_head(&m, "chat.completion", d->model, &seen);
 	mend_usage(&m);
@@ -1035,20 +1015,6 @@ mend_chunk_choice(struct mend *m, struct stream *s, uint32_t choice,
 	return true;
 }
 
-static enum err
-emit_error(struct stream *s, const struct json *doc, delta_fn *emit,
-    void *arg)
-{
-	struct upstream_error error;
-	struct delta d;
-
-	memset(&d, 0, sizeof d);
-	errors_read(s->scratch, 0, doc, &error);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	return emit(arg, &d);
-}
-
 /* The id of the answer, for events of it that have none. */
 static void
 keep_id(struct stream *s, const struct json *doc)
@@ -1086,7 +1052,7 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	for (c = json_first(doc, choices); c != JSON_NONE;
 	    c = json_next(doc, choices, c))
 		if (!mend_chunk_choice(&m, s, c, place++))
-			return bad(f, "a malformed chunk");
+			return answer_bad(f, "a malformed chunk");
 	if (!mended(&m, &d.raw))
 		return ERR_INTERNAL;
 	openai_usage(doc, &d.usage);
@@ -1135,12 +1101,11 @@ static enum err
 emit_end(struct stream *s, delta_fn *emit, void *arg, struct fault *f)
 {
 	struct seen *seen = s->own;
-	struct delta d;
 	enum err e;
 	size_t i;
 
 	if (!seen->content && !seen->finished)
-		return bad(f, "an empty stream");
+		return answer_bad(f, "an empty stream");
 	for (i = 0; i < seen->count; i++) {
 		if (seen->choices[i].finished)
 			continue;
@@ -1148,10 +1113,8 @@ emit_end(struct stream *s, delta_fn *emit, void *arg, struct fault *f)
 		if (e != ERR_OK)
 			return e;
 	}
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_END;
 	seen->ended = true;
-	return emit(arg, &d);
+	return answer_end(NULL, emit, arg);
 }
 
 /* The stream ended without an end mark: whole if every choice is. */
@@ -1172,6 +1135,7 @@ openai_read_event(struct stream *s, const struct sse_event *ev,
 {
 	struct seen *seen = s->own;
 	struct json doc;
+	enum err err;
 
 	if (seen == NULL) {
 		s->own = seen = arena_zalloc(s->arena, sizeof *seen);
@@ -1183,15 +1147,15 @@ openai_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return all_finished(seen) ? emit_end(s, emit, arg, f) :
-		    bad(f, "the stream was cut off");
+		    answer_bad(f, "the stream was cut off");
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
 		return emit_end(s, emit, arg, f);
 	if (ev->len == 0)
 		return ERR_OK;
-	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
-	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return bad(f, "an event that is not JSON");
+	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (err != ERR_OK)
+		return err;
 	if (strcmp(ev->name, "error") == 0 || errors_present(&doc))
-		return emit_error(s, &doc, emit, arg);
+		return answer_error(s->scratch, &doc, emit, arg);
 	return read_chunk(s, &doc, emit, arg, f);
 }

@@ -8,21 +8,13 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/responses_answer.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
-
-#define TOKENS_MAX (INT64_C(1) << 53)
-
-enum err
-responses_bad(struct fault *f, const char *what)
-{
-	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
-	    "the provider sent no usable answer: %s", what);
-}
 
 static struct str
 text(const struct json *doc, uint32_t obj, const char *key, struct arena *a)
@@ -31,15 +23,6 @@ text(const struct json *doc, uint32_t obj, const char *key, struct arena *a)
 }
 
 /* -------------------------------------------------------------- usage */
-
-static int64_t
-tokens(const struct json *doc, uint32_t obj, const char *key, int64_t max)
-{
-	int64_t n = 0;
-
-	json_int(doc, json_get(doc, obj, key), &n);
-	return n < 0 ? 0 : n > max ? max : n;
-}
 
 /* Web searches that were really made: they are paid for one by one. */
 static int64_t
@@ -68,18 +51,19 @@ responses_usage(const struct json *doc, uint32_t response, struct usage *out)
 		return;
 	in = json_get(doc, u, "input_tokens_details");
 	of = json_get(doc, u, "output_tokens_details");
-	prompt = tokens(doc, u, "input_tokens", TOKENS_MAX);
-	answer = tokens(doc, u, "output_tokens", TOKENS_MAX);
-	thought = tokens(doc, of, "reasoning_tokens", TOKENS_MAX);
+	prompt = answer_count(doc, u, "input_tokens");
+	answer = answer_count(doc, u, "output_tokens");
+	thought = answer_count(doc, of, "reasoning_tokens");
 	/* Some count reasoning beside the output, most in it. */
-	if (thought > 0 && tokens(doc, u, "total_tokens", TOKENS_MAX) ==
+	if (thought > 0 && answer_count(doc, u, "total_tokens") ==
 	    prompt + answer + thought)
 		answer += thought;
-	n[UNIT_CACHED_INPUT] = tokens(doc, in, "cached_tokens", prompt);
-	n[UNIT_CACHE_WRITE] = tokens(doc, in, "cache_write_tokens",
-	    prompt - n[UNIT_CACHED_INPUT]);
+	n[UNIT_CACHED_INPUT] = at_most(answer_count(doc, in,
+	    "cached_tokens"), prompt);
+	n[UNIT_CACHE_WRITE] = at_most(answer_count(doc, in,
+	    "cache_write_tokens"), prompt - n[UNIT_CACHED_INPUT]);
 	n[UNIT_INPUT] = prompt - n[UNIT_CACHED_INPUT] - n[UNIT_CACHE_WRITE];
-	n[UNIT_REASONING] = thought < answer ? thought : answer;
+	n[UNIT_REASONING] = at_most(thought, answer);
 	n[UNIT_OUTPUT] = answer - n[UNIT_REASONING];
 	n[UNIT_SEARCH] = searches(doc, response);
 	out->known = true;
@@ -433,13 +417,13 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 	if (doc == NULL)
 		return ERR_INTERNAL;
 	if (json_parse(doc, a, body, len, NULL) != ERR_OK)
-		return responses_bad(f, "not JSON");
+		return answer_bad(f, "not JSON");
 	e = check_failure(a, doc, reply);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	output = json_get(doc, JSON_ROOT, "output");
 	if (json_type(doc, output) != JSON_ARRAY)
-		return responses_bad(f, "no output");
+		return answer_bad(f, "no output");
 	reply->from = &adapter_responses;
 	reply->raw = (struct str){ body, len };
 	reply->id = text(doc, JSON_ROOT, "id", a);

@@ -4,9 +4,6 @@
 
 #include "adapters/adapter.h"
 
-/* ERR_BAD_UPSTREAM with the reason. */
-enum err responses_bad(struct fault *f, const char *what);
-
 /* Usage and finish of a response object. */
 void responses_usage(const struct json *doc, uint32_t response,
     struct usage *out);

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/responses_answer.h"
@@ -330,14 +331,10 @@ emit_error(struct reading *r, uint32_t from, delta_fn *emit, void *arg,
     struct fault *f)
 {
 	struct upstream_error error;
-	struct delta d;
 
 	if (!responses_failure(r->s->scratch, 0, &r->doc, from, &error))
-		return responses_bad(f, "an error that cannot be read");
-	memset(&d, 0, sizeof d);
-	d.kind = DELTA_ERROR;
-	d.error = &error;
-	return emit(arg, &d);
+		return answer_bad(f, "an error that cannot be read");
+	return answer_failed(&error, emit, arg);
 }
 
 /* What the last event says of items that no event told of. */
@@ -371,7 +368,7 @@ emit_end(struct reading *r, delta_fn *emit, void *arg, struct fault *f)
 	enum err e;
 
 	if (json_type(&r->doc, response) != JSON_OBJECT)
-		return responses_bad(f, "an end without a response");
+		return answer_bad(f, "an end without a response");
 	responses_usage(&r->doc, response, &d->usage);
 	finish = *d;
 	finish.kind = DELTA_FINISH;
@@ -379,7 +376,7 @@ emit_end(struct reading *r, delta_fn *emit, void *arg, struct fault *f)
 	finish.raw = (struct str){ NULL, 0 };
 	if (r->s->pieces) {
 		if (!owed_items(r, response))
-			return responses_bad(f, "too many output items");
+			return answer_bad(f, "too many output items");
 		p = pieces_add(&r->pieces, PIECE_FINISH, 0);
 		if (p != NULL)
 			p->finish = finish.finish;
@@ -442,7 +439,7 @@ read_plain(struct reading *r, const char *type, delta_fn *emit, void *arg,
 	if (i < EVENTS && (events[i].always || r->s->pieces)) {
 		it = item_here(r);
 		if (it == NULL)
-			return responses_bad(f, "a wrong output index");
+			return answer_bad(f, "a wrong output index");
 		events[i].read(r, it);
 	}
 	if (r->pieces.failed)
@@ -484,7 +481,7 @@ read_event(struct reading *r, const struct sse_event *ev, delta_fn *emit,
 	    strcmp(name, "response.incomplete") == 0)
 		return emit_end(r, emit, arg, f);
 	if (*name == '\0' || !plain(name))
-		return responses_bad(f, "an event without a type");
+		return answer_bad(f, "an event without a type");
 	return read_plain(r, name, emit, arg, f);
 }
 
@@ -494,6 +491,7 @@ responses_read_event(struct stream *s, const struct sse_event *ev,
 {
 	struct reading r = { .s = s, .seen = s->own,
 		.pieces = { .arena = s->scratch } };
+	enum err err;
 
 	if (r.seen == NULL) {
 		s->own = r.seen = arena_zalloc(s->arena, sizeof *r.seen);
@@ -504,13 +502,11 @@ responses_read_event(struct stream *s, const struct sse_event *ev,
 	if (r.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return responses_bad(f, "the stream was cut off");
+		return answer_bad(f, "the stream was cut off");
 	if (ev->len == 0)
 		return ERR_OK;
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
-		return responses_bad(f, "the stream ended without its end");
-	if (json_parse(&r.doc, s->scratch, ev->data, ev->len, NULL) !=
-	    ERR_OK || json_type(&r.doc, JSON_ROOT) != JSON_OBJECT)
-		return responses_bad(f, "an event that is not JSON");
-	return read_event(&r, ev, emit, arg, f);
+		return answer_bad(f, "the stream ended without its end");
+	err = answer_event(s->scratch, ev->data, ev->len, &r.doc, f);
+	return err == ERR_OK ? read_event(&r, ev, emit, arg, f) : err;
 }
