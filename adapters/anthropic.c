@@ -260,7 +260,7 @@ edit_request(struct arena *a, const struct chat *chat,
 		edit_guest(a, chat, d, &e);
 	drop_foreign(&e, &chat->doc, a);
 	return word.p != NULL && edits_apply(&e, body) ? ERR_OK :
-	    fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+	    fault_memory(f);
 }
 
 static enum err
@@ -287,8 +287,7 @@ anthropic_write_request(struct arena *a, const struct chat *chat,
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = fault_set(f, ERR_INTERNAL, NULL,
-			    "out of memory");
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

@@ -30,7 +30,7 @@ static enum err read_blocks(struct reading *r, uint32_t v, struct parts *out);
 static enum err
 memory(struct reading *r)
 {
-	return fault_set(r->fault, ERR_INTERNAL, NULL, "out of memory");
+	return fault_memory(r->fault);
 }
 
 static uint32_t
@@ -431,32 +431,17 @@ struct writing {
 };
 
 static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
-static void
 write_cache(struct json_writer *w, enum cache_mark mark)
 {
 	if (mark == CACHE_NONE)
 		return;
 	jw_key(w, "cache_control");
-	begin(w, "ephemeral");
+	canon_begin(w, "ephemeral");
 	if (mark == CACHE_1H) {
 		jw_key(w, "ttl");
 		jw_string(w, "1h");
 	}
 	jw_end_object(w);
-}
-
-static enum err
-refuse(struct writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
 }
 
 /* Documents are PDF here, or plain text. */
@@ -469,23 +454,23 @@ write_source(struct writing *x, const struct part *p, const char *otherwise)
 	struct json_writer *w = &x->w;
 
 	if (p->file.p != NULL)
-		return refuse(x, "a file that another provider keeps");
+		return canon_refuse(x->fault,
+		    "a file that another provider keeps");
 	if (p->kind == PART_FILE && p->data.p != NULL && !text &&
 	    p->media_type.len > 0 && !canon_is(p->media_type, otherwise))
-		return refuse(x, "a document of this type");
+		return canon_refuse(x->fault, "a document of this type");
 	if (p->data.p != NULL && data.p == NULL)
-		return refuse(x, "a document that is no text");
+		return canon_refuse(x->fault, "a document that is no text");
 	jw_key(w, "source");
 	if (p->data.p != NULL) {
-		begin(w, text ? "text" : "base64");
+		canon_begin(w, text ? "text" : "base64");
 		canon_put_str(w, "media_type", text ?
 		    canon_lit("text/plain") : p->media_type.len > 0 ?
 		    p->media_type : canon_lit(otherwise));
 		canon_put_str(w, "data", data);
 	} else {
-		begin(w, "url");
-		canon_put_str(w, "url", p->url.p == NULL ? canon_lit("") :
-		    p->url);
+		canon_begin(w, "url");
+		canon_put_text(w, "url", p->url);
 	}
 	jw_end_object(w);
 	return ERR_OK;
@@ -500,7 +485,7 @@ write_result(struct writing *x, const struct part *p)
 	enum err e = ERR_OK;
 	size_t i;
 
-	begin(w, "tool_result");
+	canon_begin(w, "tool_result");
 	canon_put_str(w, "tool_use_id", p->id);
 	if (p->failed)
 		canon_put_flag(w, "is_error", 1);
@@ -518,8 +503,9 @@ static enum err
 write_call(struct writing *x, const struct part *p)
 {
 	if (!canon_is_object(p->args, x->arena))
-		return refuse(x, "a tool call whose arguments are no object");
-	begin(&x->w, "tool_use");
+		return canon_refuse(x->fault,
+		    "a tool call whose arguments are no object");
+	canon_begin(&x->w, "tool_use");
 	canon_put_str(&x->w, "id", p->id);
 	canon_put_str(&x->w, "name", p->name);
 	canon_put_raw(&x->w, "input", p->args);
@@ -543,12 +529,11 @@ write_thinking(struct json_writer *w, const struct part *p)
 	if (!is_ours(p))
 		return;
 	if (p->sealed.len > 0) {
-		begin(w, "redacted_thinking");
+		canon_begin(w, "redacted_thinking");
 		canon_put_str(w, "data", p->sealed);
 	} else {
-		begin(w, "thinking");
-		canon_put_str(w, "thinking", p->text.p == NULL ?
-		    canon_lit("") : p->text);
+		canon_begin(w, "thinking");
+		canon_put_text(w, "thinking", p->text);
 		canon_put_str(w, "signature", p->signature);
 	}
 	jw_end_object(w);
@@ -571,7 +556,7 @@ write_text(struct json_writer *w, const struct part *p)
 {
 	if (is_blank(p->text))
 		return;
-	begin(w, "text");
+	canon_begin(w, "text");
 	canon_put_str(w, "text", p->text);
 	write_cache(w, p->cache);
 	jw_end_object(w);
@@ -583,7 +568,7 @@ write_media(struct writing *x, const struct part *p)
 	bool image = p->kind == PART_IMAGE;
 	enum err e;
 
-	begin(&x->w, image ? "image" : "document");
+	canon_begin(&x->w, image ? "image" : "document");
 	e = write_source(x, p, image ? "image/png" : "application/pdf");
 	if (!image && p->name.len > 0)
 		canon_put_str(&x->w, "title", p->name);
@@ -611,13 +596,13 @@ write_block(struct writing *x, const struct part *p)
 		write_thinking(&x->w, p);
 		return ERR_OK;
 	case PART_AUDIO:
-		return refuse(x, "audio");
+		return canon_refuse(x->fault, "audio");
 	case PART_VIDEO:
-		return refuse(x, "video");
+		return canon_refuse(x->fault, "video");
 	case PART_OTHER:
 		break;
 	}
-	return refuse(x, "a content part of another dialect");
+	return canon_refuse(x->fault, "a content part of another dialect");
 }
 
 /* There is no JSON mode without a schema here: it is asked for in words. */
@@ -625,12 +610,6 @@ static const struct part in_json = {
 	.kind = PART_TEXT,
 	.text = { "Answer with one valid JSON object and nothing else.", 51 },
 };
-
-static bool
-is_system(const struct message *m)
-{
-	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
-}
 
 /* Is there anything in it that can be written? */
 static bool
@@ -658,15 +637,15 @@ write_system(struct writing *x)
 	size_t i, k, n = chat->format == FORMAT_JSON;
 
 	for (i = 0; i < chat->message_count; i++)
-		if (is_system(&chat->messages[i]))
+		if (canon_is_system(&chat->messages[i]))
 			n += says(&chat->messages[i]);
 	if (n == 0)
 		return ERR_OK;
 	jw_key(&x->w, "system");
 	jw_array(&x->w);
 	for (i = 0; i < chat->message_count; i++)
-		for (k = 0; is_system(&chat->messages[i]) && e == ERR_OK &&
-		    k < chat->messages[i].part_count; k++)
+		for (k = 0; canon_is_system(&chat->messages[i]) &&
+		    e == ERR_OK && k < chat->messages[i].part_count; k++)
 			e = write_block(x, &chat->messages[i].parts[k]);
 	if (chat->format == FORMAT_JSON)
 		write_text(&x->w, &in_json);
@@ -677,7 +656,7 @@ write_system(struct writing *x)
 static bool
 is_spoken(const struct message *m)
 {
-	return !is_system(m) && says(m);
+	return !canon_is_system(m) && says(m);
 }
 
 /* The parts of a turn that are results, or those that are not. */
@@ -735,7 +714,7 @@ write_messages(struct writing *x)
 	}
 	jw_end_array(&x->w);
 	return e == ERR_OK && turns == 0 ?
-	    refuse(x, "a chat of instructions only") : e;
+	    canon_refuse(x->fault, "a chat of instructions only") : e;
 }
 
 static enum err
@@ -781,7 +760,7 @@ write_tool_choice(struct writing *x)
 	    chat->parallel_calls != 0))
 		return;
 	jw_key(&x->w, "tool_choice");
-	begin(&x->w, types[chat->tool_choice]);
+	canon_begin(&x->w, types[chat->tool_choice]);
 	if (chat->tool_choice == CHOICE_NAMED)
 		canon_put_str(&x->w, "name", chat->tool_name);
 	if (chat->parallel_calls == 0 && chat->tool_choice != CHOICE_NONE)
@@ -914,7 +893,8 @@ write_think(struct writing *x, bool adaptive, int64_t bound)
 	if (!thinks && !(adaptive && x->chat->effort == EFFORT_NONE))
 		return false;
 	jw_key(w, "thinking");
-	begin(w, !thinks ? "disabled" : adaptive ? "adaptive" : "enabled");
+	canon_begin(w, !thinks ? "disabled" : adaptive ? "adaptive" :
+	    "enabled");
 	if (thinks && !adaptive)
 		canon_put_int(w, "budget_tokens", budget);
 	if (thinks && adaptive)
@@ -943,7 +923,7 @@ write_output(struct writing *x, bool effort)
 		canon_put_str(w, "effort", canon_lit(words[c->effort]));
 	if (c->format == FORMAT_SCHEMA) {
 		jw_key(w, "format");
-		begin(w, "json_schema");
+		canon_begin(w, "json_schema");
 		canon_put_raw(w, "schema", canon_closed(x->arena,
 		    c->format_schema));
 		jw_end_object(w);
@@ -1027,6 +1007,5 @@ anthropic_write_chat(struct arena *a, const struct chat *chat,
 	write_tool_choice(&x);
 	write_settings(&x, d);
 	jw_end_object(&x.w);
-	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
-	    "out of memory") : ERR_OK;
+	return out->failed ? fault_memory(f) : ERR_OK;
 }

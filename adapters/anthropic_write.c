@@ -63,14 +63,6 @@ write_usage(struct json_writer *w, const struct usage *u)
 	jw_end_object(w);
 }
 
-static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
 /* The message object up to its content. */
 static void
 begin_message(struct json_writer *w, struct str id, struct str model)
@@ -101,7 +93,7 @@ proof_of(struct arena *a, const char *origin, bool sealed, struct str proof)
 static void
 write_redacted(struct json_writer *w, struct str data)
 {
-	begin(w, "redacted_thinking");
+	canon_begin(w, "redacted_thinking");
 	canon_put_str(w, "data", data);
 	jw_end_object(w);
 }
@@ -120,9 +112,8 @@ write_thinking(struct json_writer *w, const struct part *p, struct arena *a)
 	}
 	if (p->text.len == 0 && proof.len == 0)
 		return;
-	begin(w, "thinking");
-	canon_put_str(w, "thinking", p->text.p == NULL ? canon_lit("") :
-	    p->text);
+	canon_begin(w, "thinking");
+	canon_put_text(w, "thinking", p->text);
 	canon_put_str(w, "signature", proof);
 	jw_end_object(w);
 }
@@ -134,7 +125,7 @@ write_call(struct json_writer *w, const struct part *p, struct arena *a)
 
 	if (proof.len > 0) /* a call has no place for it */
 		write_redacted(w, proof);
-	begin(w, "tool_use");
+	canon_begin(w, "tool_use");
 	canon_put_str(w, "id", p->id);
 	canon_put_str(w, "name", p->name);
 	canon_put_raw(w, "input", canon_args(a, p->args));
@@ -147,7 +138,7 @@ write_image(struct json_writer *w, const struct part *p, struct arena *a)
 {
 	struct str url = canon_data_text(a, p, "image/png");
 
-	begin(w, "text");
+	canon_begin(w, "text");
 	canon_put_str(w, "text", canon_join(a, canon_lit("![image]("),
 	    canon_join(a, url, canon_lit(")"))));
 	jw_end_object(w);
@@ -161,7 +152,7 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 	case PART_REFUSAL:
 		if (p->text.len == 0)
 			break;
-		begin(w, "text");
+		canon_begin(w, "text");
 		canon_put_str(w, "text", p->text);
 		jw_end_object(w);
 		break;
@@ -242,7 +233,7 @@ open_event(struct json_writer *w, const char *name, struct buf *out)
 {
 	buf_printf(out, "event: %s\ndata: ", name);
 	jw_init(w, out);
-	begin(w, name);
+	canon_begin(w, name);
 }
 
 static void
@@ -307,7 +298,7 @@ need_text(struct written *st, struct buf *out)
 	if (st->open == OPEN_TEXT)
 		return;
 	open_block(st, OPEN_TEXT, &w, out);
-	begin(&w, "text");
+	canon_begin(&w, "text");
 	canon_put_str(&w, "text", canon_lit(""));
 	jw_end_object(&w);
 	close_event(&w, out);
@@ -321,7 +312,7 @@ need_thinking(struct written *st, struct buf *out)
 	if (st->open == OPEN_THINKING)
 		return;
 	open_block(st, OPEN_THINKING, &w, out);
-	begin(&w, "thinking");
+	canon_begin(&w, "thinking");
 	canon_put_str(&w, "thinking", canon_lit(""));
 	canon_put_str(&w, "signature", canon_lit(""));
 	jw_end_object(&w);
@@ -352,7 +343,7 @@ begin_call(struct stream *s, struct written *st, const struct piece *p,
 	st->call = p->call;
 	st->args = (struct growing){ NULL, 0, 0 };
 	open_block(st, OPEN_CALL, &w, out);
-	begin(&w, "tool_use");
+	canon_begin(&w, "tool_use");
 	canon_put_str(&w, "id", p->id);
 	canon_put_str(&w, "name", p->name);
 	canon_put_raw(&w, "input", canon_lit("{}"));
@@ -369,7 +360,7 @@ write_block_delta(struct written *st, const char *type, const char *key,
 	open_event(&w, "content_block_delta", out);
 	canon_put_int(&w, "index", st->index);
 	jw_key(&w, "delta");
-	begin(&w, type);
+	canon_begin(&w, type);
 	canon_put_str(&w, key, text);
 	jw_end_object(&w);
 	close_event(&w, out);
@@ -378,13 +369,9 @@ write_block_delta(struct written *st, const char *type, const char *key,
 static struct str
 kept(struct stream *s, struct written *st, struct str t)
 {
-	struct str out = { NULL, 0 };
+	struct str out = canon_keep(s->arena, t);
 
-	if (t.len > 0) {
-		out.p = arena_dup(s->arena, t.p, t.len);
-		out.len = out.p == NULL ? 0 : t.len;
-		st->failed |= out.p == NULL;
-	}
+	st->failed |= out.len < t.len;
 	return out;
 }
 
@@ -554,19 +541,6 @@ write_end(struct stream *s, struct written *st, const struct delta *d,
 	close_event(&w, out);
 }
 
-/* The provider's own event; line ends between tokens would end its line. */
-static void
-write_raw(const struct delta *d, struct buf *out)
-{
-	size_t from;
-
-	buf_printf(out, "event: %s\ndata: ", d->event);
-	from = out->len;
-	buf_put(out, d->raw.p, d->raw.len);
-	canon_one_line(out, from);
-	buf_puts(out, "\n\n");
-}
-
 static struct written *
 written(struct stream *s)
 {
@@ -585,7 +559,7 @@ anthropic_write_delta(struct stream *s, const struct delta *d,
 	if (st == NULL)
 		return ERR_INTERNAL;
 	if (d->from == &adapter_anthropic) {
-		write_raw(d, out);
+		canon_put_event(out, d->event, d->raw, "\n\n");
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	if (d->kind != DELTA_ERROR)
@@ -635,9 +609,9 @@ anthropic_write_error(enum err e, const struct fault *f,
 	struct json_writer w;
 
 	jw_init(&w, out);
-	begin(&w, "error");
+	canon_begin(&w, "error");
 	jw_key(&w, "error");
-	begin(&w, type_of(e, f));
+	canon_begin(&w, type_of(e, f));
 	jw_key(&w, "message");
 	jw_string(&w, fault_text(e, f));
 	jw_end_object(&w);

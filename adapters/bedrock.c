@@ -78,8 +78,7 @@ bedrock_write_request(struct arena *a, const struct chat *chat,
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = fault_set(f, ERR_INTERNAL, NULL,
-			    "out of memory");
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

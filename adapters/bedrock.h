@@ -40,7 +40,6 @@ struct bedrock_writing {
 	unsigned documents; /* so far */
 };
 
-enum err bedrock_refuse(struct bedrock_writing *x, const char *what);
 enum err bedrock_write_block(struct bedrock_writing *x,
     const struct part *p);
 

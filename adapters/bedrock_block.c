@@ -13,13 +13,6 @@
 #define ID_MAX 64 /* characters of an id of a call */
 #define NAME_MAX_BYTES 200
 
-enum err
-bedrock_refuse(struct bedrock_writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
-}
-
 /* { "key": … up to end(). */
 static void
 begin(struct json_writer *w, const char *key)
@@ -152,7 +145,8 @@ write_source(struct bedrock_writing *x, const struct part *p)
 		canon_put_str(w, "uri", p->url);
 		jw_end_object(w);
 	} else {
-		return bedrock_refuse(x, "files by address or id: send their bytes");
+		return canon_refuse(x->fault,
+		    "files by address or id: send their bytes");
 	}
 	jw_end_object(w);
 	return ERR_OK;
@@ -168,7 +162,7 @@ write_media(struct bedrock_writing *x, const struct part *p)
 	enum err e;
 
 	if (format == NULL)
-		return bedrock_refuse(x, "a file of this media type");
+		return canon_refuse(x->fault, "a file of this media type");
 	begin(&x->w, words[p->kind]);
 	begin(&x->w, "format");
 	jw_string(&x->w, p->kind == PART_FILE && p->data.p == NULL &&
@@ -210,7 +204,8 @@ static enum err
 write_call(struct bedrock_writing *x, const struct part *p)
 {
 	if (!canon_is_object(p->args, x->arena))
-		return bedrock_refuse(x, "a tool call whose arguments are no object");
+		return canon_refuse(x->fault,
+		    "a tool call whose arguments are no object");
 	begin(&x->w, "toolUse");
 	jw_object(&x->w);
 	write_id(&x->w, p->id);
@@ -257,7 +252,7 @@ write_result(struct bedrock_writing *x, const struct part *p)
 	jw_array(w);
 	for (i = 0; i < p->part_count && e == ERR_OK; i++)
 		e = p->parts[i].kind == PART_AUDIO ?
-		    bedrock_refuse(x, "audio as a tool's result") :
+		    canon_refuse(x->fault, "audio as a tool's result") :
 		    bedrock_write_block(x, &p->parts[i]);
 	jw_end_array(w);
 	if (p->failed) { /* not every model takes a status: said when needed */
@@ -283,8 +278,7 @@ write_thinking(struct json_writer *w, const struct part *p)
 	} else {
 		begin(w, "reasoningText");
 		jw_object(w);
-		canon_put_str(w, "text", p->text.p == NULL ? canon_lit("") :
-		    p->text);
+		canon_put_text(w, "text", p->text);
 		canon_put_str(w, "signature", p->signature);
 		jw_end_object(w);
 	}
@@ -315,5 +309,5 @@ bedrock_write_block(struct bedrock_writing *x, const struct part *p)
 	case PART_OTHER:
 		break;
 	}
-	return bedrock_refuse(x, "a content part of another dialect");
+	return canon_refuse(x->fault, "a content part of another dialect");
 }

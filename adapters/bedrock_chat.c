@@ -13,12 +13,6 @@
 
 static const char no_schema[] = "{\"type\":\"object\",\"properties\":{}}";
 
-static bool
-is_system(const struct message *m)
-{
-	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
-}
-
 static enum err
 write_parts(struct bedrock_writing *x, const struct message *m)
 {
@@ -48,13 +42,13 @@ write_system(struct bedrock_writing *x)
 	size_t i;
 
 	for (i = 0; i < chat->message_count; i++)
-		any |= is_system(&chat->messages[i]);
+		any |= canon_is_system(&chat->messages[i]);
 	if (!any)
 		return ERR_OK;
 	jw_key(&x->w, "system");
 	jw_array(&x->w);
 	for (i = 0; i < chat->message_count && e == ERR_OK; i++)
-		if (is_system(&chat->messages[i]))
+		if (canon_is_system(&chat->messages[i]))
 			e = write_parts(x, &chat->messages[i]);
 	if (json && e == ERR_OK)
 		e = bedrock_write_block(x, &in_json);
@@ -94,7 +88,7 @@ write_messages(struct bedrock_writing *x)
 	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
 		m = &chat->messages[i];
 		side = m->role == ROLE_ASSISTANT;
-		if (is_system(m))
+		if (canon_is_system(m))
 			continue;
 		if (side != open) {
 			if (open >= 0)
@@ -108,7 +102,7 @@ write_messages(struct bedrock_writing *x)
 		close_message(&x->w);
 	jw_end_array(&x->w);
 	if (e == ERR_OK && open < 0)
-		return bedrock_refuse(x, "a chat of instructions only");
+		return canon_refuse(x->fault, "a chat of instructions only");
 	return e;
 }
 
@@ -499,6 +493,5 @@ bedrock_write_chat(struct arena *a, const struct chat *chat,
 	write_extra_fields(&x);
 	write_format(&x);
 	jw_end_object(&x.w);
-	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
-	    "out of memory") : ERR_OK;
+	return out->failed ? fault_memory(f) : ERR_OK;
 }

@@ -98,6 +98,44 @@ canon_put_raw(struct json_writer *w, const char *key, struct str s)
 }
 
 void
+canon_put_text(struct json_writer *w, const char *key, struct str s)
+{
+	canon_put_str(w, key, s.p == NULL ? canon_lit("") : s);
+}
+
+void
+canon_put_buf(struct json_writer *w, const char *key, struct buf *b)
+{
+	jw_key(w, key);
+	jw_stringn(w, b->data == NULL ? "" : b->data, b->len);
+	w->out->failed |= b->failed;
+	buf_free(b);
+}
+
+void
+canon_begin(struct json_writer *w, const char *type)
+{
+	jw_object(w);
+	jw_key(w, "type");
+	jw_string(w, type);
+}
+
+void
+canon_put_event(struct buf *out, const char *name, struct str raw,
+    const char *end)
+{
+	size_t from;
+
+	if (name != NULL)
+		buf_printf(out, "event: %s\n", name);
+	buf_puts(out, "data: ");
+	from = out->len;
+	buf_put(out, raw.p, raw.len);
+	canon_one_line(out, from);
+	buf_puts(out, end);
+}
+
+void
 canon_put_int(struct json_writer *w, const char *key, int64_t n)
 {
 	jw_key(w, key);
@@ -137,6 +175,55 @@ struct str
 canon_lit(const char *s)
 {
 	return (struct str){ s, strlen(s) };
+}
+
+struct str
+canon_keep(struct arena *a, struct str s)
+{
+	struct str out = { NULL, 0 };
+
+	if (s.len > 0)
+		out.p = arena_dup(a, s.p, s.len);
+	out.len = out.p == NULL ? 0 : s.len;
+	return out;
+}
+
+struct str
+canon_take(struct arena *a, struct buf *b)
+{
+	struct str s = { NULL, 0 };
+
+	if (!b->failed) {
+		s.p = arena_dup(a, b->data, b->len);
+		s.len = s.p == NULL ? 0 : b->len;
+	}
+	buf_free(b);
+	return s;
+}
+
+bool
+canon_same(struct str a, struct str b)
+{
+	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
+}
+
+bool
+canon_is_system(const struct message *m)
+{
+	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+}
+
+bool
+canon_is_text(const struct part *p)
+{
+	return p->kind == PART_TEXT || p->kind == PART_REFUSAL;
+}
+
+enum err
+canon_refuse(struct fault *f, const char *what)
+{
+	return fault_set(f, ERR_BAD_REQUEST, "messages",
+	    "the provider cannot take %s", what);
 }
 
 struct str
@@ -195,9 +282,8 @@ canon_data_url(struct part *p)
 	p->url = (struct str){ NULL, 0 };
 }
 
-void
-canon_write_data_url(struct buf *out, const struct part *p,
-    const char *otherwise)
+static void
+write_data_url(struct buf *out, const struct part *p, const char *otherwise)
 {
 	buf_puts(out, "data:");
 	if (p->media_type.len > 0)
@@ -211,17 +297,26 @@ canon_write_data_url(struct buf *out, const struct part *p,
 struct str
 canon_data_text(struct arena *a, const struct part *p, const char *otherwise)
 {
-	struct str s = { NULL, 0 };
 	struct buf b;
 
 	buf_init(&b, LIMIT_BODY_TEXT);
-	canon_write_data_url(&b, p, otherwise);
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
+	write_data_url(&b, p, otherwise);
+	return canon_take(a, &b);
+}
+
+void
+canon_put_url(struct json_writer *w, const char *key, const struct part *p,
+    const char *otherwise)
+{
+	struct buf b;
+
+	if (p->data.p == NULL) {
+		canon_put_str(w, key, p->url);
+		return;
 	}
-	buf_free(&b);
-	return s;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	write_data_url(&b, p, otherwise);
+	canon_put_buf(w, key, &b);
 }
 
 static const struct {
@@ -304,7 +399,7 @@ canon_model(struct chat *chat, struct arena *a, struct fault *f)
 		    "'model' is missing");
 	chat->model = json_cstr(&chat->doc, v, a);
 	if (chat->model == NULL)
-		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+		return fault_memory(f);
 	if (strlen(chat->model) > LIMIT_MODEL_NAME)
 		return fault_set(f, ERR_BAD_REQUEST, "model",
 		    "'model' is longer than %d bytes", LIMIT_MODEL_NAME);
@@ -339,17 +434,11 @@ canon_segment(struct arena *a, const char *s)
 struct str
 canon_quoted(struct arena *a, const char *text)
 {
-	struct str s = { NULL, 0 };
 	struct buf b;
 
 	buf_init(&b, KIB(64));
 	json_quote(&b, text, strlen(text));
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take(a, &b);
 }
 
 bool
@@ -557,7 +646,6 @@ canon_call_id(struct arena *a)
 struct str
 canon_args(struct arena *a, struct str args)
 {
-	struct str s = { NULL, 0 };
 	struct json_writer w;
 	struct buf b;
 
@@ -570,12 +658,7 @@ canon_args(struct arena *a, struct str args)
 	jw_object(&w);
 	canon_put_str(&w, "arguments", args);
 	jw_end_object(&w);
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take(a, &b);
 }
 
 bool
@@ -751,7 +834,7 @@ canon_stop(struct chat *chat, struct arena *a, uint32_t v, struct fault *f)
 		return ERR_OK;
 	chat->stop = arena_alloc(a, n * sizeof *chat->stop);
 	if (chat->stop == NULL)
-		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+		return fault_memory(f);
 	chat->set |= PARAM_BIT(STOP);
 	if (json_type(doc, v) == JSON_STRING) {
 		chat->stop[chat->stop_count++] = canon_str(doc, v, a);
@@ -778,7 +861,7 @@ canon_extras(struct chat *chat, struct arena *a, const char *const *known,
 	chat->extras = arena_alloc(a, (json_count(doc, JSON_ROOT) + 1) *
 	    sizeof *chat->extras);
 	if (chat->extras == NULL)
-		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+		return fault_memory(f);
 	for (key = json_first(doc, JSON_ROOT); key != JSON_NONE;
 	    key = json_next(doc, JSON_ROOT, key)) {
 		for (i = 0; i < count; i++)
@@ -789,8 +872,7 @@ canon_extras(struct chat *chat, struct arena *a, const char *const *known,
 			continue;
 		chat->extras[chat->extra_count] = json_cstr(doc, key, a);
 		if (chat->extras[chat->extra_count++] == NULL)
-			return fault_set(f, ERR_INTERNAL, NULL,
-			    "out of memory");
+			return fault_memory(f);
 	}
 	return ERR_OK;
 }

@@ -49,19 +49,38 @@ struct str canon_lit(const char *s);
 struct str canon_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 bool canon_is(struct str s, const char *word);
+bool canon_same(struct str a, struct str b);
+
+/* A copy from the arena; nothing for an empty text. p NULL: no memory. */
+struct str canon_keep(struct arena *a, struct str s);
+
+/* What a buffer holds, from the arena. p NULL: it failed, or no memory. */
+struct str canon_take(struct arena *a, struct buf *b);
 
 /* true 1, false 0, all else -1. */
 int canon_flag(const struct json *doc, uint32_t v);
 
+/* Is it an instruction rather than a turn of the talk? */
+bool canon_is_system(const struct message *m);
+
+bool canon_is_text(const struct part *p);
+
+/* ERR_BAD_REQUEST for content that a provider has no word for: "audio". */
+enum err canon_refuse(struct fault *f, const char *what);
+
 /* A part whose url is "data:TYPE;base64,DATA": split it. */
 void canon_data_url(struct part *p);
 
-/* The other way; `otherwise` is the type when the part tells none. */
-void canon_write_data_url(struct buf *out, const struct part *p,
-    const char *otherwise);
-
+/*
+ * The other way: from the arena, or written; `otherwise` is the type when the
+ * part tells none.
+ */
 struct str canon_data_text(struct arena *a, const struct part *p,
     const char *otherwise);
+
+/* "key": the part's bytes as a data: URL, else its url, if any. */
+void canon_put_url(struct json_writer *w, const char *key,
+    const struct part *p, const char *otherwise);
 
 /*
  * Line ends behind `from` as blanks: between the tokens of JSON that is all
@@ -77,6 +96,22 @@ void canon_put_str(struct json_writer *w, const char *key, struct str s);
 void canon_put_raw(struct json_writer *w, const char *key, struct str s);
 void canon_put_int(struct json_writer *w, const char *key, int64_t n);
 void canon_put_flag(struct json_writer *w, const char *key, int flag); /* -1: nothing */
+
+/* The same, but "" for nothing. */
+void canon_put_text(struct json_writer *w, const char *key, struct str s);
+
+/* "key": what the buffer holds, as a string; the buffer is freed. */
+void canon_put_buf(struct json_writer *w, const char *key, struct buf *b);
+
+/* { "type": "word" … up to jw_end_object(). */
+void canon_begin(struct json_writer *w, const char *type);
+
+/*
+ * A provider's own event for a client of the same dialect, as SSE: under its
+ * name, if that is not NULL, and with the blank line `end` behind it.
+ */
+void canon_put_event(struct buf *out, const char *name, struct str raw,
+    const char *end);
 
 /* "low" → EFFORT_LOW …; EFFORT_UNSET for words nobody knows. */
 enum effort canon_effort(struct str word);

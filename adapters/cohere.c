@@ -15,13 +15,6 @@ struct writing {
 	struct fault *fault;
 };
 
-static enum err
-refuse(struct writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
-}
-
 static void
 open_message(struct json_writer *w, const char *role)
 {
@@ -31,24 +24,10 @@ open_message(struct json_writer *w, const char *role)
 }
 
 static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
-static bool
-is_text(const struct part *p)
-{
-	return p->kind == PART_TEXT || p->kind == PART_REFUSAL;
-}
-
-static void
 write_text(struct json_writer *w, const struct part *p)
 {
-	begin(w, "text");
-	canon_put_str(w, "text", p->text.p == NULL ? canon_lit("") : p->text);
+	canon_begin(w, "text");
+	canon_put_text(w, "text", p->text);
 	jw_end_object(w);
 }
 
@@ -56,23 +35,13 @@ static enum err
 write_image(struct writing *x, const struct part *p)
 {
 	struct json_writer *w = &x->w;
-	struct buf b;
 
 	if (p->data.p == NULL && p->url.p == NULL)
-		return refuse(x, "an image by its file id");
-	begin(w, "image_url");
+		return canon_refuse(x->fault, "an image by its file id");
+	canon_begin(w, "image_url");
 	jw_key(w, "image_url");
 	jw_object(w);
-	jw_key(w, "url");
-	if (p->data.p == NULL) {
-		jw_stringn(w, p->url.p, p->url.len);
-	} else {
-		buf_init(&b, LIMIT_BODY_TEXT);
-		canon_write_data_url(&b, p, "image/png");
-		jw_stringn(w, b.data, b.len);
-		w->out->failed |= b.failed;
-		buf_free(&b);
-	}
+	canon_put_url(w, "url", p, "image/png");
 	canon_put_str(w, "detail", p->detail);
 	jw_end_object(w);
 	jw_end_object(w);
@@ -94,15 +63,15 @@ write_part(struct writing *x, const struct part *p)
 	case PART_REASONING:
 		return ERR_OK;
 	case PART_AUDIO:
-		return refuse(x, "audio");
+		return canon_refuse(x->fault, "audio");
 	case PART_VIDEO:
-		return refuse(x, "video");
+		return canon_refuse(x->fault, "video");
 	case PART_FILE:
-		return refuse(x, "files");
+		return canon_refuse(x->fault, "files");
 	case PART_OTHER:
 		break;
 	}
-	return refuse(x, "a content part of another dialect");
+	return canon_refuse(x->fault, "a content part of another dialect");
 }
 
 /* One text is a string, more is a list. */
@@ -116,8 +85,8 @@ write_content(struct writing *x, const struct part *parts, size_t n)
 		if (parts[i].kind == PART_RESULT)
 			continue;
 		contents++;
-		texts += is_text(&parts[i]);
-		at = is_text(&parts[i]) ? i : at;
+		texts += canon_is_text(&parts[i]);
+		at = canon_is_text(&parts[i]) ? i : at;
 	}
 	jw_key(&x->w, "content");
 	if (contents == texts && contents <= 1) {
@@ -140,7 +109,7 @@ put_texts(struct json_writer *w, const struct part *parts, size_t n)
 
 	buf_init(&b, LIMIT_BODY_TEXT);
 	for (i = 0; i < n; i++)
-		if (is_text(&parts[i]))
+		if (canon_is_text(&parts[i]))
 			buf_put(&b, parts[i].text.p, parts[i].text.len);
 	jw_stringn(w, b.data == NULL ? "" : b.data, b.len);
 	w->out->failed |= b.failed;
@@ -156,7 +125,7 @@ write_result(struct json_writer *w, const struct part *p)
 	jw_key(w, "content");
 	if (p->failed) {
 		jw_array(w);
-		begin(w, "document");
+		canon_begin(w, "document");
 		jw_key(w, "document");
 		jw_object(w);
 		jw_key(w, "data");
@@ -184,7 +153,7 @@ write_result_media(struct writing *x, const struct part *p)
 	size_t i;
 
 	for (i = 0; i < p->part_count && e == ERR_OK; i++)
-		if (!is_text(&p->parts[i]))
+		if (!canon_is_text(&p->parts[i]))
 			e = write_part(x, &p->parts[i]);
 	return e;
 }
@@ -195,7 +164,7 @@ has_media(const struct part *p)
 	size_t i;
 
 	for (i = 0; p->kind == PART_RESULT && i < p->part_count; i++)
-		if (!is_text(&p->parts[i]))
+		if (!canon_is_text(&p->parts[i]))
 			return true;
 	return false;
 }
@@ -257,7 +226,7 @@ write_said(struct writing *x, const struct message *m)
 			e = write_part(x, &m->parts[i]);
 			continue;
 		}
-		begin(w, "thinking");
+		canon_begin(w, "thinking");
 		canon_put_str(w, "thinking", m->parts[i].text);
 		jw_end_object(w);
 	}
@@ -277,7 +246,7 @@ write_calls(struct json_writer *w, const struct message *m)
 		p = &m->parts[i];
 		if (p->kind != PART_CALL)
 			continue;
-		begin(w, "function");
+		canon_begin(w, "function");
 		canon_put_str(w, "id", p->id);
 		jw_key(w, "function");
 		jw_object(w);
@@ -298,9 +267,11 @@ write_assistant(struct writing *x, const struct message *m)
 
 	for (i = 0; i < m->part_count; i++) {
 		calls += m->parts[i].kind == PART_CALL;
-		texts += is_text(&m->parts[i]) && m->parts[i].text.len > 0;
+		texts += canon_is_text(&m->parts[i]) &&
+		    m->parts[i].text.len > 0;
 		others += goes_back(x, &m->parts[i]) ||
-		    (!is_text(&m->parts[i]) && m->parts[i].kind != PART_CALL &&
+		    (!canon_is_text(&m->parts[i]) &&
+			m->parts[i].kind != PART_CALL &&
 			m->parts[i].kind != PART_REASONING);
 	}
 	open_message(&x->w, "assistant");
@@ -369,7 +340,7 @@ write_tools(struct writing *x)
 		strict += t->strict == 1;
 		if (chat->tool_choice == CHOICE_NAMED && !is_named(chat, t))
 			continue;
-		begin(w, "function");
+		canon_begin(w, "function");
 		jw_key(w, "function");
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
@@ -397,7 +368,8 @@ write_format(struct writing *x)
 	if (chat->format == FORMAT_UNSET)
 		return;
 	jw_key(&x->w, "response_format");
-	begin(&x->w, chat->format == FORMAT_TEXT ? "text" : "json_object");
+	canon_begin(&x->w, chat->format == FORMAT_TEXT ? "text" :
+	    "json_object");
 	if (chat->format == FORMAT_SCHEMA)
 		canon_put_raw(&x->w, "json_schema", chat->format_schema);
 	jw_end_object(&x->w);
@@ -418,9 +390,9 @@ write_thinking(struct writing *x)
 		return;
 	jw_key(&x->w, "thinking");
 	if (c->effort == EFFORT_NONE || budget == 0) {
-		begin(&x->w, "disabled");
+		canon_begin(&x->w, "disabled");
 	} else {
-		begin(&x->w, "enabled");
+		canon_begin(&x->w, "enabled");
 		if (budget < 0)
 			budget = budgets[c->effort];
 		if (budget > 0)
@@ -500,7 +472,7 @@ cohere_write_request(struct arena *a, const struct chat *chat,
 		    arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

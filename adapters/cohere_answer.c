@@ -185,7 +185,7 @@ write_logprob(const struct json *doc, uint32_t item, struct json_writer *w,
 		if (json_double(doc, v, &d))
 			sum += d;
 	jw_object(w);
-	canon_put_str(w, "token", text.p == NULL ? canon_lit("") : text);
+	canon_put_text(w, "token", text);
 	jw_key(w, "logprob");
 	jw_double(w, sum);
 	jw_key(w, "bytes");
@@ -220,12 +220,7 @@ logprobs(const struct json *doc, uint32_t v, struct arena *a)
 	jw_end_array(&w);
 	canon_put_raw(&w, "refusal", canon_lit("null"));
 	jw_end_object(&w);
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take(a, &b);
 }
 
 /* ------------------------------------------------------ whole answers */

@@ -139,12 +139,6 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 
 /* ----------------------------------------------------------- provider */
 
-static enum err
-no_memory(struct fault *f)
-{
-	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
-}
-
 /* Usage must come with the stream, whether the client asked or not. */
 static void
 ask_usage(struct edits *e, const struct chat *chat, unsigned quirks)
@@ -175,7 +169,7 @@ completions_write_request(struct arena *a, const struct chat *chat,
 	call->method = "POST";
 	call->url = arena_printf(a, "%s/completions", d->provider->base_url);
 	if (model.p == NULL || call->url == NULL)
-		return no_memory(f);
+		return fault_memory(f);
 	edits_init(&e, &chat->doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	ask_usage(&e, chat, d->provider->quirks);
@@ -185,7 +179,7 @@ completions_write_request(struct arena *a, const struct chat *chat,
 		call->body_len = body.len;
 	}
 	buf_free(&body);
-	return call->body == NULL ? no_memory(f) : ERR_OK;
+	return call->body == NULL ? fault_memory(f) : ERR_OK;
 }
 
 const struct adapter adapter_completions = {

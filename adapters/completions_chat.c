@@ -37,7 +37,7 @@ read_prompt(struct arena *a, struct chat *chat, struct fault *f)
 	if (m != NULL)
 		m->parts = arena_zalloc(a, sizeof *m->parts);
 	if (m == NULL || m->parts == NULL)
-		return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+		return fault_memory(f);
 	m->role = ROLE_USER;
 	m->part_count = 1;
 	m->parts->kind = PART_TEXT;

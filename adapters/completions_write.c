@@ -268,18 +268,6 @@ written(struct stream *s, const struct delta *d,
 	return st->id == NULL || st->model == NULL ? NULL : st;
 }
 
-static void
-write_raw(struct buf *out, struct str raw)
-{
-	size_t from;
-
-	buf_puts(out, "data: ");
-	from = out->len;
-	buf_put(out, raw.p, raw.len);
-	canon_one_line(out, from);
-	buf_puts(out, "\n\n");
-}
-
 /* Logprobs of the text in the same event. */
 static struct str
 logprobs_of(const struct delta *d, int64_t choice)
@@ -371,7 +359,7 @@ completions_write_delta(struct stream *s, const struct delta *d,
 		write_end(s, st, d, out);
 	} else if (d->from == &adapter_completions) {
 		if (d->kind != DELTA_USAGE || s->chat->stream_usage)
-			write_raw(out, d->raw);
+			canon_put_event(out, NULL, d->raw, "\n\n");
 		st->usage |= d->kind == DELTA_USAGE;
 	} else {
 		for (i = 0; i < d->piece_count; i++)

@@ -191,8 +191,7 @@ own_request(struct arena *a, const struct chat *chat,
 	edits_init(&e, &chat->doc, a);
 	edits_remove(&e, JSON_ROOT, "model");
 	drop_foreign(&e, &chat->doc, d->model, a);
-	return edits_apply(&e, body) ? ERR_OK : fault_set(f, ERR_INTERNAL,
-	    NULL, "out of memory");
+	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
 }
 
 static enum err
@@ -208,14 +207,14 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 	    chat->count ? counted : whole,
 	    chat->stream ? "?alt=sse" : "");
 	buf_init(&body, LIMIT_BODY * 2);
-	e = chat->surface == &adapter_gemini ? own_request(a, chat, d, &body, f) :
+	e = chat->surface == &adapter_gemini ?
+	    own_request(a, chat, d, &body, f) :
 	    gemini_write_chat(a, chat, d, &body, f);
 	if (e == ERR_OK) {
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = fault_set(f, ERR_INTERNAL, NULL,
-			    "out of memory");
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

@@ -10,12 +10,6 @@
 
 /* ------------------------------------------------------------ reading */
 
-static bool
-same(struct str a, struct str b)
-{
-	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);
-}
-
 struct reading {
 	const struct json *doc;
 	struct arena *arena;
@@ -37,7 +31,7 @@ static const char *const known_config[] = { "temperature", "topP", "topK",
 static enum err
 memory(struct reading *r)
 {
-	return fault_set(r->fault, ERR_INTERNAL, NULL, "out of memory");
+	return fault_memory(r->fault);
 }
 
 static uint32_t
@@ -111,7 +105,7 @@ answered_id(struct reading *r, struct str name)
 		for (k = 0; k < m->part_count; k++) {
 			p = &m->parts[k];
 			if (p->kind == PART_CALL && !p->failed &&
-			    same(p->name, name)) {
+			    canon_same(p->name, name)) {
 				m->parts[k].failed = true; /* taken */
 				return p->id;
 			}
@@ -348,8 +342,8 @@ keep_tools(struct reading *r, uint32_t names)
 	for (i = 0; i < chat->tool_count; i++)
 		for (name = json_first(r->doc, names); name != JSON_NONE;
 		    name = json_next(r->doc, names, name))
-			if (same(chat->tools[i].name, canon_str(r->doc, name,
-			    r->arena))) {
+			if (canon_same(chat->tools[i].name,
+			    canon_str(r->doc, name, r->arena))) {
 				chat->tools[n++] = chat->tools[i];
 				break;
 			}
@@ -541,13 +535,6 @@ struct writing {
 };
 
 static enum err
-refuse(struct writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
-}
-
-static enum err
 write_media(struct writing *x, const struct part *p)
 {
 	struct json_writer *w = &x->w;
@@ -557,7 +544,8 @@ write_media(struct writing *x, const struct part *p)
 	bool inl = p->data.p != NULL;
 
 	if (p->file.p != NULL)
-		return refuse(x, "a file that another provider keeps");
+		return canon_refuse(x->fault,
+		    "a file that another provider keeps");
 	jw_object(w);
 	jw_key(w, inl ? "inlineData" : "fileData");
 	jw_object(w);
@@ -566,8 +554,7 @@ write_media(struct writing *x, const struct part *p)
 	if (inl)
 		canon_put_str(w, "data", p->data);
 	else
-		canon_put_str(w, "fileUri", p->url.p == NULL ?
-		    canon_lit("") : p->url);
+		canon_put_text(w, "fileUri", p->url);
 	jw_end_object(w);
 	jw_end_object(w);
 	return ERR_OK;
@@ -629,7 +616,8 @@ write_call(struct writing *x, const struct part *p, const struct part *before)
 	struct json_writer *w = &x->w;
 
 	if (!canon_is_object(p->args, x->arena))
-		return refuse(x, "a tool call whose arguments are no object");
+		return canon_refuse(x->fault,
+		    "a tool call whose arguments are no object");
 	jw_object(w);
 	jw_key(w, "functionCall");
 	jw_object(w);
@@ -652,7 +640,7 @@ name_of(const struct chat *chat, const struct part *result)
 		m = &chat->messages[i];
 		for (k = 0; k < m->part_count; k++)
 			if (m->parts[k].kind == PART_CALL &&
-			    same(m->parts[k].id, result->id))
+			    canon_same(m->parts[k].id, result->id))
 				return m->parts[k].name;
 	}
 	return result->name.len > 0 ? result->name : canon_lit("function");
@@ -670,7 +658,8 @@ write_result(struct writing *x, const struct part *p)
 		if (p->parts[i].kind == PART_TEXT)
 			all = canon_join(x->arena, all, p->parts[i].text);
 		else if (p->parts[i].kind == PART_OTHER)
-			return refuse(x, "a result of another dialect");
+			return canon_refuse(x->fault,
+			    "a result of another dialect");
 	jw_object(w);
 	jw_key(w, "functionResponse");
 	jw_object(w);
@@ -706,8 +695,7 @@ static void
 write_text(struct writing *x, const struct part *p)
 {
 	jw_object(&x->w);
-	canon_put_str(&x->w, "text", p->text.p == NULL ? canon_lit("") :
-	    p->text);
+	canon_put_text(&x->w, "text", p->text);
 	if (p->kind == PART_REASONING)
 		canon_put_flag(&x->w, "thought", 1);
 	write_signature(x, p, NULL);
@@ -756,13 +744,7 @@ write_part(struct writing *x, const struct part *p, const struct part *before,
 	case PART_OTHER:
 		break;
 	}
-	return refuse(x, "a content part of another dialect");
-}
-
-static bool
-is_system(const struct message *m)
-{
-	return m->role == ROLE_SYSTEM || m->role == ROLE_DEVELOPER;
+	return canon_refuse(x->fault, "a content part of another dialect");
 }
 
 /* Is there anything in it that can be written? */
@@ -786,7 +768,7 @@ says(const struct message *m)
 static bool
 is_spoken(const struct message *m)
 {
-	return !is_system(m) && says(m);
+	return !canon_is_system(m) && says(m);
 }
 
 static enum err
@@ -848,7 +830,8 @@ write_system(struct writing *x)
 	size_t i;
 
 	for (i = 0; i < chat->message_count && e == ERR_OK; i++) {
-		if (!is_system(&chat->messages[i]) || !says(&chat->messages[i]))
+		if (!canon_is_system(&chat->messages[i]) ||
+		    !says(&chat->messages[i]))
 			continue;
 		if (!open) {
 			jw_key(&x->w, "systemInstruction");
@@ -898,7 +881,7 @@ write_contents(struct writing *x)
 	}
 	jw_end_array(&x->w);
 	return e == ERR_OK && turns == 0 ?
-	    refuse(x, "a chat of instructions only") : e;
+	    canon_refuse(x->fault, "a chat of instructions only") : e;
 }
 
 static enum err
@@ -923,8 +906,7 @@ write_tools(struct writing *x)
 			    t->type);
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
-		canon_put_str(w, "description", t->description.p == NULL ?
-		    canon_lit("") : t->description);
+		canon_put_text(w, "description", t->description);
 		canon_put_raw(w, "parametersJsonSchema", t->schema);
 		jw_end_object(w);
 	}
@@ -1050,6 +1032,5 @@ gemini_write_chat(struct arena *a, const struct chat *chat,
 	write_tool_choice(&x);
 	write_config(&x);
 	jw_end_object(&x.w);
-	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
-	    "out of memory") : ERR_OK;
+	return out->failed ? fault_memory(f) : ERR_OK;
 }

@@ -82,7 +82,7 @@ write_text(struct json_writer *w, struct str text, bool thought,
     struct str signature)
 {
 	jw_object(w);
-	canon_put_str(w, "text", text.p == NULL ? canon_lit("") : text);
+	canon_put_text(w, "text", text);
 	if (thought)
 		canon_put_flag(w, "thought", 1);
 	if (signature.len > 0)
@@ -235,18 +235,6 @@ struct written {
 	struct ended *choices;
 };
 
-static struct str
-kept(struct stream *s, struct str t)
-{
-	struct str out = { NULL, 0 };
-
-	if (t.len > 0) {
-		out.p = arena_dup(s->arena, t.p, t.len);
-		out.len = out.p == NULL ? 0 : t.len;
-	}
-	return out;
-}
-
 static bool
 gather_call(struct stream *s, struct written *st, const struct piece *p)
 {
@@ -259,10 +247,10 @@ gather_call(struct stream *s, struct written *st, const struct piece *p)
 		return false;
 	g->choice = p->choice;
 	g->call = p->call;
-	g->id = kept(s, p->id);
-	g->name = kept(s, p->name);
-	g->signature = kept(s, proof_of(s->scratch, p->origin, false,
-	    p->text));
+	g->id = canon_keep(s->arena, p->id);
+	g->name = canon_keep(s->arena, p->name);
+	g->signature = canon_keep(s->arena, proof_of(s->scratch, p->origin,
+	    false, p->text));
 	if (g->id.len < p->id.len || g->name.len < p->name.len)
 		return false; /* rather no answer than a call without a name */
 	*st->last = g;
@@ -409,18 +397,6 @@ written(struct stream *s)
 	return st;
 }
 
-static void
-write_raw(const struct delta *d, struct buf *out)
-{
-	size_t from;
-
-	buf_puts(out, "data: ");
-	from = out->len;
-	buf_put(out, d->raw.p, d->raw.len);
-	canon_one_line(out, from);
-	buf_puts(out, "\r\n\r\n");
-}
-
 enum err
 gemini_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out)
@@ -432,13 +408,13 @@ gemini_write_delta(struct stream *s, const struct delta *d,
 		return ERR_INTERNAL;
 	if (d->from == &adapter_gemini) {
 		if (d->kind != DELTA_END) /* the end is no event here */
-			write_raw(d, out);
+			canon_put_event(out, NULL, d->raw, "\r\n\r\n");
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	if (st->id.len == 0)
-		st->id = kept(s, d->id);
+		st->id = canon_keep(s->arena, d->id);
 	if (st->model.len == 0)
-		st->model = kept(s, d->model);
+		st->model = canon_keep(s->arena, d->model);
 	for (i = 0; i < d->piece_count; i++)
 		if (!write_piece(s, st, &d->pieces[i], meta, out))
 			return ERR_INTERNAL;

@@ -16,19 +16,6 @@ struct writing {
 	struct fault *fault;
 };
 
-static enum err
-refuse(struct writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
-}
-
-static bool
-is_text(const struct part *p)
-{
-	return p->kind == PART_TEXT || p->kind == PART_REFUSAL;
-}
-
 /* What a message of this dialect can carry, or why not. */
 static enum err
 check_part(struct writing *x, const struct part *p)
@@ -42,17 +29,17 @@ check_part(struct writing *x, const struct part *p)
 		return ERR_OK;
 	case PART_IMAGE:
 		return p->data.p != NULL ? ERR_OK :
-		    refuse(x, "an image without its bytes");
+		    canon_refuse(x->fault, "an image without its bytes");
 	case PART_AUDIO:
-		return refuse(x, "audio");
+		return canon_refuse(x->fault, "audio");
 	case PART_VIDEO:
-		return refuse(x, "video");
+		return canon_refuse(x->fault, "video");
 	case PART_FILE:
-		return refuse(x, "files");
+		return canon_refuse(x->fault, "files");
 	case PART_OTHER:
 		break;
 	}
-	return refuse(x, "a content part of another dialect");
+	return canon_refuse(x->fault, "a content part of another dialect");
 }
 
 static enum err
@@ -82,10 +69,7 @@ put_texts(struct json_writer *w, const char *key, const struct part *parts,
 	for (i = 0; i < n; i++)
 		if (wanted(&parts[i]))
 			buf_put(&b, parts[i].text.p, parts[i].text.len);
-	jw_key(w, key);
-	jw_stringn(w, b.data == NULL ? "" : b.data, b.len);
-	w->out->failed |= b.failed;
-	buf_free(&b);
+	canon_put_buf(w, key, &b);
 }
 
 /* An image of the message, or of a tool's answer in it. */
@@ -157,7 +141,7 @@ write_result(struct writing *x, const struct part *p)
 	struct json_writer *w = &x->w;
 
 	open_message(w, "tool");
-	put_texts(w, "content", p->parts, p->part_count, is_text);
+	put_texts(w, "content", p->parts, p->part_count, canon_is_text);
 	canon_put_str(w, "tool_name", name_of(x->chat, p));
 	canon_put_str(w, "tool_call_id", p->id);
 	jw_end_object(w);
@@ -218,7 +202,7 @@ write_turn(struct writing *x, const struct message *m)
 	size_t i;
 
 	open_message(w, roles[m->role]);
-	put_texts(w, "content", m->parts, m->part_count, is_text);
+	put_texts(w, "content", m->parts, m->part_count, canon_is_text);
 	write_images(w, m->parts, m->part_count, &open);
 	if (open)
 		jw_end_array(w);
@@ -387,7 +371,7 @@ ollama_write_request(struct arena *a, const struct chat *chat,
 		    arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

@@ -124,12 +124,7 @@ logprobs(const struct json *doc, struct arena *a)
 	jw_end_array(&w);
 	canon_put_raw(&w, "refusal", canon_lit("null"));
 	jw_end_object(&w);
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take(a, &b);
 }
 
 /* A call: its id is ours where an older server gives none. */

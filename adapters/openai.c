@@ -226,12 +226,6 @@ name_limit(struct edits *e, const struct chat *chat, unsigned quirks)
 	edits_remove(e, JSON_ROOT, other);
 }
 
-static enum err
-no_memory(struct fault *f)
-{
-	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
-}
-
 /* The client's own document with the edits that are the gateway's. */
 static enum err
 edit_request(struct arena *a, const struct chat *chat,
@@ -241,13 +235,13 @@ edit_request(struct arena *a, const struct chat *chat,
 	struct edits e;
 
 	if (model.p == NULL)
-		return no_memory(f);
+		return fault_memory(f);
 	edits_init(&e, &chat->doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	ask_usage(&e, chat, d->provider->quirks);
 	name_limit(&e, chat, d->provider->quirks);
 	openai_quirks(&e, chat, d);
-	return edits_apply(&e, body) ? ERR_OK : no_memory(f);
+	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
 }
 
 /*
@@ -284,12 +278,12 @@ openai_write_request(struct arena *a, const struct chat *chat,
 		e = openai_write_chat(a, chat, d, &body, f);
 	if (e == ERR_OK && chat->surface != &adapter_openai &&
 	    !openai_write_quirks(a, chat, d, &body))
-		e = no_memory(f);
+		e = fault_memory(f);
 	if (e == ERR_OK) {
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = no_memory(f);
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

@@ -54,7 +54,7 @@ wrong(struct reading *r, const char *param, const char *what)
 static enum err
 memory(struct reading *r)
 {
-	return fault_set(r->fault, ERR_INTERNAL, NULL, "out of memory");
+	return fault_memory(r->fault);
 }
 
 static uint32_t
@@ -592,39 +592,12 @@ openai_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 /* ------------------------------------------------------------ writing */
 
 static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
-/* A URL as it is, or bytes as a data: URL. */
-static void
-write_url(struct json_writer *w, const char *key, const struct part *p,
-    const char *otherwise)
-{
-	struct buf b;
-
-	if (p->data.p == NULL) {
-		canon_put_str(w, key, p->url);
-		return;
-	}
-	buf_init(&b, LIMIT_BODY_TEXT);
-	canon_write_data_url(&b, p, otherwise);
-	jw_key(w, key);
-	jw_stringn(w, b.data, b.len);
-	w->out->failed |= b.failed;
-	buf_free(&b);
-}
-
-static void
 write_image(struct json_writer *w, const struct part *p)
 {
-	begin(w, "image_url");
+	canon_begin(w, "image_url");
 	jw_key(w, "image_url");
 	jw_object(w);
-	write_url(w, "url", p, "image/png");
+	canon_put_url(w, "url", p, "image/png");
 	canon_put_str(w, "detail", p->detail);
 	jw_end_object(w);
 	jw_end_object(w);
@@ -643,11 +616,12 @@ write_audio(struct json_writer *w, const struct part *p)
 	}
 	if (format.len == 4 && memcmp(format.p, "mpeg", 4) == 0)
 		format = canon_lit("mp3");
-	begin(w, "input_audio");
+	canon_begin(w, "input_audio");
 	jw_key(w, "input_audio");
 	jw_object(w);
 	canon_put_str(w, "data", p->data);
-	canon_put_str(w, "format", format.p == NULL ? canon_lit("wav") : format);
+	canon_put_str(w, "format", format.p == NULL ? canon_lit("wav") :
+	    format);
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -655,14 +629,14 @@ write_audio(struct json_writer *w, const struct part *p)
 static void
 write_file(struct json_writer *w, const struct part *p)
 {
-	begin(w, "file");
+	canon_begin(w, "file");
 	jw_key(w, "file");
 	jw_object(w);
 	canon_put_str(w, "file_id", p->file);
 	canon_put_str(w, "filename", p->name.p == NULL && p->file.p == NULL ?
 	    canon_lit("file.pdf") : p->name);
 	if (p->file.p == NULL)
-		write_url(w, "file_data", p, "application/pdf");
+		canon_put_url(w, "file_data", p, "application/pdf");
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -670,10 +644,10 @@ write_file(struct json_writer *w, const struct part *p)
 static void
 write_video(struct json_writer *w, const struct part *p)
 {
-	begin(w, "video_url");
+	canon_begin(w, "video_url");
 	jw_key(w, "video_url");
 	jw_object(w);
-	write_url(w, "url", p, "video/mp4");
+	canon_put_url(w, "url", p, "video/mp4");
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -681,7 +655,7 @@ write_video(struct json_writer *w, const struct part *p)
 static void
 write_text_part(struct json_writer *w, const struct part *p)
 {
-	begin(w, "text");
+	canon_begin(w, "text");
 	canon_put_str(w, "text", p->text);
 	jw_end_object(w);
 }
@@ -759,10 +733,7 @@ write_result(struct json_writer *w, const struct part *p)
 	for (i = 0; i < p->part_count; i++)
 		if (p->parts[i].kind == PART_TEXT)
 			buf_put(&b, p->parts[i].text.p, p->parts[i].text.len);
-	jw_key(w, "content");
-	jw_stringn(w, b.data == NULL ? "" : b.data, b.len);
-	w->out->failed |= b.failed;
-	buf_free(&b);
+	canon_put_buf(w, "content", &b);
 	jw_end_object(w);
 }
 
@@ -900,7 +871,7 @@ write_tools(struct json_writer *w, const struct chat *chat, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, "tools",
 			    "the tool '%s' is known to its own provider only",
 			    t->type);
-		begin(w, "function");
+		canon_begin(w, "function");
 		jw_key(w, "function");
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
@@ -927,7 +898,7 @@ write_tool_choice(struct json_writer *w, const struct chat *chat)
 		jw_string(w, words[chat->tool_choice]);
 		return;
 	}
-	begin(w, "function");
+	canon_begin(w, "function");
 	jw_key(w, "function");
 	jw_object(w);
 	canon_put_str(w, "name", chat->tool_name);
@@ -944,7 +915,7 @@ write_format(struct json_writer *w, const struct chat *chat, struct arena *a)
 	if (chat->format == FORMAT_UNSET)
 		return;
 	jw_key(w, "response_format");
-	begin(w, words[chat->format]);
+	canon_begin(w, words[chat->format]);
 	if (chat->format == FORMAT_SCHEMA) {
 		jw_key(w, "json_schema");
 		jw_object(w);
@@ -1047,6 +1018,5 @@ openai_write_chat(struct arena *a, const struct chat *chat,
 			    canon_lit("{\"include_usage\":true}"));
 	}
 	jw_end_object(&w);
-	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
-	    "out of memory") : ERR_OK;
+	return out->failed ? fault_memory(f) : ERR_OK;
 }

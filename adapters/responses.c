@@ -212,12 +212,6 @@ foreign(const struct json *doc, uint32_t item, struct arena *a)
 	    strlen(RESPONSES_OUR_REASONING)) == 0;
 }
 
-static enum err
-no_memory(struct fault *f)
-{
-	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
-}
-
 /* The client's own document with the edits that are the gateway's. */
 static enum err
 edit_request(struct arena *a, const struct chat *chat,
@@ -229,7 +223,7 @@ edit_request(struct arena *a, const struct chat *chat,
 	struct edits e;
 
 	if (model.p == NULL)
-		return no_memory(f);
+		return fault_memory(f);
 	edits_init(&e, doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	if (json_type(doc, list) == JSON_ARRAY)
@@ -237,7 +231,7 @@ edit_request(struct arena *a, const struct chat *chat,
 		    item = json_next(doc, list, item))
 			if (foreign(doc, item, a))
 				edits_remove_element(&e, list, item);
-	return edits_apply(&e, body) ? ERR_OK : no_memory(f);
+	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
 }
 
 static enum err
@@ -257,7 +251,7 @@ responses_write_request(struct arena *a, const struct chat *chat,
 		call->body = arena_dup(a, body.data, body.len);
 		call->body_len = body.len;
 		if (call->body == NULL || call->url == NULL)
-			e = no_memory(f);
+			e = fault_memory(f);
 	}
 	buf_free(&body);
 	return e;

@@ -184,12 +184,7 @@ responses_citation(const struct json *doc, uint32_t v, struct arena *a)
 		    canon_raw(doc, json_get(doc, v, keys[i])));
 	jw_end_object(&w);
 	jw_end_object(&w);
-	if (!b.failed) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take(a, &b);
 }
 
 /* What a message adds up beside its parts. */

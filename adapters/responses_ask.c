@@ -17,52 +17,13 @@ struct writing {
 	struct fault *fault;
 };
 
-static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
-static enum err
-refuse(struct writing *x, const char *what)
-{
-	return fault_set(x->fault, ERR_BAD_REQUEST, "messages",
-	    "the provider cannot take %s", what);
-}
-
 /* ------------------------------------------------------------ content */
-
-static void
-put_text(struct json_writer *w, const char *key, struct str s)
-{
-	jw_key(w, key);
-	jw_stringn(w, s.p == NULL ? "" : s.p, s.len);
-}
-
-static void
-write_data_url(struct json_writer *w, const char *key, const struct part *p,
-    const char *otherwise)
-{
-	struct buf b;
-
-	buf_init(&b, LIMIT_BODY_TEXT);
-	canon_write_data_url(&b, p, otherwise);
-	jw_key(w, key);
-	jw_stringn(w, b.data == NULL ? "" : b.data, b.len);
-	w->out->failed |= b.failed;
-	buf_free(&b);
-}
 
 static void
 write_image(struct json_writer *w, const struct part *p)
 {
-	begin(w, "input_image");
-	if (p->data.p != NULL)
-		write_data_url(w, "image_url", p, "image/png");
-	else
-		canon_put_str(w, "image_url", p->url);
+	canon_begin(w, "input_image");
+	canon_put_url(w, "image_url", p, "image/png");
 	canon_put_str(w, "file_id", p->file);
 	canon_put_str(w, "detail", p->detail.len > 0 ? p->detail :
 	    canon_lit("auto"));
@@ -72,12 +33,12 @@ write_image(struct json_writer *w, const struct part *p)
 static void
 write_file(struct json_writer *w, const struct part *p)
 {
-	begin(w, "input_file");
+	canon_begin(w, "input_file");
 	canon_put_str(w, "file_id", p->file);
 	if (p->data.p != NULL) {
 		canon_put_str(w, "filename", p->name.len > 0 ? p->name :
 		    canon_lit("file.pdf"));
-		write_data_url(w, "file_data", p, "application/pdf");
+		canon_put_url(w, "file_data", p, "application/pdf");
 	} else {
 		canon_put_str(w, "file_url", p->url);
 	}
@@ -95,7 +56,7 @@ write_audio(struct json_writer *w, const struct part *p)
 		format.len -= (size_t)(slash + 1 - format.p);
 		format.p = slash + 1;
 	}
-	begin(w, "input_audio");
+	canon_begin(w, "input_audio");
 	jw_key(w, "input_audio");
 	jw_object(w);
 	canon_put_str(w, "data", p->data);
@@ -113,15 +74,15 @@ write_part(struct writing *x, const struct part *p, bool assistant)
 
 	switch (p->kind) {
 	case PART_TEXT:
-		begin(w, assistant ? "output_text" : "input_text");
-		put_text(w, "text", p->text);
+		canon_begin(w, assistant ? "output_text" : "input_text");
+		canon_put_text(w, "text", p->text);
 		if (assistant)
 			canon_put_raw(w, "annotations", canon_lit("[]"));
 		jw_end_object(w);
 		return ERR_OK;
 	case PART_REFUSAL:
-		begin(w, "refusal");
-		put_text(w, "refusal", p->text);
+		canon_begin(w, "refusal");
+		canon_put_text(w, "refusal", p->text);
 		jw_end_object(w);
 		return ERR_OK;
 	case PART_IMAGE:
@@ -134,9 +95,10 @@ write_part(struct writing *x, const struct part *p, bool assistant)
 		write_audio(w, p);
 		return ERR_OK;
 	case PART_VIDEO:
-		return refuse(x, "video");
+		return canon_refuse(x->fault, "video");
 	default:
-		return refuse(x, "a content part of another dialect");
+		return canon_refuse(x->fault,
+		    "a content part of another dialect");
 	}
 }
 
@@ -151,7 +113,7 @@ write_content(struct writing *x, const char *key, const struct part *p,
 	size_t i;
 
 	if (n == 1 && p->kind == PART_TEXT) {
-		put_text(&x->w, key, p->text);
+		canon_put_text(&x->w, key, p->text);
 		return ERR_OK;
 	}
 	jw_key(&x->w, key);
@@ -165,10 +127,10 @@ write_content(struct writing *x, const char *key, const struct part *p,
 static void
 write_call(struct writing *x, const struct part *p)
 {
-	begin(&x->w, "function_call");
-	put_text(&x->w, "call_id", p->id);
-	put_text(&x->w, "name", p->name);
-	put_text(&x->w, "arguments", p->args);
+	canon_begin(&x->w, "function_call");
+	canon_put_text(&x->w, "call_id", p->id);
+	canon_put_text(&x->w, "name", p->name);
+	canon_put_text(&x->w, "arguments", p->args);
 	jw_end_object(&x->w);
 }
 
@@ -177,10 +139,10 @@ write_result(struct writing *x, const struct part *p)
 {
 	enum err e = ERR_OK;
 
-	begin(&x->w, "function_call_output");
-	put_text(&x->w, "call_id", p->id);
+	canon_begin(&x->w, "function_call_output");
+	canon_put_text(&x->w, "call_id", p->id);
 	if (p->part_count == 0)
-		put_text(&x->w, "output", (struct str){ NULL, 0 });
+		canon_put_text(&x->w, "output", (struct str){ NULL, 0 });
 	else
 		e = write_content(x, "output", p->parts, p->part_count,
 		    false);
@@ -197,13 +159,13 @@ write_reasoning(struct writing *x, const struct part *p)
 	if (p->origin == NULL || strcmp(p->origin, "responses") != 0 ||
 	    p->sealed.len == 0)
 		return;
-	begin(w, "reasoning");
+	canon_begin(w, "reasoning");
 	if (p->id.len > 0)
 		canon_put_str(w, "id", p->id);
 	jw_key(w, "summary");
 	jw_array(w);
 	if (p->text.len > 0) {
-		begin(w, "summary_text");
+		canon_begin(w, "summary_text");
 		canon_put_str(w, "text", p->text);
 		jw_end_object(w);
 	}
@@ -288,7 +250,7 @@ write_tools(struct writing *x)
 			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
 			    "the tool '%s' is known to its own provider only",
 			    t->type);
-		begin(w, "function");
+		canon_begin(w, "function");
 		canon_put_str(w, "name", t->name);
 		canon_put_str(w, "description", t->description);
 		canon_put_raw(w, "parameters", t->schema.p != NULL ?
@@ -316,7 +278,7 @@ write_tool_choice(struct writing *x)
 		jw_string(&x->w, words[chat->tool_choice]);
 		return;
 	}
-	begin(&x->w, "function");
+	canon_begin(&x->w, "function");
 	canon_put_str(&x->w, "name", chat->tool_name);
 	jw_end_object(&x->w);
 }
@@ -335,7 +297,7 @@ write_text_settings(struct writing *x)
 	jw_object(w);
 	if (c->format != FORMAT_UNSET) {
 		jw_key(w, "format");
-		begin(w, words[c->format]);
+		canon_begin(w, words[c->format]);
 		if (c->format == FORMAT_SCHEMA) {
 			canon_put_str(w, "name", c->format_name.len == 0 ?
 			    canon_lit("answer") : c->format_name);
@@ -429,6 +391,5 @@ responses_write_chat(const struct chat *chat, const struct deployment *d,
 	write_reasoning_settings(&x);
 	write_settings(&x);
 	jw_end_object(&x.w);
-	return out->failed ? fault_set(f, ERR_INTERNAL, NULL,
-	    "out of memory") : ERR_OK;
+	return out->failed ? fault_memory(f) : ERR_OK;
 }

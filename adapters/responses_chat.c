@@ -39,7 +39,7 @@ static const char *const stored[] = { "previous_response_id",
 static enum err
 memory(struct reading *r)
 {
-	return fault_set(r->fault, ERR_INTERNAL, NULL, "out of memory");
+	return fault_memory(r->fault);
 }
 
 static uint32_t

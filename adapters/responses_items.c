@@ -112,21 +112,13 @@ put_elements(struct json_writer *w, const char *key, struct str list)
 	jw_end_array(w);
 }
 
-static void
-begin(struct json_writer *w, const char *type)
-{
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, type);
-}
-
 void
 items_open_event(struct items *s, struct json_writer *w, const char *type)
 {
 	buf_printf(s->out, "event: %s\ndata: ", type);
 	s->event = s->out->len;
 	jw_init(w, s->out);
-	begin(w, type);
+	canon_begin(w, type);
 	canon_put_int(w, "sequence_number", s->sequence++);
 }
 
@@ -154,10 +146,10 @@ write_content(struct json_writer *w, const struct content *c, bool blank)
 	static const struct growing nothing;
 
 	if (c->refusal) {
-		begin(w, "refusal");
+		canon_begin(w, "refusal");
 		put_text(w, "refusal", blank ? &nothing : &c->text);
 	} else {
-		begin(w, "output_text");
+		canon_begin(w, "output_text");
 		put_text(w, "text", blank ? &nothing : &c->text);
 		put_elements(w, "annotations", str_of(blank ? &nothing :
 		    &c->notes));
@@ -183,7 +175,7 @@ write_message(struct json_writer *w, const struct item *it)
 static void
 write_summary_part(struct json_writer *w, struct str text)
 {
-	begin(w, "summary_text");
+	canon_begin(w, "summary_text");
 	put_str(w, "text", text);
 	jw_end_object(w);
 }
@@ -207,7 +199,7 @@ write_item(struct json_writer *w, const struct item *it)
 		"function_call", "custom_tool_call",
 		"image_generation_call" };
 
-	begin(w, types[it->kind]);
+	canon_begin(w, types[it->kind]);
 	put_str(w, "id", canon_lit(it->id));
 	put_str(w, "status", canon_lit(it->open ? "in_progress" :
 	    it->whole ? "completed" : "incomplete"));
@@ -573,7 +565,7 @@ flat(struct items *s, struct str annotation)
 	v = json_get(&doc, JSON_ROOT, "url_citation");
 	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
-	begin(&w, "url_citation");
+	canon_begin(&w, "url_citation");
 	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		raw = canon_raw(&doc, json_get(&doc, v, keys[i]));
 		canon_put_raw(&w, keys[i], raw.p == NULL ||

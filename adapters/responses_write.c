@@ -434,15 +434,9 @@ write_end(struct stream *s, struct written *st, const struct usage *usage)
 static void
 write_raw(struct written *st, const struct delta *d, struct buf *out)
 {
-	size_t from;
-
 	if (d->raw.len == 0)
 		return; /* a finish without an event of its own */
-	buf_printf(out, "event: %s\ndata: ", d->event);
-	from = out->len;
-	buf_put(out, d->raw.p, d->raw.len);
-	canon_one_line(out, from);
-	buf_puts(out, "\n\n");
+	canon_put_event(out, d->event, d->raw, "\n\n");
 	st->items.sequence++;
 }
 

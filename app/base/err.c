@@ -46,6 +46,12 @@ fault_set(struct fault *f, enum err code, const char *param, const char *fmt,
 	return code;
 }
 
+enum err
+fault_memory(struct fault *f)
+{
+	return fault_set(f, ERR_INTERNAL, NULL, "out of memory");
+}
+
 int
 fault_status(enum err e, const struct fault *f)
 {

@@ -51,4 +51,7 @@ const char *fault_text(enum err e, const struct fault *f);
 enum err fault_set(struct fault *f, enum err code, const char *param,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
+/* The fault of an arena or buffer that is full: ERR_INTERNAL. */
+enum err fault_memory(struct fault *f);
+
 #endif
