@@ -113,6 +113,7 @@ struct chat {
 	const char *beta;	       /* header anthropic-beta of the client, "" */
 	const char *model;	       /* as the client named it */
 	bool stream;
+	bool stream_list;	       /* as one JSON array, piece by piece, not as events */
 	bool stream_usage;	       /* the client asked for usage in the stream */
 	bool count;		       /* only its input tokens are to be counted */
 	int64_t max_output;	       /* tokens, 0 = the client set none */

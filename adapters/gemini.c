@@ -59,10 +59,13 @@ read_path(struct arena *a, struct chat *chat, struct fault *f)
 	if (strchr(chat->model, ' ') != NULL)
 		return fault_set(f, ERR_BAD_REQUEST, "model",
 		    "the model's name holds a space");
-	if (chat->stream && strstr(chat->query, "alt=sse") == NULL)
-		return fault_set(f, ERR_BAD_REQUEST, "alt",
-		    "streams are served as events only: add ?alt=sse");
-	return ERR_OK;
+	if (!chat->stream || strstr(chat->query, "alt=sse") != NULL)
+		return ERR_OK;
+	chat->stream_list = true; /* what the API does unless told */
+	return strstr(chat->query, "alt=") == NULL ||
+	    strstr(chat->query, "alt=json") != NULL ? ERR_OK :
+	    fault_set(f, ERR_BAD_REQUEST, "alt",
+	    "alt must be sse or json");
 }
 
 static unsigned

@@ -229,6 +229,7 @@ struct ended {
 };
 
 struct written {
+	bool list, begun; /* one array instead of events; something is out */
 	struct gathered *calls, **last;
 	int64_t count;
 	struct str id, model;
@@ -284,10 +285,24 @@ choice_of(struct stream *s, struct written *st, int64_t choice)
 	return *at;
 }
 
+/* What stands before and after an answer of the stream. */
 static void
-open_chunk(struct json_writer *w, struct buf *out)
+before(struct written *st, struct buf *out)
 {
-	buf_puts(out, "data: ");
+	buf_puts(out, !st->list ? "data: " : st->begun ? ",\r\n" : "[");
+	st->begun = true;
+}
+
+static void
+after(const struct written *st, struct buf *out)
+{
+	buf_puts(out, st->list ? "\n" : "\r\n\r\n");
+}
+
+static void
+open_chunk(struct json_writer *w, struct written *st, struct buf *out)
+{
+	before(st, out);
 	jw_init(w, out);
 	jw_object(w);
 	jw_key(w, "candidates");
@@ -300,7 +315,7 @@ close_chunk(struct json_writer *w, const struct written *st,
 {
 	jw_end_array(w);
 	write_tail(w, st->id, st->model, u, meta);
-	buf_puts(out, "\r\n\r\n");
+	after(st, out);
 }
 
 /* A chunk with one part. */
@@ -312,7 +327,7 @@ write_chunk(struct written *st, const struct piece *p, struct str text,
 	struct json_writer w;
 	struct part image = { .url = p->text };
 
-	open_chunk(&w, out);
+	open_chunk(&w, st, out);
 	begin(&w, p->choice);
 	if (p->kind == PIECE_IMAGE) {
 		canon_data_url(&image);
@@ -371,7 +386,7 @@ write_last(struct stream *s, struct written *st, const struct delta *d,
 	struct json_writer w;
 	struct gathered *g;
 
-	open_chunk(&w, out);
+	open_chunk(&w, st, out);
 	for (c = st->choices; c != NULL; c = c->next) {
 		begin(&w, c->choice);
 		for (g = st->calls; g != NULL; g = g->next)
@@ -391,10 +406,24 @@ written(struct stream *s)
 
 	if (st == NULL) {
 		s->own = st = arena_zalloc(s->arena, sizeof *st);
-		if (st != NULL)
+		if (st != NULL) {
 			st->last = &st->calls;
+			st->list = s->chat->stream_list;
+		}
 	}
 	return st;
+}
+
+static void
+write_raw(struct written *st, const struct delta *d, struct buf *out)
+{
+	size_t from;
+
+	before(st, out);
+	from = out->len;
+	buf_put(out, d->raw.p, d->raw.len);
+	canon_one_line(out, from);
+	after(st, out);
 }
 
 enum err
@@ -408,7 +437,9 @@ gemini_write_delta(struct stream *s, const struct delta *d,
 		return ERR_INTERNAL;
 	if (d->from == &adapter_gemini) {
 		if (d->kind != DELTA_END) /* the end is no event here */
-			canon_put_event(out, NULL, d->raw, "\r\n\r\n");
+			write_raw(st, d, out);
+		else if (st->list)
+			buf_puts(out, "]\n");
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	if (st->id.len == 0)
@@ -418,8 +449,10 @@ gemini_write_delta(struct stream *s, const struct delta *d,
 	for (i = 0; i < d->piece_count; i++)
 		if (!write_piece(s, st, &d->pieces[i], meta, out))
 			return ERR_INTERNAL;
-	if (d->kind == DELTA_END)
+	if (d->kind == DELTA_END) {
 		write_last(s, st, d, meta, out);
+		buf_puts(out, st->list ? "]\n" : "");
+	}
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
@@ -474,8 +507,12 @@ void
 gemini_write_stream_error(struct stream *s, enum err e,
     const struct fault *f, const struct answer_meta *meta, struct buf *out)
 {
-	(void)s;
-	buf_puts(out, "data: ");
+	struct written *st = written(s);
+
+	if (st == NULL)
+		return;
+	before(st, out);
 	gemini_write_error(e, f, meta, out);
-	buf_puts(out, "\r\n\r\n");
+	after(st, out);
+	buf_puts(out, st->list ? "]\n" : "");
 }

@@ -223,7 +223,9 @@ answer_error(struct request *r)
 
 	answer_meta(r, &meta);
 	buf_init(&body, KIB(16));
+	buf_puts(&body, r->chat.stream_list ? "[" : "");
 	r->surface->write_error(r->err, &r->fault, &meta, &body);
+	buf_puts(&body, r->chat.stream_list ? "]" : "");
 	answer_json(r, fault_status(r->err, &r->fault), body.data, body.len);
 	buf_free(&body);
 }

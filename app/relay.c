@@ -88,7 +88,9 @@ send_out(struct request *r)
 
 	if (!fw->committed) {
 		fw->committed = true;
-		answer_head(r, 200, "text/event-stream; charset=utf-8", -1);
+		answer_head(r, 200, r->chat.stream_list ?
+		    "application/json; charset=utf-8" :
+		    "text/event-stream; charset=utf-8", -1);
 	}
 	answer_bytes(r, fw->out.data, fw->out.len);
 	fw->quiet = clock_mono();

@@ -120,6 +120,36 @@ def test_chat_to_surface(gate, case, surface):
     assert not wrong, "\n".join(wrong) + "\nbody: %r" % answer.body[:1500]
 
 
+def unlist(answer):
+    """An answer in the form of one array, as the events that it stands for.
+    Its pieces are where Google has them: clients cut there."""
+    assert answer.header("content-type").split(";")[0] == "application/json"
+    said = json.loads(answer.body)
+    assert isinstance(said, list) and said
+    if answer.status != 200:
+        answer.body = json.dumps(said[0]).encode()
+        return answer
+    text = answer.body.decode()
+    assert text.startswith("[{") and text.endswith("}\n]\n")
+    assert [json.loads(s) for s in text[1:-2].split(",\r\n")] == said
+    answer.headers = [(n, "text/event-stream" if n == "content-type" else v)
+                      for n, v in answer.headers]
+    answer.body = b"".join(b"data: %s\r\n\r\n" % json.dumps(d).encode()
+                           for d in said)
+    return answer
+
+
+@pytest.mark.parametrize("case", STREAMS + [
+    c for c in world.CASES if world.is_stream(c)], ids=repr)
+def test_list(gate, case):
+    """Without alt=sse a stream is one array, as curl users of Google know
+    it; an error is its last member, before content its only one."""
+    uri, doc = dialects.plain_request("gemini", case)
+    answer = dialects.ask(gate, uri.split("?")[0], doc)
+    wrong = dialects.check_answer(case, "gemini", unlist(answer))
+    assert not wrong, "\n".join(wrong) + "\nbody: %r" % answer.body[:1500]
+
+
 # --- pieces ---------------------------------------------------------------------------
 
 def cuts(case):
