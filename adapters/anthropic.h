@@ -1,8 +1,9 @@
 /*
  * The Anthropic Messages dialect (docs.anthropic.com/en/api/messages, version
- * 2023-06-01, read 2026-07). Four files share it: anthropic.c is the surface
- * and the table, anthropic_chat.c knows requests and the canonical form,
- * anthropic_answer.c reads answers, anthropic_write.c writes them.
+ * 2023-06-01, read 2026-07). Five files share it: anthropic.c is the surface
+ * and the table, anthropic_chat.c reads requests into the canonical form,
+ * anthropic_ask.c writes them from it, anthropic_answer.c reads answers,
+ * anthropic_write.c writes them.
  */
 #ifndef TOLLGATE_ADAPTERS_ANTHROPIC_H
 #define TOLLGATE_ADAPTERS_ANTHROPIC_H

@@ -2,7 +2,7 @@
  * Amazon Bedrock's Converse dialect (docs.aws.amazon.com, Bedrock API
  * Reference, Converse and ConverseStream, read 2026-11), as a provider only.
  * Four files share it: bedrock.c is the table, the address and the errors,
- * bedrock_chat.c writes requests, bedrock_block.c their content,
+ * bedrock_ask.c writes requests, bedrock_block.c their content,
  * bedrock_answer.c reads answers.
  */
 #ifndef TOLLGATE_ADAPTERS_BEDROCK_H

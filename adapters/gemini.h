@@ -1,9 +1,10 @@
 /*
  * Google's generateContent dialect (ai.google.dev/api/generate-content and
- * Vertex AI, v1beta, read 2026-07). Four files share it: gemini.c is the
- * surface and the table, gemini_chat.c knows requests and the canonical form,
- * gemini_answer.c reads answers, gemini_write.c writes them. Its JSON is
- * protobuf's: members may be in camelCase or snake_case.
+ * Vertex AI, v1beta, read 2026-07). Five files share it: gemini.c is the
+ * surface and the table, gemini_chat.c reads requests into the canonical form,
+ * gemini_ask.c writes them from it, gemini_answer.c reads answers,
+ * gemini_write.c writes them. Its JSON is protobuf's: members may be in
+ * camelCase or snake_case.
  */
 #ifndef TOLLGATE_ADAPTERS_GEMINI_H
 #define TOLLGATE_ADAPTERS_GEMINI_H

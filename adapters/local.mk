@@ -6,14 +6,16 @@ libadapters_a_SOURCES = \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
-	adapters/openai_chat.c adapters/openai_quirks.c \
-	adapters/openai_write.c
+	adapters/openai_ask.c adapters/openai_chat.c \
+	adapters/openai_mend.c adapters/openai_mend.h \
+	adapters/openai_parts.c adapters/openai_quirks.c \
+	adapters/openai_stream.c adapters/openai_write.c
 libadapters_a_SOURCES += adapters/anthropic.c adapters/anthropic.h
-libadapters_a_SOURCES += adapters/anthropic_answer.c
+libadapters_a_SOURCES += adapters/anthropic_answer.c adapters/anthropic_ask.c
 libadapters_a_SOURCES += adapters/anthropic_chat.c
 libadapters_a_SOURCES += adapters/anthropic_write.c
 libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
-libadapters_a_SOURCES += adapters/gemini_answer.c
+libadapters_a_SOURCES += adapters/gemini_answer.c adapters/gemini_ask.c
 libadapters_a_SOURCES += adapters/gemini_chat.c
 libadapters_a_SOURCES += adapters/gemini_write.c
 libadapters_a_SOURCES += adapters/responses.c adapters/responses.h
@@ -32,5 +34,5 @@ libadapters_a_SOURCES += adapters/completions_write.c
 libadapters_a_SOURCES += adapters/bedrock.c adapters/bedrock.h
 libadapters_a_SOURCES += adapters/bedrock_answer.c
 libadapters_a_SOURCES += adapters/bedrock_block.c
-libadapters_a_SOURCES += adapters/bedrock_chat.c
+libadapters_a_SOURCES += adapters/bedrock_ask.c
 libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h

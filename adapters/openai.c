@@ -1,6 +1,6 @@
 /*
- * The OpenAI chat dialect: reading a client's request, asking a provider,
- * writing answers and errors. Answers of providers: openai_answer.c.
+ * The OpenAI chat dialect: a client's request at the door, and the same
+ * document on its way to a provider. openai.h tells of the other files.
  */
 #include "adapters/openai.h"
 

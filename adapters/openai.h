@@ -1,9 +1,10 @@
 /*
  * The OpenAI chat dialect (platform.openai.com/docs/api-reference/chat, read
- * 2026-07) as its hundred speakers really speak it. Five files share it:
- * openai.c asks and writes, openai_quirks.c knows what single providers take,
- * openai_chat.c knows requests and the canonical form, openai_answer.c reads
- * and mends answers, openai_write.c writes them.
+ * 2026-07) as its hundred speakers really speak it. openai.c is the surface
+ * and the table, openai_chat.c reads requests into the canonical form,
+ * openai_ask.c writes them from it, openai_quirks.c knows what single providers
+ * take; openai_answer.c, openai_stream.c, openai_parts.c and openai_mend.c read
+ * and mend answers, openai_write.c writes them.
  */
 #ifndef TOLLGATE_ADAPTERS_OPENAI_H
 #define TOLLGATE_ADAPTERS_OPENAI_H
