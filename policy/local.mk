@@ -17,10 +17,12 @@ libpolicy_a_SOURCES += \
 	policy/doc_schema.c \
 	policy/files.c policy/files.h \
 	policy/load.c policy/load.h \
+	policy/pattern.c policy/pattern.h \
 	policy/policy.c \
 	policy/read.c policy/read.h \
 	policy/read_value.c \
 	policy/schema.c policy/schema.h \
+	policy/script.c policy/script.def policy/script.h \
 	policy/secret.c policy/secret.h \
 	policy/unit.c policy/unit.h \
 	policy/url.c policy/url.h \

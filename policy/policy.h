@@ -236,15 +236,19 @@ struct strings {
 /* The part of the prompt that a pattern looks at. */
 enum prompt_part { PROMPT_LAST, PROMPT_SYSTEM, PROMPT_ALL, PROMPT_PARTS };
 
-/* A daily time, in minutes since midnight: from <= t < to, also over it. */
+/*
+ * A daily time, in minutes since midnight: from <= t < to, also over it, when
+ * to < from.
+ */
 struct hours {
 	const char *zone; /* IANA, "" = that of the policy */
-	int from, to;	  /* minutes; from == to: the whole day */
+	int from, to;	  /* 0..1440; from == to: the whole day */
 	unsigned days;	  /* bit 0 = Sunday of the day that it began; 0 = all */
 	bool set;
 };
 
 struct pattern; /* a compiled regular expression (policy/pattern.h) */
+struct script;	/* whose letters are counted (policy/script.h) */
 
 /* All that are set must hold. */
 struct when {
@@ -256,9 +260,9 @@ struct when {
 	struct range budget_left;		  /* per cent of the key's tightest budget */
 	unsigned needs;				  /* CAP_*, all of them */
 	const struct pattern *prompt;		  /* NULL = no condition */
-	enum prompt_part prompt_part;
-	const char *script; /* ISO 15924 long name as in Unicode, "Han"; NULL = none */
-	unsigned script_share; /* per cent of the letters, 1..100 */
+	enum prompt_part prompt_part;		  /* of prompt and script */
+	const struct script *script; /* of the same part; NULL = none */
+	unsigned script_share;	     /* per cent of its letters, 1..100 */
 	struct hours hours;
 };
 

@@ -47,6 +47,9 @@
 #define LIMIT_POLICY_DEPTH 16	     /* nesting in one of them */
 #define LIMIT_POLICY_MEMORY MIB(512) /* of a load, and of what stays */
 #define LIMIT_POLICY_TARGETS 1024    /* deployments of one model */
+#define LIMIT_PATTERN 1024	     /* bytes of a regular expression */
+#define LIMIT_PROMPT_SEEN KIB(64)    /* bytes of a prompt that one looks at */
+#define LIMIT_SCRIPT_SEEN KIB(16)    /* bytes whose letters are counted */
 #define LIMIT_RETRY_AFTER 3600	     /* seconds of cooldown a provider may ask */
 
 #endif

@@ -230,3 +230,8 @@ check_PROGRAMS += tests/unit/test_openai
 tests_unit_test_openai_SOURCES = tests/unit/test_openai.c tests/unit/adapter_help.h
 tests_unit_test_openai_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_openai_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_pattern
+tests_unit_test_pattern_SOURCES = tests/unit/test_pattern.c
+tests_unit_test_pattern_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_pattern_LDADD = $(UNIT_LINK)
