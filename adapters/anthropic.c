@@ -6,23 +6,18 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
-#define IS(type) (1U << (JSON_##type))
-
 /* Types of the members that we know; what we do not know passes. */
-static const struct {
-	const char *name;
-	unsigned types;
-	const char *what;
-} members[] = {
+static const struct request_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "messages", IS(ARRAY), "an array" },
 	{ "max_tokens", IS(NUMBER), "an integer" },
 	{ "system", IS(STRING) | IS(ARRAY), "a string or an array" },
-	{ "stream", IS(TRUE) | IS(FALSE), "a boolean" },
+	{ "stream", IS_BOOL, "a boolean" },
 	{ "temperature", IS(NUMBER), "a number" },
 	{ "top_p", IS(NUMBER), "a number" },
 	{ "top_k", IS(NUMBER), "an integer" },
@@ -34,48 +29,10 @@ static const struct {
 };
 
 /* Content blocks that ask for a capability. */
-static const struct {
-	const char *type;
-	unsigned cap;
-} blocks[] = {
+static const struct request_need blocks[] = {
 	{ "image", CAP_IMAGE_IN },
 	{ "document", CAP_PDF_IN },
 };
-
-static enum err
-check_members(const struct json *doc, struct fault *f)
-{
-	unsigned type;
-	size_t i;
-
-	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
-		type = 1U << json_type(doc,
-		    json_get(doc, JSON_ROOT, members[i].name));
-		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
-			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
-			    "%s: must be %s", members[i].name,
-			    members[i].what);
-	}
-	return ERR_OK;
-}
-
-static unsigned
-needs_of(const struct json *doc, uint32_t content)
-{
-	unsigned needs = 0;
-	uint32_t b;
-	size_t i;
-
-	if (json_type(doc, content) != JSON_ARRAY)
-		return 0;
-	for (b = json_first(doc, content); b != JSON_NONE;
-	    b = json_next(doc, content, b))
-		for (i = 0; i < sizeof blocks / sizeof blocks[0]; i++)
-			if (json_is(doc, json_get(doc, b, "type"),
-			    blocks[i].type))
-				needs |= blocks[i].cap;
-	return needs;
-}
 
 static enum err
 check_messages(struct chat *chat, struct fault *f)
@@ -98,7 +55,9 @@ check_messages(struct chat *chat, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, where,
 			    "%s: field required", where);
 		}
-		chat->needs |= needs_of(doc, json_get(doc, m, "content"));
+		chat->needs |= request_needs(doc,
+		    json_get(doc, m, "content"), blocks,
+		    sizeof blocks / sizeof blocks[0]);
 	}
 	return ERR_OK;
 }
@@ -109,10 +68,8 @@ anthropic_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
-		return fault_set(f, ERR_BAD_REQUEST, NULL,
-		    "the body must be a JSON object");
-	e = check_members(doc, f);
+	e = request_types(doc, members, sizeof members / sizeof members[0],
+	    false, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
 	if (e == ERR_OK)
@@ -283,14 +240,7 @@ anthropic_write_request(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY * 2);
 	e = ours ? edit_request(a, chat, d, &body, f) :
 	    anthropic_write_chat(a, chat, d, &body, f);
-	if (e == ERR_OK) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_anthropic = {

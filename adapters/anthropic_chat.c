@@ -4,14 +4,8 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
-
-struct reading {
-	const struct json *doc;
-	struct arena *arena;
-	struct chat *chat;
-	struct fault *fault;
-};
 
 static const char *const known[] = { "model", "messages", "max_tokens",
 	"system", "stream", "temperature", "top_p", "top_k",
@@ -21,39 +15,10 @@ static const char *const known[] = { "model", "messages", "max_tokens",
 static enum err read_blocks(struct reading *r, uint32_t v, struct parts *out);
 
 static enum err
-memory(struct reading *r)
-{
-	return fault_memory(r->fault);
-}
-
-static uint32_t
-member(struct reading *r, uint32_t obj, const char *key)
-{
-	return json_get(r->doc, obj, key);
-}
-
-static struct str
-text(struct reading *r, uint32_t obj, const char *key)
-{
-	return canon_str(r->doc, member(r, obj, key), r->arena);
-}
-
-static enum cache_mark
-cache_mark(struct reading *r, uint32_t obj)
-{
-	uint32_t mark = member(r, obj, "cache_control");
-
-	if (json_type(r->doc, mark) != JSON_OBJECT)
-		return CACHE_NONE;
-	return json_is(r->doc, member(r, mark, "ttl"), "1h") ? CACHE_1H :
-	    CACHE_5M;
-}
-
-static enum err
 read_text(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_TEXT;
-	p->text = text(r, b, "text");
+	p->text = rd_str(r, b, "text");
 	return ERR_OK;
 }
 
@@ -70,9 +35,9 @@ entitle(struct reading *r, struct part *p, struct str title)
 static enum err
 read_source(struct reading *r, uint32_t b, struct part *p)
 {
-	uint32_t s = member(r, b, "source");
+	uint32_t s = rd_get(r, b, "source");
 
-	if (json_is(r->doc, member(r, s, "type"), "content"))
+	if (json_is(r->doc, rd_get(r, s, "type"), "content"))
 		return fault_set(r->fault, ERR_BAD_REQUEST, "messages",
 		    "the provider cannot take a document made of blocks");
 	if (json_type(r->doc, json_at(r->doc, b, "citations", "enabled",
@@ -80,16 +45,16 @@ read_source(struct reading *r, uint32_t b, struct part *p)
 		return fault_set(r->fault, ERR_BAD_REQUEST, "messages",
 		    "the provider cannot cite documents");
 
-	p->media_type = text(r, s, "media_type");
-	p->url = text(r, s, "url");
-	p->file = text(r, s, "file_id");
-	p->name = text(r, b, "title");
-	if (json_is(r->doc, member(r, s, "type"), "text")) {
+	p->media_type = rd_str(r, s, "media_type");
+	p->url = rd_str(r, s, "url");
+	p->file = rd_str(r, s, "file_id");
+	p->name = rd_str(r, b, "title");
+	if (json_is(r->doc, rd_get(r, s, "type"), "text")) {
 		p->kind = PART_TEXT;
-		p->text = text(r, s, "data");
+		p->text = rd_str(r, s, "data");
 		entitle(r, p, p->name);
 	} else {
-		p->data = text(r, s, "data");
+		p->data = rd_str(r, s, "data");
 	}
 	return ERR_OK;
 }
@@ -112,9 +77,9 @@ static enum err
 read_call(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_CALL;
-	p->id = text(r, b, "id");
-	p->name = text(r, b, "name");
-	p->args = canon_raw(r->doc, member(r, b, "input"));
+	p->id = rd_str(r, b, "id");
+	p->name = rd_str(r, b, "name");
+	p->args = canon_raw(r->doc, rd_get(r, b, "input"));
 	if (p->args.p == NULL)
 		p->args = canon_lit("{}");
 	return ERR_OK;
@@ -127,9 +92,9 @@ read_result(struct reading *r, uint32_t b, struct part *p)
 	enum err e;
 
 	p->kind = PART_RESULT;
-	p->id = text(r, b, "tool_use_id");
-	p->failed = json_type(r->doc, member(r, b, "is_error")) == JSON_TRUE;
-	e = read_blocks(r, member(r, b, "content"), &inner);
+	p->id = rd_str(r, b, "tool_use_id");
+	p->failed = json_type(r->doc, rd_get(r, b, "is_error")) == JSON_TRUE;
+	e = read_blocks(r, rd_get(r, b, "content"), &inner);
 	p->parts = inner.list;
 	p->part_count = inner.count;
 	return e;
@@ -153,8 +118,8 @@ static enum err
 read_thinking(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_REASONING;
-	p->text = text(r, b, "thinking");
-	read_proof(p, text(r, b, "signature"), false);
+	p->text = rd_str(r, b, "thinking");
+	read_proof(p, rd_str(r, b, "signature"), false);
 	return ERR_OK;
 }
 
@@ -162,7 +127,7 @@ static enum err
 read_redacted(struct reading *r, uint32_t b, struct part *p)
 {
 	p->kind = PART_REASONING;
-	read_proof(p, text(r, b, "data"), true);
+	read_proof(p, rd_str(r, b, "data"), true);
 	return ERR_OK;
 }
 
@@ -193,15 +158,15 @@ read_block(struct reading *r, uint32_t b, struct parts *out)
 	part.origin = "anthropic";
 	part.raw = canon_raw(r->doc, b);
 	for (i = 0; i < sizeof readers / sizeof readers[0]; i++)
-		if (json_is(r->doc, member(r, b, "type"), readers[i].type)) {
+		if (json_is(r->doc, rd_get(r, b, "type"), readers[i].type)) {
 			part.origin = NULL;
 			e = readers[i].read(r, b, &part);
 			break;
 		}
-	part.cache = cache_mark(r, b);
+	part.cache = rd_cache(r, b);
 	p = e == ERR_OK ? parts_add(out) : NULL;
 	if (p == NULL)
-		return e == ERR_OK ? memory(r) : e;
+		return e == ERR_OK ? fault_memory(r->fault) : e;
 	*p = part;
 	return ERR_OK;
 }
@@ -217,7 +182,7 @@ read_blocks(struct reading *r, uint32_t v, struct parts *out)
 	if (json_type(r->doc, v) == JSON_STRING) {
 		p = parts_add(out);
 		if (p == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		p->kind = PART_TEXT;
 		p->text = canon_str(r->doc, v, r->arena);
 		return ERR_OK;
@@ -244,22 +209,22 @@ read_message(struct reading *r, enum role role, uint32_t content)
 static enum err
 read_messages(struct reading *r)
 {
-	uint32_t system = member(r, JSON_ROOT, "system");
-	uint32_t list = member(r, JSON_ROOT, "messages"), m, role;
+	uint32_t system = rd_get(r, JSON_ROOT, "system");
+	uint32_t list = rd_get(r, JSON_ROOT, "messages"), m, role;
 	enum err e = ERR_OK;
 
 	r->chat->messages = arena_zalloc(r->arena, (json_count(r->doc, list) +
 	    1) * sizeof *r->chat->messages);
 	if (r->chat->messages == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	if (json_nonempty(r->doc, system) || json_count(r->doc, system) > 0)
 		e = read_message(r, ROLE_SYSTEM, system);
 	for (m = json_first(r->doc, list); m != JSON_NONE && e == ERR_OK;
 	    m = json_next(r->doc, list, m)) {
-		role = member(r, m, "role");
+		role = rd_get(r, m, "role");
 		e = read_message(r, json_is(r->doc, role, "assistant") ?
 		    ROLE_ASSISTANT : json_is(r->doc, role, "system") ?
-		    ROLE_SYSTEM : ROLE_USER, member(r, m, "content"));
+		    ROLE_SYSTEM : ROLE_USER, rd_get(r, m, "content"));
 	}
 	return e;
 }
@@ -267,7 +232,7 @@ read_messages(struct reading *r)
 static enum err
 read_tools(struct reading *r)
 {
-	uint32_t list = member(r, JSON_ROOT, "tools"), v;
+	uint32_t list = rd_get(r, JSON_ROOT, "tools"), v;
 	struct chat *chat = r->chat;
 	struct tool *t;
 	char *type;
@@ -278,23 +243,23 @@ read_tools(struct reading *r)
 	chat->tools = arena_zalloc(r->arena, json_count(r->doc, list) *
 	    sizeof *chat->tools);
 	if (chat->tools == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	for (v = json_first(r->doc, list); v != JSON_NONE;
 	    v = json_next(r->doc, list, v)) {
 		t = &chat->tools[chat->tool_count++];
-		type = json_cstr(r->doc, member(r, v, "type"), r->arena);
+		type = json_cstr(r->doc, rd_get(r, v, "type"), r->arena);
 		t->type = type == NULL || strcmp(type, "custom") == 0 ?
 		    "function" : type;
 		t->origin = "anthropic";
-		t->name = text(r, v, "name");
-		t->description = text(r, v, "description");
-		t->strict = canon_flag(r->doc, member(r, v, "strict"));
-		t->cache = cache_mark(r, v);
+		t->name = rd_str(r, v, "name");
+		t->description = rd_str(r, v, "description");
+		t->strict = canon_flag(r->doc, rd_get(r, v, "strict"));
+		t->cache = rd_cache(r, v);
 		t->raw = canon_raw(r->doc, v);
-		if (json_type(r->doc, member(r, v, "input_schema")) ==
+		if (json_type(r->doc, rd_get(r, v, "input_schema")) ==
 		    JSON_OBJECT)
 			t->schema = canon_raw(r->doc,
-			    member(r, v, "input_schema"));
+			    rd_get(r, v, "input_schema"));
 	}
 	return ERR_OK;
 }
@@ -307,7 +272,7 @@ read_tool_choice(struct reading *r)
 		enum tool_choice choice;
 	} types[] = { { "auto", CHOICE_AUTO }, { "any", CHOICE_REQUIRED },
 		{ "tool", CHOICE_NAMED }, { "none", CHOICE_NONE } };
-	uint32_t v = member(r, JSON_ROOT, "tool_choice");
+	uint32_t v = rd_get(r, JSON_ROOT, "tool_choice");
 	struct chat *chat = r->chat;
 	size_t i;
 	int off;
@@ -315,14 +280,14 @@ read_tool_choice(struct reading *r)
 	if (json_type(r->doc, v) != JSON_OBJECT)
 		return ERR_OK;
 	for (i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (json_is(r->doc, member(r, v, "type"), types[i].type))
+		if (json_is(r->doc, rd_get(r, v, "type"), types[i].type))
 			chat->tool_choice = types[i].choice;
 	if (chat->tool_choice == CHOICE_UNSET)
 		return fault_set(r->fault, ERR_BAD_REQUEST, "tool_choice",
 		    "tool_choice: unknown type");
 	chat->set |= PARAM_BIT(TOOL_CHOICE);
-	chat->tool_name = text(r, v, "name");
-	off = canon_flag(r->doc, member(r, v, "disable_parallel_tool_use"));
+	chat->tool_name = rd_str(r, v, "name");
+	off = canon_flag(r->doc, rd_get(r, v, "disable_parallel_tool_use"));
 	if (off >= 0) {
 		chat->parallel_calls = !off;
 		chat->set |= PARAM_BIT(PARALLEL_CALLS);
@@ -333,17 +298,17 @@ read_tool_choice(struct reading *r)
 static void
 read_reasoning(struct reading *r)
 {
-	uint32_t v = member(r, JSON_ROOT, "thinking");
-	uint32_t config = member(r, JSON_ROOT, "output_config");
+	uint32_t v = rd_get(r, JSON_ROOT, "thinking");
+	uint32_t config = rd_get(r, JSON_ROOT, "output_config");
 	struct chat *chat = r->chat;
 
-	chat->effort = canon_effort(text(r, config, "effort"));
-	if (json_is(r->doc, member(r, v, "type"), "disabled"))
+	chat->effort = canon_effort(rd_str(r, config, "effort"));
+	if (json_is(r->doc, rd_get(r, v, "type"), "disabled"))
 		chat->effort = EFFORT_NONE;
-	else if (json_is(r->doc, member(r, v, "type"), "adaptive") &&
+	else if (json_is(r->doc, rd_get(r, v, "type"), "adaptive") &&
 	    chat->effort == EFFORT_UNSET)
 		chat->effort = EFFORT_MEDIUM;
-	if (json_int(r->doc, member(r, v, "budget_tokens"),
+	if (json_int(r->doc, rd_get(r, v, "budget_tokens"),
 	    &chat->think_budget))
 		chat->set |= PARAM_BIT(THINK_BUDGET);
 	if (chat->effort == EFFORT_UNSET && chat->think_budget > 0)
@@ -351,7 +316,7 @@ read_reasoning(struct reading *r)
 		    chat->think_budget <= 8192 ? EFFORT_MEDIUM : EFFORT_HIGH;
 	if (chat->effort != EFFORT_UNSET)
 		chat->set |= PARAM_BIT(EFFORT);
-	chat->think_hidden = json_is(r->doc, member(r, v, "display"),
+	chat->think_hidden = json_is(r->doc, rd_get(r, v, "display"),
 	    "omitted");
 }
 
@@ -363,23 +328,12 @@ read_format(struct reading *r)
 	struct chat *chat = r->chat;
 
 	if (json_type(r->doc, v) != JSON_OBJECT)
-		v = member(r, JSON_ROOT, "output_format");
-	if (json_type(r->doc, member(r, v, "schema")) != JSON_OBJECT)
+		v = rd_get(r, JSON_ROOT, "output_format");
+	if (json_type(r->doc, rd_get(r, v, "schema")) != JSON_OBJECT)
 		return;
 	chat->format = FORMAT_SCHEMA;
-	chat->format_schema = canon_raw(r->doc, member(r, v, "schema"));
+	chat->format_schema = canon_raw(r->doc, rd_get(r, v, "schema"));
 	chat->set |= PARAM_BIT(FORMAT);
-}
-
-static void
-pass_number(struct reading *r, const char *key, struct str *out, uint64_t bit)
-{
-	uint32_t v = member(r, JSON_ROOT, key);
-
-	if (json_type(r->doc, v) != JSON_NUMBER)
-		return;
-	*out = canon_raw(r->doc, v);
-	r->chat->set |= bit;
 }
 
 enum err
@@ -397,7 +351,7 @@ anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = read_tool_choice(&r);
 	if (e == ERR_OK)
-		e = canon_stop(chat, a, member(&r, JSON_ROOT,
+		e = canon_stop(chat, a, rd_get(&r, JSON_ROOT,
 		    "stop_sequences"), f);
 	if (e == ERR_OK)
 		e = canon_extras(chat, a, known,
@@ -406,10 +360,12 @@ anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 		return e;
 	read_reasoning(&r);
 	read_format(&r);
-	pass_number(&r, "temperature", &chat->temperature,
+	rd_pass(&r, "temperature", JSON_NUMBER, &chat->temperature,
 	    PARAM_BIT(TEMPERATURE));
-	pass_number(&r, "top_p", &chat->top_p, PARAM_BIT(TOP_P));
-	pass_number(&r, "top_k", &chat->top_k, PARAM_BIT(TOP_K));
+	rd_pass(&r, "top_p", JSON_NUMBER, &chat->top_p,
+	    PARAM_BIT(TOP_P));
+	rd_pass(&r, "top_k", JSON_NUMBER, &chat->top_k,
+	    PARAM_BIT(TOP_K));
 	chat->whole = true;
 	return ERR_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -74,14 +75,7 @@ bedrock_write_request(struct arena *a, const struct chat *chat,
 	call->url = address_of(a, chat, d);
 	buf_init(&body, LIMIT_BODY_TEXT);
 	e = bedrock_write_chat(a, chat, d, &body, f);
-	if (e == ERR_OK) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 /* What its statuses and words mean where they differ from others'. */

@@ -14,18 +14,12 @@
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
-#define IS(type) (1U << (JSON_##type))
-#define IS_BOOL (IS(TRUE) | IS(FALSE))
-
-static const struct {
-	const char *name;
-	unsigned types;
-	const char *what;
-} members[] = {
+static const struct request_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "prompt", IS(STRING) | IS(ARRAY), "a string or an array" },
 	{ "suffix", IS(STRING), "a string" },
@@ -46,38 +40,6 @@ static const struct {
 	{ "user", IS(STRING), "a string" },
 };
 
-static enum err
-check_members(const struct json *doc, struct fault *f)
-{
-	unsigned type;
-	size_t i;
-
-	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
-		type = 1U << json_type(doc,
-		    json_get(doc, JSON_ROOT, members[i].name));
-		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
-			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
-			    "'%s' must be %s", members[i].name,
-			    members[i].what);
-	}
-	return ERR_OK;
-}
-
-static enum err
-positive(const struct json *doc, const char *name, int64_t otherwise,
-    int64_t *out, struct fault *f)
-{
-	uint32_t v = json_get(doc, JSON_ROOT, name);
-	int64_t n = otherwise;
-
-	if (json_type(doc, v) == JSON_NUMBER &&
-	    (!json_int(doc, v, &n) || n < 1))
-		return fault_set(f, ERR_BAD_REQUEST, name,
-		    "'%s' must be a positive integer", name);
-	*out = n;
-	return ERR_OK;
-}
-
 /*
  * Answers that the client pays for: best_of of them are made for each
  * prompt, and a list of strings or of token lists holds several prompts.
@@ -90,9 +52,9 @@ read_choices(struct chat *chat, struct fault *f)
 	int64_t n, best, prompts = 1;
 	enum err e;
 
-	e = positive(doc, "n", 1, &n, f);
+	e = request_positive(doc, "n", 1, &n, f);
 	if (e == ERR_OK)
-		e = positive(doc, "best_of", n, &best, f);
+		e = request_positive(doc, "best_of", n, &best, f);
 	if (e != ERR_OK)
 		return e;
 	if (json_type(doc, list) == JSON_ARRAY && json_type(doc,
@@ -111,10 +73,8 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
-		return fault_set(f, ERR_BAD_REQUEST, NULL,
-		    "the body must be a JSON object");
-	e = check_members(doc, f);
+	e = request_types(doc, members, sizeof members / sizeof members[0],
+	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
 	if (e == ERR_OK && json_type(doc, json_get(doc, JSON_ROOT,
@@ -124,35 +84,19 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = read_choices(chat, f);
 	if (e == ERR_OK)
-		e = positive(doc, "max_tokens", 0, &chat->max_output, f);
+		e = request_positive(doc, "max_tokens", 0, &chat->max_output,
+		    f);
 	if (e != ERR_OK)
 		return e;
 	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
 	    JSON_TRUE;
 	chat->stream_usage = json_type(doc, json_at(doc, JSON_ROOT,
 	    "stream_options", "include_usage", NULL)) == JSON_TRUE;
-	chat->user = json_cstr(doc, json_get(doc, JSON_ROOT, "user"), a);
-	if (chat->user == NULL)
-		chat->user = "";
+	chat->user = request_word(doc, "user", a);
 	return ERR_OK;
 }
 
 /* ----------------------------------------------------------- provider */
-
-/* Usage must come with the stream, whether the client asked or not. */
-static void
-ask_usage(struct edits *e, const struct chat *chat, unsigned quirks)
-{
-	uint32_t options = json_get(&chat->doc, JSON_ROOT, "stream_options");
-
-	if (!chat->stream || (quirks & QUIRK_NO_STREAM_OPTIONS) != 0)
-		edits_remove(e, JSON_ROOT, "stream_options");
-	else if (json_type(&chat->doc, options) != JSON_OBJECT)
-		edits_set(e, JSON_ROOT, "stream_options",
-		    "{\"include_usage\":true}", 22);
-	else if (!chat->stream_usage)
-		edits_set(e, options, "include_usage", "true", 4);
-}
 
 static enum err
 completions_write_request(struct arena *a, const struct chat *chat,
@@ -168,18 +112,14 @@ completions_write_request(struct arena *a, const struct chat *chat,
 		    "use POST /v1/completions");
 	call->method = "POST";
 	call->url = arena_printf(a, "%s/completions", d->provider->base_url);
-	if (model.p == NULL || call->url == NULL)
+	if (model.p == NULL)
 		return fault_memory(f);
 	edits_init(&e, &chat->doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	ask_usage(&e, chat, d->provider->quirks);
+	openai_ask_usage(&e, chat, d->provider->quirks);
 	buf_init(&body, LIMIT_BODY * 2);
-	if (edits_apply(&e, &body)) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-	}
-	buf_free(&body);
-	return call->body == NULL ? fault_memory(f) : ERR_OK;
+	return request_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
+	    fault_memory(f), f);
 }
 
 const struct adapter adapter_completions = {

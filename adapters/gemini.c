@@ -6,6 +6,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
@@ -213,14 +214,7 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 	e = chat->surface == &adapter_gemini ?
 	    own_request(a, chat, d, &body, f) :
 	    gemini_write_chat(a, chat, d, &body, f);
-	if (e == ERR_OK) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_gemini = {

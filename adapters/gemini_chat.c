@@ -24,12 +24,6 @@ static const char *const known_config[] = { "temperature", "topP", "topK",
 	"responseSchema", "responseJsonSchema", "responseLogprobs",
 	"logprobs", "thinkingConfig" };
 
-static enum err
-memory(struct reading *r)
-{
-	return fault_memory(r->fault);
-}
-
 static uint32_t
 member(struct reading *r, uint32_t obj, const char *key)
 {
@@ -121,7 +115,7 @@ read_result(struct reading *r, uint32_t v, struct part *p)
 	struct part *t = parts_add(&inner);
 
 	if (t == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	p->kind = PART_RESULT;
 	p->name = text(r, v, "name");
 	p->id = text(r, v, "id");
@@ -143,7 +137,7 @@ read_result(struct reading *r, uint32_t v, struct part *p)
 			media = member(r, part, "fileData");
 		t = parts_add(&inner);
 		if (t == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		read_media(r, media, t);
 	}
 	p->parts = inner.list;
@@ -188,7 +182,7 @@ read_part(struct reading *r, uint32_t v, struct parts *out)
 	enum err e = ERR_OK;
 
 	if (p == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	if (media == JSON_NONE)
 		media = member(r, v, "fileData");
 	if (media != JSON_NONE) {
@@ -244,7 +238,7 @@ read_contents(struct reading *r)
 	r->chat->messages = arena_zalloc(r->arena, (json_count(r->doc, list) +
 	    1) * sizeof *r->chat->messages);
 	if (r->chat->messages == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	if (json_type(r->doc, system) == JSON_OBJECT)
 		e = read_content(r, ROLE_SYSTEM, system);
 	for (c = json_first(r->doc, list); c != JSON_NONE && e == ERR_OK;
@@ -303,7 +297,7 @@ read_tools(struct reading *r)
 	chat->tools = arena_zalloc(r->arena, count_tools(r, list) *
 	    sizeof *chat->tools);
 	if (chat->tools == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	for (t = json_first(r->doc, list); t != JSON_NONE;
 	    t = json_next(r->doc, list, t)) {
 		fns = member(r, t, "functionDeclarations");
@@ -319,7 +313,7 @@ read_tools(struct reading *r)
 			own->origin = "gemini";
 			own->raw = canon_raw(r->doc, t);
 			if (own->type == NULL)
-				return memory(r);
+				return fault_memory(r->fault);
 		}
 	}
 	return ERR_OK;
@@ -446,7 +440,7 @@ config_extras(struct reading *r, uint32_t config)
 	list = arena_alloc(r->arena, (chat->extra_count + n + 1) *
 	    sizeof *list);
 	if (list == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	memcpy(list, chat->extras, chat->extra_count * sizeof *list);
 	chat->extras = list;
 	for (key = json_first(r->doc, config); key != JSON_NONE;
@@ -460,7 +454,7 @@ config_extras(struct reading *r, uint32_t config)
 			continue;
 		list[chat->extra_count] = json_cstr(r->doc, key, r->arena);
 		if (list[chat->extra_count++] == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 	}
 	return ERR_OK;
 }

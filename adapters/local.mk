@@ -5,6 +5,7 @@ libadapters_a_SOURCES = \
 	adapters/answer.c adapters/answer.h \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h \
+	adapters/request.c adapters/request.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
 	adapters/openai_ask.c adapters/openai_chat.c \
 	adapters/openai_mend.c adapters/openai_mend.h \
@@ -21,7 +22,8 @@ libadapters_a_SOURCES += adapters/gemini_write.c
 libadapters_a_SOURCES += adapters/responses.c adapters/responses.h
 libadapters_a_SOURCES += adapters/responses_answer.c adapters/responses_answer.h
 libadapters_a_SOURCES += adapters/responses_ask.c adapters/responses_chat.c
-libadapters_a_SOURCES += adapters/responses_events.c adapters/responses_items.c
+libadapters_a_SOURCES += adapters/responses_events.c adapters/responses_input.c
+libadapters_a_SOURCES += adapters/responses_items.c
 libadapters_a_SOURCES += adapters/responses_items.h adapters/responses_write.c
 libadapters_a_SOURCES += adapters/cohere.c adapters/cohere.h
 libadapters_a_SOURCES += adapters/cohere_answer.c

@@ -5,6 +5,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -366,15 +367,7 @@ ollama_write_request(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY * 2);
 	jw_init(&x.w, &body);
 	e = write_chat(&x);
-	if (e == ERR_OK) {
-		call->body = body.failed ? NULL :
-		    arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_ollama = {

@@ -9,24 +9,14 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
 /* ----------------------------------------------------------- request */
 
-#define IS(type) (1U << (JSON_##type))
-#define IS_BOOL (IS(TRUE) | IS(FALSE))
-
-/*
- * Types of the members that we know; null is always "not given" and members
- * that we do not know pass untouched.
- */
-static const struct {
-	const char *name;
-	unsigned types;
-	const char *what;
-} members[] = {
+static const struct request_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "messages", IS(ARRAY), "an array" },
 	{ "stream", IS_BOOL, "a boolean" },
@@ -47,67 +37,12 @@ static const struct {
 };
 
 /* Content parts that ask for a capability. */
-static const struct {
-	const char *type;
-	unsigned cap;
-} parts[] = {
+static const struct request_need parts[] = {
 	{ "image_url", CAP_IMAGE_IN },
 	{ "input_audio", CAP_AUDIO_IN },
 	{ "file", CAP_PDF_IN },
 	{ "video_url", CAP_VIDEO_IN },
 };
-
-static enum err
-check_members(const struct json *doc, struct fault *f)
-{
-	unsigned type;
-	size_t i;
-
-	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
-		type = 1U << json_type(doc,
-		    json_get(doc, JSON_ROOT, members[i].name));
-		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
-			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
-			    "'%s' must be %s", members[i].name,
-			    members[i].what);
-	}
-	return ERR_OK;
-}
-
-/* A positive integer member, or `otherwise` when it is not given. */
-static enum err
-positive(const struct json *doc, const char *name, int64_t otherwise,
-    int64_t *out, struct fault *f)
-{
-	uint32_t v = json_get(doc, JSON_ROOT, name);
-	int64_t n = otherwise;
-
-	if (json_type(doc, v) == JSON_NUMBER &&
-	    (!json_int(doc, v, &n) || n < 1))
-		return fault_set(f, ERR_BAD_REQUEST, name,
-		    "'%s' must be a positive integer", name);
-	*out = n;
-	return ERR_OK;
-}
-
-static unsigned
-needs_of_content(const struct json *doc, uint32_t content)
-{
-	unsigned needs = 0;
-	uint32_t part, type;
-	size_t i;
-
-	if (json_type(doc, content) != JSON_ARRAY)
-		return 0;
-	for (part = json_first(doc, content); part != JSON_NONE;
-	    part = json_next(doc, content, part)) {
-		type = json_get(doc, part, "type");
-		for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-			if (json_is(doc, type, parts[i].type))
-				needs |= parts[i].cap;
-	}
-	return needs;
-}
 
 static enum err
 read_messages(struct chat *chat, struct fault *f)
@@ -130,8 +65,9 @@ read_messages(struct chat *chat, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, where,
 			    "every message must be an object with a 'role'");
 		}
-		chat->needs |= needs_of_content(doc,
-		    json_get(doc, m, "content"));
+		chat->needs |= request_needs(doc,
+		    json_get(doc, m, "content"), parts,
+		    sizeof parts / sizeof parts[0]);
 	}
 	return ERR_OK;
 }
@@ -142,12 +78,13 @@ read_limits(struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = positive(doc, "n", 1, &chat->choices, f);
+	e = request_positive(doc, "n", 1, &chat->choices, f);
 	if (e == ERR_OK)
-		e = positive(doc, "max_tokens", 0, &chat->max_output, f);
+		e = request_positive(doc, "max_tokens", 0, &chat->max_output,
+		    f);
 	if (e == ERR_OK)
-		e = positive(doc, "max_completion_tokens", chat->max_output,
-		    &chat->max_output, f);
+		e = request_positive(doc, "max_completion_tokens",
+		    chat->max_output, &chat->max_output, f);
 	return e;
 }
 
@@ -157,10 +94,8 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
-		return fault_set(f, ERR_BAD_REQUEST, NULL,
-		    "the body must be a JSON object");
-	e = check_members(doc, f);
+	e = request_types(doc, members, sizeof members / sizeof members[0],
+	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
 	if (e == ERR_OK)
@@ -178,15 +113,12 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (json_is(doc, json_at(doc, JSON_ROOT, "response_format", "type",
 	    NULL), "json_schema"))
 		chat->needs |= CAP_STRUCTURED;
-	chat->user = json_cstr(doc, json_get(doc, JSON_ROOT, "user"), a);
-	if (chat->user == NULL)
-		chat->user = "";
+	chat->user = request_word(doc, "user", a);
 	return ERR_OK;
 }
 
-/* Usage must come with the stream, whether the client asked or not. */
-static void
-ask_usage(struct edits *e, const struct chat *chat, unsigned quirks)
+void
+openai_ask_usage(struct edits *e, const struct chat *chat, unsigned quirks)
 {
 	const struct json *doc = &chat->doc;
 	uint32_t options = json_get(doc, JSON_ROOT, "stream_options");
@@ -238,7 +170,7 @@ edit_request(struct arena *a, const struct chat *chat,
 		return fault_memory(f);
 	edits_init(&e, &chat->doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	ask_usage(&e, chat, d->provider->quirks);
+	openai_ask_usage(&e, chat, d->provider->quirks);
 	name_limit(&e, chat, d->provider->quirks);
 	openai_quirks(&e, chat, d);
 	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
@@ -279,14 +211,7 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	if (e == ERR_OK && chat->surface != &adapter_openai &&
 	    !openai_write_quirks(a, chat, d, &body))
 		e = fault_memory(f);
-	if (e == ERR_OK) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_openai = {

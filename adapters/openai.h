@@ -27,6 +27,13 @@ enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
 
 /*
+ * An edit of a request: usage comes with the stream, whether the client asked
+ * or not.
+ */
+void openai_ask_usage(struct edits *e, const struct chat *chat,
+    unsigned quirks);
+
+/*
  * Departures of the deployment's provider, as edits of a request; the same
  * for a body that openai_write_chat wrote. False: memory is short.
  */

@@ -8,15 +8,8 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
-
-/* One request being read. */
-struct reading {
-	const struct json *doc;
-	struct arena *arena;
-	struct chat *chat;
-	struct fault *fault;
-};
 
 static const struct {
 	const char *word;
@@ -47,47 +40,29 @@ wrong(struct reading *r, const char *param, const char *what)
 	    what);
 }
 
-static enum err
-memory(struct reading *r)
-{
-	return fault_memory(r->fault);
-}
-
-static uint32_t
-member(struct reading *r, uint32_t obj, const char *key)
-{
-	return json_get(r->doc, obj, key);
-}
-
-static struct str
-text(struct reading *r, uint32_t obj, const char *key)
-{
-	return canon_str(r->doc, member(r, obj, key), r->arena);
-}
-
 /* An image by URL, or its bytes when the URL is of the data: kind. */
 static void
 read_image(struct reading *r, uint32_t part, struct part *out)
 {
-	uint32_t image = member(r, part, "image_url");
+	uint32_t image = rd_get(r, part, "image_url");
 
 	out->kind = PART_IMAGE;
 	if (json_type(r->doc, image) == JSON_STRING)
 		out->url = canon_str(r->doc, image, r->arena);
 	else
-		out->url = text(r, image, "url");
-	out->detail = text(r, image, "detail");
+		out->url = rd_str(r, image, "url");
+	out->detail = rd_str(r, image, "detail");
 	canon_data_url(out);
 }
 
 static void
 read_audio(struct reading *r, uint32_t part, struct part *out)
 {
-	uint32_t audio = member(r, part, "input_audio");
-	struct str format = text(r, audio, "format");
+	uint32_t audio = rd_get(r, part, "input_audio");
+	struct str format = rd_str(r, audio, "format");
 
 	out->kind = PART_AUDIO;
-	out->data = text(r, audio, "data");
+	out->data = rd_str(r, audio, "data");
 	out->media_type = canon_printf(r->arena, "audio/%.*s",
 	    (int)format.len, format.len == 0 ? "wav" : format.p);
 }
@@ -95,12 +70,12 @@ read_audio(struct reading *r, uint32_t part, struct part *out)
 static void
 read_file(struct reading *r, uint32_t part, struct part *out)
 {
-	uint32_t file = member(r, part, "file");
+	uint32_t file = rd_get(r, part, "file");
 
 	out->kind = PART_FILE;
-	out->name = text(r, file, "filename");
-	out->file = text(r, file, "file_id");
-	out->url = text(r, file, "file_data");
+	out->name = rd_str(r, file, "filename");
+	out->file = rd_str(r, file, "file_id");
+	out->url = rd_str(r, file, "file_data");
 	canon_data_url(out);
 }
 
@@ -108,7 +83,7 @@ static void
 read_video(struct reading *r, uint32_t part, struct part *out)
 {
 	out->kind = PART_VIDEO;
-	out->url = text(r, member(r, part, "video_url"), "url");
+	out->url = rd_str(r, rd_get(r, part, "video_url"), "url");
 	canon_data_url(out);
 }
 
@@ -116,14 +91,14 @@ static void
 read_text(struct reading *r, uint32_t part, struct part *out)
 {
 	out->kind = PART_TEXT;
-	out->text = text(r, part, "text");
+	out->text = rd_str(r, part, "text");
 }
 
 static void
 read_refusal(struct reading *r, uint32_t part, struct part *out)
 {
 	out->kind = PART_REFUSAL;
-	out->text = text(r, part, "refusal");
+	out->text = rd_str(r, part, "refusal");
 }
 
 static const struct {
@@ -138,27 +113,16 @@ static const struct {
 	{ "video_url", read_video },
 };
 
-static enum cache_mark
-cache_mark(struct reading *r, uint32_t obj)
-{
-	uint32_t mark = member(r, obj, "cache_control");
-
-	if (json_type(r->doc, mark) != JSON_OBJECT)
-		return CACHE_NONE;
-	return json_is(r->doc, member(r, mark, "ttl"), "1h") ? CACHE_1H :
-	    CACHE_5M;
-}
-
 static enum err
 read_part(struct reading *r, uint32_t part, struct parts *out)
 {
 	struct part *p = parts_add(out);
-	uint32_t type = member(r, part, "type");
+	uint32_t type = rd_get(r, part, "type");
 	size_t i;
 
 	if (p == NULL)
-		return memory(r);
-	p->cache = cache_mark(r, part);
+		return fault_memory(r->fault);
+	p->cache = rd_cache(r, part);
 	for (i = 0; i < sizeof readers / sizeof readers[0]; i++)
 		if (json_is(r->doc, type, readers[i].type)) {
 			readers[i].read(r, part, p);
@@ -181,7 +145,7 @@ read_content(struct reading *r, uint32_t v, struct parts *out)
 	case JSON_STRING:
 		p = parts_add(out);
 		if (p == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		p->kind = PART_TEXT;
 		p->text = canon_str(r->doc, v, r->arena);
 		return ERR_OK;
@@ -202,17 +166,17 @@ read_content(struct reading *r, uint32_t v, struct parts *out)
 static enum err
 read_call(struct reading *r, uint32_t call, struct parts *out)
 {
-	uint32_t fn = member(r, call, "function");
+	uint32_t fn = rd_get(r, call, "function");
 	struct part *p = parts_add(out);
 
 	if (p == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	p->kind = PART_CALL;
-	p->id = text(r, call, "id");
+	p->id = rd_str(r, call, "id");
 	if (json_type(r->doc, fn) != JSON_OBJECT)
-		fn = member(r, call, "custom");
-	p->name = text(r, fn, "name");
-	p->args = text(r, fn, "arguments");
+		fn = rd_get(r, call, "custom");
+	p->name = rd_str(r, fn, "name");
+	p->args = rd_str(r, fn, "arguments");
 	if (p->args.len == 0)
 		p->args = canon_lit("{}");
 	/* Signatures of others' reasoning ride here (Gemini's own form). */
@@ -228,13 +192,13 @@ read_detail(struct reading *r, uint32_t d, struct part *p)
 {
 	memset(p, 0, sizeof *p);
 	p->kind = PART_REASONING;
-	p->text = text(r, d, "text");
+	p->text = rd_str(r, d, "text");
 	if (p->text.len == 0)
-		p->text = text(r, d, "summary");
-	p->signature = text(r, d, "signature");
-	p->sealed = text(r, d, "data");
-	p->id = text(r, d, "id");
-	p->origin = canon_origin(canon_str(r->doc, member(r, d, "format"),
+		p->text = rd_str(r, d, "summary");
+	p->signature = rd_str(r, d, "signature");
+	p->sealed = rd_str(r, d, "data");
+	p->id = rd_str(r, d, "id");
+	p->origin = canon_origin(canon_str(r->doc, rd_get(r, d, "format"),
 	    r->arena));
 }
 
@@ -253,7 +217,7 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 {
 	static const char *const names[] = { "reasoning_content",
 		"reasoning" };
-	uint32_t list = member(r, msg, "reasoning_details"), d;
+	uint32_t list = rd_get(r, msg, "reasoning_details"), d;
 	struct part *p, part;
 	struct str s;
 	size_t i;
@@ -270,18 +234,18 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 		}
 		p = parts_add(out);
 		if (p == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		*p = part;
 	}
 	if (json_count(r->doc, list) > 0)
 		return ERR_OK;
 	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
-		s = text(r, msg, names[i]);
+		s = rd_str(r, msg, names[i]);
 		if (s.len == 0)
 			continue;
 		p = parts_add(out);
 		if (p == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		p->kind = PART_REASONING;
 		p->text = s;
 		return ERR_OK;
@@ -292,18 +256,18 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 static enum err
 read_assistant(struct reading *r, uint32_t msg, struct parts *out)
 {
-	uint32_t calls = member(r, msg, "tool_calls"), c;
-	struct str refusal = text(r, msg, "refusal");
+	uint32_t calls = rd_get(r, msg, "tool_calls"), c;
+	struct str refusal = rd_str(r, msg, "refusal");
 	struct part *p;
 	enum err e;
 
 	e = read_reasoning(r, msg, out);
 	if (e == ERR_OK)
-		e = read_content(r, member(r, msg, "content"), out);
+		e = read_content(r, rd_get(r, msg, "content"), out);
 	if (e == ERR_OK && refusal.len > 0) {
 		p = parts_add(out);
 		if (p == NULL)
-			return memory(r);
+			return fault_memory(r->fault);
 		p->kind = PART_REFUSAL;
 		p->text = refusal;
 	}
@@ -322,12 +286,12 @@ read_result(struct reading *r, uint32_t msg, struct parts *out)
 	enum err e;
 
 	if (p == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	p->kind = PART_RESULT;
-	p->cache = cache_mark(r, msg);
-	p->id = text(r, msg, "tool_call_id");
-	p->name = text(r, msg, "name");
-	e = read_content(r, member(r, msg, "content"), &inner);
+	p->cache = rd_cache(r, msg);
+	p->id = rd_str(r, msg, "tool_call_id");
+	p->name = rd_str(r, msg, "name");
+	e = read_content(r, rd_get(r, msg, "content"), &inner);
 	p->parts = inner.list;
 	p->part_count = inner.count;
 	return e;
@@ -337,7 +301,7 @@ static enum err
 read_message(struct reading *r, uint32_t msg, struct message *out)
 {
 	struct parts parts = { .arena = r->arena };
-	uint32_t role = member(r, msg, "role");
+	uint32_t role = rd_get(r, msg, "role");
 	enum err e;
 	size_t i = 0;
 
@@ -347,15 +311,15 @@ read_message(struct reading *r, uint32_t msg, struct message *out)
 	if (i == sizeof roles / sizeof roles[0])
 		return wrong(r, "messages", "has a message of unknown role");
 	out->role = roles[i].role;
-	out->name = text(r, msg, "name");
+	out->name = rd_str(r, msg, "name");
 	if (out->role == ROLE_ASSISTANT)
 		e = read_assistant(r, msg, &parts);
 	else if (out->role == ROLE_TOOL)
 		e = read_result(r, msg, &parts);
 	else
-		e = read_content(r, member(r, msg, "content"), &parts);
-	if (parts.count > 0 && cache_mark(r, msg) != CACHE_NONE)
-		parts.list[parts.count - 1].cache = cache_mark(r, msg);
+		e = read_content(r, rd_get(r, msg, "content"), &parts);
+	if (parts.count > 0 && rd_cache(r, msg) != CACHE_NONE)
+		parts.list[parts.count - 1].cache = rd_cache(r, msg);
 	out->parts = parts.list;
 	out->part_count = parts.count;
 	return e;
@@ -364,14 +328,14 @@ read_message(struct reading *r, uint32_t msg, struct message *out)
 static enum err
 read_messages(struct reading *r)
 {
-	uint32_t list = member(r, JSON_ROOT, "messages"), m;
+	uint32_t list = rd_get(r, JSON_ROOT, "messages"), m;
 	struct chat *chat = r->chat;
 	enum err e = ERR_OK;
 
 	chat->messages = arena_zalloc(r->arena, json_count(r->doc, list) *
 	    sizeof *chat->messages);
 	if (chat->messages == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	for (m = json_first(r->doc, list); m != JSON_NONE && e == ERR_OK;
 	    m = json_next(r->doc, list, m))
 		e = read_message(r, m, &chat->messages[chat->message_count++]);
@@ -381,43 +345,43 @@ read_messages(struct reading *r)
 static void
 read_tool(struct reading *r, uint32_t v, struct tool *out)
 {
-	uint32_t fn = member(r, v, "function");
-	char *type = json_cstr(r->doc, member(r, v, "type"), r->arena);
+	uint32_t fn = rd_get(r, v, "function");
+	char *type = json_cstr(r->doc, rd_get(r, v, "type"), r->arena);
 
 	out->raw = canon_raw(r->doc, v);
 	out->origin = "openai";
 	if (json_type(r->doc, fn) != JSON_OBJECT &&
 	    type != NULL && strcmp(type, "function") != 0) {
 		out->type = type;
-		out->name = text(r, v, "name");
+		out->name = rd_str(r, v, "name");
 		return;
 	}
 	if (json_type(r->doc, fn) != JSON_OBJECT)
 		fn = v; /* the old `functions` */
 	out->type = "function";
-	out->name = text(r, fn, "name");
-	out->description = text(r, fn, "description");
-	out->strict = canon_flag(r->doc, member(r, fn, "strict"));
-	out->cache = cache_mark(r, v);
-	if (json_type(r->doc, member(r, fn, "parameters")) == JSON_OBJECT)
-		out->schema = canon_raw(r->doc, member(r, fn, "parameters"));
+	out->name = rd_str(r, fn, "name");
+	out->description = rd_str(r, fn, "description");
+	out->strict = canon_flag(r->doc, rd_get(r, fn, "strict"));
+	out->cache = rd_cache(r, v);
+	if (json_type(r->doc, rd_get(r, fn, "parameters")) == JSON_OBJECT)
+		out->schema = canon_raw(r->doc, rd_get(r, fn, "parameters"));
 }
 
 static enum err
 read_tools(struct reading *r)
 {
-	uint32_t list = member(r, JSON_ROOT, "tools"), v;
+	uint32_t list = rd_get(r, JSON_ROOT, "tools"), v;
 	struct chat *chat = r->chat;
 
 	if (json_count(r->doc, list) == 0)
-		list = member(r, JSON_ROOT, "functions");
+		list = rd_get(r, JSON_ROOT, "functions");
 	if (json_count(r->doc, list) == 0)
 		return ERR_OK;
 	chat->set |= PARAM_BIT(TOOLS);
 	chat->tools = arena_zalloc(r->arena, json_count(r->doc, list) *
 	    sizeof *chat->tools);
 	if (chat->tools == NULL)
-		return memory(r);
+		return fault_memory(r->fault);
 	for (v = json_first(r->doc, list); v != JSON_NONE;
 	    v = json_next(r->doc, list, v))
 		read_tool(r, v, &chat->tools[chat->tool_count++]);
@@ -432,12 +396,12 @@ read_tool_choice(struct reading *r)
 		enum tool_choice choice;
 	} words[] = { { "auto", CHOICE_AUTO }, { "none", CHOICE_NONE },
 		{ "required", CHOICE_REQUIRED }, { "any", CHOICE_REQUIRED } };
-	uint32_t v = member(r, JSON_ROOT, "tool_choice");
+	uint32_t v = rd_get(r, JSON_ROOT, "tool_choice");
 	struct chat *chat = r->chat;
 	size_t i;
 
 	if (json_type(r->doc, v) == JSON_ABSENT)
-		v = member(r, JSON_ROOT, "function_call");
+		v = rd_get(r, JSON_ROOT, "function_call");
 	if (json_type(r->doc, v) <= JSON_NULL)
 		return ERR_OK;
 	chat->set |= PARAM_BIT(TOOL_CHOICE);
@@ -446,9 +410,9 @@ read_tool_choice(struct reading *r)
 			chat->tool_choice = words[i].choice;
 			return ERR_OK;
 		}
-	chat->tool_name = text(r, member(r, v, "function"), "name");
+	chat->tool_name = rd_str(r, rd_get(r, v, "function"), "name");
 	if (chat->tool_name.len == 0)
-		chat->tool_name = text(r, v, "name");
+		chat->tool_name = rd_str(r, v, "name");
 	if (chat->tool_name.len == 0)
 		return wrong(r, "tool_choice", "names no function");
 	chat->tool_choice = CHOICE_NAMED;
@@ -458,26 +422,26 @@ read_tool_choice(struct reading *r)
 static enum err
 read_format(struct reading *r)
 {
-	uint32_t v = member(r, JSON_ROOT, "response_format"), s;
+	uint32_t v = rd_get(r, JSON_ROOT, "response_format"), s;
 	struct chat *chat = r->chat;
 
 	if (json_type(r->doc, v) != JSON_OBJECT)
 		return ERR_OK;
 	chat->set |= PARAM_BIT(FORMAT);
-	s = member(r, v, "json_schema");
-	if (json_is(r->doc, member(r, v, "type"), "text")) {
+	s = rd_get(r, v, "json_schema");
+	if (json_is(r->doc, rd_get(r, v, "type"), "text")) {
 		chat->format = FORMAT_TEXT;
-	} else if (json_is(r->doc, member(r, v, "type"), "json_object")) {
+	} else if (json_is(r->doc, rd_get(r, v, "type"), "json_object")) {
 		chat->format = FORMAT_JSON;
 	} else if (json_type(r->doc, s) == JSON_OBJECT) {
 		chat->format = FORMAT_SCHEMA;
-		chat->format_name = text(r, s, "name");
-		chat->format_description = text(r, s, "description");
+		chat->format_name = rd_str(r, s, "name");
+		chat->format_description = rd_str(r, s, "description");
 		chat->format_strict = canon_flag(r->doc,
-		    member(r, s, "strict"));
+		    rd_get(r, s, "strict"));
 		chat->format_schema = canon_raw(r->doc,
-		    member(r, s, "schema"));
-		if (json_type(r->doc, member(r, s, "schema")) != JSON_OBJECT)
+		    rd_get(r, s, "schema"));
+		if (json_type(r->doc, rd_get(r, s, "schema")) != JSON_OBJECT)
 			return wrong(r, "response_format",
 			    "has no JSON schema");
 	} else {
@@ -489,34 +453,20 @@ read_format(struct reading *r)
 static void
 read_effort(struct reading *r)
 {
-	uint32_t reasoning = member(r, JSON_ROOT, "reasoning");
+	uint32_t reasoning = rd_get(r, JSON_ROOT, "reasoning");
 	struct chat *chat = r->chat;
-	struct str word = text(r, JSON_ROOT, "reasoning_effort");
+	struct str word = rd_str(r, JSON_ROOT, "reasoning_effort");
 
 	if (word.len == 0)
-		word = text(r, reasoning, "effort");
+		word = rd_str(r, reasoning, "effort");
 	chat->effort = canon_effort(word);
 	if (chat->effort != EFFORT_UNSET)
 		chat->set |= PARAM_BIT(EFFORT);
-	if (json_int(r->doc, member(r, reasoning, "max_tokens"),
+	if (json_int(r->doc, rd_get(r, reasoning, "max_tokens"),
 	    &chat->think_budget))
 		chat->set |= PARAM_BIT(THINK_BUDGET);
-	chat->think_hidden = json_type(r->doc, member(r, reasoning,
+	chat->think_hidden = json_type(r->doc, rd_get(r, reasoning,
 	    "exclude")) == JSON_TRUE;
-}
-
-/* A member that only passes on: a number, a string or an object. */
-static void
-pass(struct reading *r, const char *key, enum json_type type, struct str *out,
-    uint64_t bit)
-{
-	uint32_t v = member(r, JSON_ROOT, key);
-
-	if (json_type(r->doc, v) != type)
-		return;
-	*out = type == JSON_STRING ? canon_str(r->doc, v, r->arena) :
-	    canon_raw(r->doc, v);
-	r->chat->set |= bit;
 }
 
 static void
@@ -524,30 +474,30 @@ read_settings(struct reading *r)
 {
 	struct chat *c = r->chat;
 
-	pass(r, "temperature", JSON_NUMBER, &c->temperature,
+	rd_pass(r, "temperature", JSON_NUMBER, &c->temperature,
 	    PARAM_BIT(TEMPERATURE));
-	pass(r, "top_p", JSON_NUMBER, &c->top_p, PARAM_BIT(TOP_P));
-	pass(r, "top_k", JSON_NUMBER, &c->top_k, PARAM_BIT(TOP_K));
-	pass(r, "seed", JSON_NUMBER, &c->seed, PARAM_BIT(SEED));
-	pass(r, "frequency_penalty", JSON_NUMBER, &c->frequency_penalty,
+	rd_pass(r, "top_p", JSON_NUMBER, &c->top_p, PARAM_BIT(TOP_P));
+	rd_pass(r, "top_k", JSON_NUMBER, &c->top_k, PARAM_BIT(TOP_K));
+	rd_pass(r, "seed", JSON_NUMBER, &c->seed, PARAM_BIT(SEED));
+	rd_pass(r, "frequency_penalty", JSON_NUMBER, &c->frequency_penalty,
 	    PARAM_BIT(FREQUENCY_PENALTY));
-	pass(r, "presence_penalty", JSON_NUMBER, &c->presence_penalty,
+	rd_pass(r, "presence_penalty", JSON_NUMBER, &c->presence_penalty,
 	    PARAM_BIT(PRESENCE_PENALTY));
-	pass(r, "logit_bias", JSON_OBJECT, &c->logit_bias,
+	rd_pass(r, "logit_bias", JSON_OBJECT, &c->logit_bias,
 	    PARAM_BIT(LOGIT_BIAS));
-	pass(r, "metadata", JSON_OBJECT, &c->metadata, PARAM_BIT(METADATA));
-	pass(r, "verbosity", JSON_STRING, &c->verbosity,
+	rd_pass(r, "metadata", JSON_OBJECT, &c->metadata, PARAM_BIT(METADATA));
+	rd_pass(r, "verbosity", JSON_STRING, &c->verbosity,
 	    PARAM_BIT(VERBOSITY));
-	pass(r, "service_tier", JSON_STRING, &c->service_tier,
+	rd_pass(r, "service_tier", JSON_STRING, &c->service_tier,
 	    PARAM_BIT(SERVICE_TIER));
-	pass(r, "prompt_cache_key", JSON_STRING, &c->cache_key,
+	rd_pass(r, "prompt_cache_key", JSON_STRING, &c->cache_key,
 	    PARAM_BIT(CACHE_KEY));
 	c->parallel_calls = canon_flag(r->doc,
-	    member(r, JSON_ROOT, "parallel_tool_calls"));
-	c->store = canon_flag(r->doc, member(r, JSON_ROOT, "store"));
-	c->logprobs = json_type(r->doc, member(r, JSON_ROOT, "logprobs")) ==
+	    rd_get(r, JSON_ROOT, "parallel_tool_calls"));
+	c->store = canon_flag(r->doc, rd_get(r, JSON_ROOT, "store"));
+	c->logprobs = json_type(r->doc, rd_get(r, JSON_ROOT, "logprobs")) ==
 	    JSON_TRUE;
-	json_int(r->doc, member(r, JSON_ROOT, "top_logprobs"),
+	json_int(r->doc, rd_get(r, JSON_ROOT, "top_logprobs"),
 	    &c->top_logprobs);
 	c->set |= (c->parallel_calls >= 0 ? PARAM_BIT(PARALLEL_CALLS) : 0) |
 	    (c->store >= 0 ? PARAM_BIT(STORE) : 0) |
@@ -573,7 +523,7 @@ openai_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = read_format(&r);
 	if (e == ERR_OK)
-		e = canon_stop(chat, a, member(&r, JSON_ROOT, "stop"), f);
+		e = canon_stop(chat, a, rd_get(&r, JSON_ROOT, "stop"), f);
 	if (e == ERR_OK)
 		e = canon_extras(chat, a, known,
 		    sizeof known / sizeof known[0], f);

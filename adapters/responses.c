@@ -6,22 +6,12 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
-#define IS(type) (1U << (JSON_##type))
-#define IS_BOOL (IS(TRUE) | IS(FALSE))
-
-/*
- * Types of the members that we know; null is always "not given" and members
- * that we do not know pass untouched.
- */
-static const struct {
-	const char *name;
-	unsigned types;
-	const char *what;
-} members[] = {
+static const struct request_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "input", IS(STRING) | IS(ARRAY), "a string or an array" },
 	{ "instructions", IS(STRING), "a string" },
@@ -50,48 +40,17 @@ static const struct {
 };
 
 /* Content parts that ask for a capability. */
-static const struct {
-	const char *type;
-	unsigned cap;
-} parts[] = {
+static const struct request_need parts[] = {
 	{ "input_image", CAP_IMAGE_IN },
 	{ "input_file", CAP_PDF_IN },
 	{ "input_audio", CAP_AUDIO_IN },
 };
 
-static enum err
-check_members(const struct json *doc, struct fault *f)
-{
-	unsigned type;
-	size_t i;
-
-	for (i = 0; i < sizeof members / sizeof members[0]; i++) {
-		type = 1U << json_type(doc,
-		    json_get(doc, JSON_ROOT, members[i].name));
-		if ((type & (members[i].types | IS(ABSENT) | IS(NULL))) == 0)
-			return fault_set(f, ERR_BAD_REQUEST, members[i].name,
-			    "'%s' must be %s", members[i].name,
-			    members[i].what);
-	}
-	return ERR_OK;
-}
-
 static unsigned
 needs_of(const struct json *doc, uint32_t content)
 {
-	unsigned needs = 0;
-	uint32_t part;
-	size_t i;
-
-	if (json_type(doc, content) != JSON_ARRAY)
-		return 0;
-	for (part = json_first(doc, content); part != JSON_NONE;
-	    part = json_next(doc, content, part))
-		for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-			if (json_is(doc, json_get(doc, part, "type"),
-			    parts[i].type))
-				needs |= parts[i].cap;
-	return needs;
+	return request_needs(doc, content, parts,
+	    sizeof parts / sizeof parts[0]);
 }
 
 static bool
@@ -144,24 +103,14 @@ check_background(const struct chat *chat, struct fault *f)
 	    "'background' is only taken together with 'stream'");
 }
 
-static const char *
-cstr(const struct json *doc, const char *name, struct arena *a)
-{
-	const char *s = json_cstr(doc, json_get(doc, JSON_ROOT, name), a);
-
-	return s == NULL ? "" : s;
-}
-
 static enum err
 responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	if (json_type(doc, JSON_ROOT) != JSON_OBJECT)
-		return fault_set(f, ERR_BAD_REQUEST, NULL,
-		    "the body must be a JSON object");
-	e = check_members(doc, f);
+	e = request_types(doc, members, sizeof members / sizeof members[0],
+	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
 	if (e == ERR_OK)
@@ -182,9 +131,9 @@ responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (json_is(doc, json_at(doc, JSON_ROOT, "text", "format", "type",
 	    NULL), "json_schema"))
 		chat->needs |= CAP_STRUCTURED;
-	chat->user = cstr(doc, "safety_identifier", a);
+	chat->user = request_word(doc, "safety_identifier", a);
 	if (*chat->user == '\0')
-		chat->user = cstr(doc, "user", a);
+		chat->user = request_word(doc, "user", a);
 	return check_background(chat, f);
 }
 
@@ -247,14 +196,7 @@ responses_write_request(struct arena *a, const struct chat *chat,
 	e = chat->surface == &adapter_responses ?
 	    edit_request(a, chat, d, &body, f) :
 	    responses_write_chat(chat, d, &body, f);
-	if (e == ERR_OK) {
-		call->body = arena_dup(a, body.data, body.len);
-		call->body_len = body.len;
-		if (call->body == NULL || call->url == NULL)
-			e = fault_memory(f);
-	}
-	buf_free(&body);
-	return e;
+	return request_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_responses = {

@@ -1,16 +1,18 @@
 /*
  * The OpenAI Responses dialect (platform.openai.com/docs/api-reference/
  * responses, read 2026-07), without memory of our own: what a provider stores
- * only that provider can be asked for again. Seven files share it: responses.c
- * is the surface and the table, responses_chat.c reads a client's request,
- * responses_ask.c writes a provider's, responses_answer.c reads answers,
- * responses_events.c streams, responses_write.c and responses_items.c write
- * both.
+ * only that provider can be asked for again. Eight files share it: responses.c
+ * is the surface and the table, responses_chat.c and responses_input.c read a
+ * client's request, responses_ask.c writes a provider's, responses_answer.c
+ * reads answers, responses_events.c streams, responses_write.c and
+ * responses_items.c write both.
  */
 #ifndef TOLLGATE_ADAPTERS_RESPONSES_H
 #define TOLLGATE_ADAPTERS_RESPONSES_H
 
 #include "adapters/adapter.h"
+
+struct reading;
 
 /* What the ids of reasoning items that we made begin with. */
 #define RESPONSES_OUR_REASONING "rs_tg_"
@@ -42,6 +44,9 @@ void responses_write_stream_error(struct stream *s, enum err e,
 /* The body for a provider from the canonical form, appended to out. */
 enum err responses_write_chat(const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
+
+/* The input of a request → chat->messages. Errors name the item. */
+enum err responses_read_input(struct reading *r);
 
 extern const struct adapter adapter_responses;
 
