@@ -4,7 +4,8 @@ libadapters_a_SOURCES = \
 	adapters/chat.h adapters/params.def \
 	adapters/answer.c adapters/answer.h \
 	adapters/errors.c adapters/errors.h \
-	adapters/canon.c adapters/canon.h \
+	adapters/canon.c adapters/canon.h adapters/canon_chat.c \
+	adapters/canon_proof.c adapters/canon_schema.c \
 	adapters/request.c adapters/request.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
 	adapters/openai_ask.c adapters/openai_chat.c \

@@ -1,0 +1,139 @@
+/*
+ * What every reader of a client's request does in the same way: the model's
+ * name, stop sequences, members without a place in the canonical form, and the
+ * estimate of its length.
+ */
+#include "adapters/canon.h"
+
+#include <string.h>
+
+#include "app/base/arena.h"
+#include "policy/estimate.h"
+
+enum err
+canon_model(struct chat *chat, struct arena *a, struct fault *f)
+{
+	uint32_t v = json_get(&chat->doc, JSON_ROOT, "model");
+	const char *p;
+
+	if (!json_nonempty(&chat->doc, v))
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is missing");
+	chat->model = json_cstr(&chat->doc, v, a);
+	if (chat->model == NULL)
+		return fault_memory(f);
+	if (strlen(chat->model) > LIMIT_MODEL_NAME)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "'model' is longer than %d bytes", LIMIT_MODEL_NAME);
+	for (p = chat->model; *p != '\0'; p++)
+		if ((unsigned char)*p <= 0x20 || *p == 0x7f)
+			return fault_set(f, ERR_BAD_REQUEST, "model",
+			    "'model' holds a space or control character");
+	return ERR_OK;
+}
+
+#define ESTIMATE_MEDIUM 1000 /* an image, a page: providers differ much */
+
+static int64_t
+estimate_str(struct str s)
+{
+	return s.len == 0 ? 0 : estimate_tokens(s.p, s.len);
+}
+
+static int64_t
+estimate_parts(const struct part *parts, size_t n)
+{
+	int64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		sum += estimate_str(parts[i].text) +
+		    estimate_str(parts[i].args) +
+		    (parts[i].kind == PART_CALL ? estimate_str(parts[i].name) :
+			0) + (parts[i].kind == PART_OTHER ?
+			estimate_str(parts[i].raw) : 0) +
+		    estimate_parts(parts[i].parts, parts[i].part_count);
+		if (parts[i].kind >= PART_IMAGE && parts[i].kind <= PART_FILE)
+			sum += ESTIMATE_MEDIUM;
+	}
+	return sum;
+}
+
+int64_t
+canon_estimate(const struct chat *chat)
+{
+	int64_t sum = ESTIMATE_REQUEST;
+	const struct tool *t;
+	size_t i;
+
+	for (i = 0; i < chat->message_count; i++)
+		sum += ESTIMATE_MESSAGE + estimate_parts(
+		    chat->messages[i].parts, chat->messages[i].part_count);
+	for (i = 0; i < chat->tool_count; i++) {
+		t = &chat->tools[i];
+		sum += estimate_str(t->name) + estimate_str(t->description) +
+		    estimate_str(t->schema) + (i == 0 ? ESTIMATE_TOOLS : 0);
+	}
+	return sum;
+}
+
+void
+canon_defaults(struct chat *chat)
+{
+	chat->parallel_calls = chat->format_strict = chat->store = -1;
+	chat->think_budget = -1;
+}
+
+enum err
+canon_stop(struct chat *chat, struct arena *a, uint32_t v, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t s, n = json_type(doc, v) == JSON_STRING ? 1 :
+	    json_type(doc, v) == JSON_ARRAY ? json_count(doc, v) : 0;
+
+	if (n == 0)
+		return ERR_OK;
+	chat->stop = arena_alloc(a, n * sizeof *chat->stop);
+	if (chat->stop == NULL)
+		return fault_memory(f);
+	chat->set |= PARAM_BIT(STOP);
+	if (json_type(doc, v) == JSON_STRING) {
+		chat->stop[chat->stop_count++] = canon_str(doc, v, a);
+		return ERR_OK;
+	}
+	for (s = json_first(doc, v); s != JSON_NONE;
+	    s = json_next(doc, v, s)) {
+		if (json_type(doc, s) != JSON_STRING)
+			return fault_set(f, ERR_BAD_REQUEST, "stop",
+			    "'stop' must hold strings only");
+		chat->stop[chat->stop_count++] = canon_str(doc, s, a);
+	}
+	return ERR_OK;
+}
+
+enum err
+canon_extras(struct chat *chat, struct arena *a, const char *const *known,
+    size_t count, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t key;
+	size_t i;
+
+	chat->extras = arena_alloc(a, (json_count(doc, JSON_ROOT) + 1) *
+	    sizeof *chat->extras);
+	if (chat->extras == NULL)
+		return fault_memory(f);
+	for (key = json_first(doc, JSON_ROOT); key != JSON_NONE;
+	    key = json_next(doc, JSON_ROOT, key)) {
+		for (i = 0; i < count; i++)
+			if (json_is(doc, key, known[i]))
+				break;
+		if (i < count ||
+		    json_type(doc, json_value(doc, key)) == JSON_NULL)
+			continue;
+		chat->extras[chat->extra_count] = json_cstr(doc, key, a);
+		if (chat->extras[chat->extra_count++] == NULL)
+			return fault_memory(f);
+	}
+	return ERR_OK;
+}
