@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "adapters/chat.h"
+#include "adapters/owned.h"
 #include "app/base/err.h"
 #include "app/base/frames.h"
 #include "policy/policy.h"
@@ -66,6 +67,7 @@ struct answer_meta {
 	const char *provider; /* "" until known */
 	const char *model;    /* the provider's name of it */
 	int64_t cost;	      /* n$, -1 = not known */
+	struct owner owner;   /* of what the provider keeps of it */
 };
 
 /*

@@ -121,6 +121,8 @@ struct chat {
 	unsigned needs;		       /* CAP_* */
 	int64_t input_estimate;	       /* tokens, 0 = not yet estimated */
 	const char *user;	       /* end user as named by the client, "" */
+	const char *previous_id;       /* of a kept answer to go on with, NULL = none */
+	const char *previous_own;      /* the same as its provider knows it, NULL until found */
 
 	/* The rest: read by read_chat when another dialect is to take it. */
 	bool whole;
@@ -178,6 +180,7 @@ struct reply {
 	const struct upstream_error *error; /* not NULL: this instead of all else */
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised body of that dialect */
+	const struct json *doc;	    /* the same as it was parsed, or NULL */
 	struct str id, model;	    /* as the provider gave them */
 	int64_t created;	    /* seconds since 1970, 0 = not said */
 	struct usage usage;
@@ -228,6 +231,7 @@ struct delta {
 	enum delta_kind kind;
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised event data of that dialect, or empty */
+	const struct json *doc;	    /* the same as it was parsed, or NULL */
 	const char *event;	    /* its event name, "" */
 	struct str id, model;	    /* of the answer as the provider gave them, or empty */
 	const struct piece *pieces; /* only when another dialect will write it */

@@ -7,6 +7,7 @@ libadapters_a_SOURCES = \
 	adapters/canon.c adapters/canon.h adapters/canon_chat.c \
 	adapters/canon_proof.c adapters/canon_schema.c \
 	adapters/request.c adapters/request.h \
+	adapters/owned.c adapters/owned.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
 	adapters/openai_ask.c adapters/openai_chat.c \
 	adapters/openai_mend.c adapters/openai_mend.h \

@@ -131,6 +131,9 @@ responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (json_is(doc, json_at(doc, JSON_ROOT, "text", "format", "type",
 	    NULL), "json_schema"))
 		chat->needs |= CAP_STRUCTURED;
+	if (given(doc, "previous_response_id"))
+		chat->previous_id = request_word(doc,
+		    "previous_response_id", a);
 	chat->user = request_word(doc, "safety_identifier", a);
 	if (*chat->user == '\0')
 		chat->user = request_word(doc, "user", a);
@@ -168,13 +171,20 @@ edit_request(struct arena *a, const struct chat *chat,
 {
 	const struct json *doc = &chat->doc;
 	uint32_t list = json_get(doc, JSON_ROOT, "input"), item;
-	struct str model = canon_quoted(a, d->model);
+	struct str model = canon_quoted(a, d->model), previous;
 	struct edits e;
 
 	if (model.p == NULL)
 		return fault_memory(f);
 	edits_init(&e, doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
+	if (chat->previous_own != NULL) {
+		previous = canon_quoted(a, chat->previous_own);
+		if (previous.p == NULL)
+			return fault_memory(f);
+		edits_set(&e, JSON_ROOT, "previous_response_id", previous.p,
+		    previous.len);
+	}
 	if (json_type(doc, list) == JSON_ARRAY)
 		for (item = json_first(doc, list); item != JSON_NONE;
 		    item = json_next(doc, list, item))

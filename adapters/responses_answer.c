@@ -421,6 +421,7 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 		return answer_bad(f, "no output");
 	reply->from = &adapter_responses;
 	reply->raw = (struct str){ body, len };
+	reply->doc = doc;
 	reply->id = text(doc, JSON_ROOT, "id", a);
 	reply->model = text(doc, JSON_ROOT, "model", a);
 	json_int(doc, json_get(doc, JSON_ROOT, "created_at"),

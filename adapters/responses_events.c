@@ -374,6 +374,7 @@ emit_end(struct reading *r, delta_fn *emit, void *arg, struct fault *f)
 	finish.kind = DELTA_FINISH;
 	finish.finish = responses_finish(&r->doc, response);
 	finish.raw = (struct str){ NULL, 0 };
+	finish.doc = NULL;
 	if (r->s->pieces) {
 		if (!owed_items(r, response))
 			return answer_bad(f, "too many output items");
@@ -469,6 +470,7 @@ read_event(struct reading *r, const struct sse_event *ev, delta_fn *emit,
 
 	r->delta.from = &adapter_responses;
 	r->delta.raw = (struct str){ ev->data, ev->len };
+	r->delta.doc = &r->doc;
 	r->delta.event = name;
 	keep_head(r);
 	if (strcmp(name, "error") == 0 ||

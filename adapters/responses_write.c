@@ -208,6 +208,40 @@ begin(struct written *st, struct arena *a, struct str id, struct str model,
 	return st->id != NULL && st->model != NULL;
 }
 
+/*
+ * An answer of our dialect with its ids as the client's: that of the object
+ * `at`, and that of what it went on with.
+ */
+static enum err
+own(struct arena *a, const struct json *doc, uint32_t at, struct str raw,
+    const struct answer_meta *meta, struct buf *out)
+{
+	static const char *const names[] = { "id", "previous_response_id" };
+	const char *owned;
+	struct edits e;
+	struct str id;
+	size_t i;
+
+	if (doc == NULL || json_type(doc, at) != JSON_OBJECT) {
+		buf_put(out, raw.p, raw.len);
+		return out->failed ? ERR_INTERNAL : ERR_OK;
+	}
+	edits_init(&e, doc, a);
+	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+		id = canon_str(doc, json_get(doc, at, names[i]), a);
+		if (id.len == 0)
+			continue;
+		owned = owned_id(a, &meta->owner, id);
+		if (owned == NULL)
+			return ERR_INTERNAL;
+		id = canon_quoted(a, owned);
+		if (id.p == NULL)
+			return ERR_INTERNAL;
+		edits_set(&e, at, names[i], id.p, id.len);
+	}
+	return edits_apply(&e, out) ? ERR_OK : ERR_INTERNAL;
+}
+
 /* ------------------------------------------------------ whole answers */
 
 static void
@@ -299,10 +333,8 @@ responses_write_reply(struct arena *a, const struct chat *chat,
 	struct json_writer w;
 	struct written st;
 
-	if (reply->from == &adapter_responses) {
-		buf_put(out, reply->raw.p, reply->raw.len);
-		return out->failed ? ERR_INTERNAL : ERR_OK;
-	}
+	if (reply->from == &adapter_responses)
+		return own(a, reply->doc, JSON_ROOT, reply->raw, meta, out);
 	memset(&st, 0, sizeof st);
 	items_init(&st.items, a, chat);
 	if (!begin(&st, a, reply->id, reply->model, reply->created, meta))
@@ -431,13 +463,30 @@ write_end(struct stream *s, struct written *st, const struct usage *usage)
 }
 
 /* The provider's own event under its name. */
-static void
-write_raw(struct written *st, const struct delta *d, struct buf *out)
+static enum err
+write_raw(struct stream *s, struct written *st, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out)
 {
+	uint32_t response = d->doc == NULL ? JSON_NONE :
+	    json_get(d->doc, JSON_ROOT, "response");
+	struct buf edited;
+	enum err e = ERR_OK;
+
 	if (d->raw.len == 0)
-		return; /* a finish without an event of its own */
-	canon_put_event(out, d->event, d->raw, "\n\n");
+		return ERR_OK; /* a finish without an event of its own */
 	st->items.sequence++;
+	if (response == JSON_NONE ||
+	    json_type(d->doc, response) != JSON_OBJECT) {
+		canon_put_event(out, d->event, d->raw, "\n\n");
+		return ERR_OK;
+	}
+	buf_init(&edited, LIMIT_EVENT_LARGE * 2);
+	e = own(s->scratch, d->doc, response, d->raw, meta, &edited);
+	if (e == ERR_OK)
+		canon_put_event(out, d->event, (struct str){ edited.data,
+		    edited.len }, "\n\n");
+	buf_free(&edited);
+	return e;
 }
 
 /* Id and model of an answer that passes, should it have to be broken off. */
@@ -445,11 +494,14 @@ static enum err
 remember(struct stream *s, struct written *st, const struct delta *d,
     const struct answer_meta *meta)
 {
+	const char *id;
+
 	if (st->started || d->id.len == 0)
 		return ERR_OK;
 	st->started = true;
-	return begin(st, s->arena, d->id, d->model, 0, meta) ? ERR_OK :
-	    ERR_INTERNAL;
+	id = owned_id(s->arena, &meta->owner, d->id);
+	return id != NULL && begin(st, s->arena, canon_lit(id), d->model, 0,
+	    meta) ? ERR_OK : ERR_INTERNAL;
 }
 
 enum err
@@ -466,7 +518,8 @@ responses_write_delta(struct stream *s, const struct delta *d,
 	st->items.out = out;
 	if (d->from == &adapter_responses) {
 		e = remember(s, st, d, meta);
-		write_raw(st, d, out);
+		if (e == ERR_OK)
+			e = write_raw(s, st, d, meta, out);
 		return e != ERR_OK || out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	if (d->piece_count == 0 && d->kind != DELTA_END)

@@ -10,6 +10,7 @@
 #include "app/base/decimal.h"
 #include "app/base/limits.h"
 #include "app/forward.h"
+#include "app/previous.h"
 
 static const struct {
 	int status;
@@ -55,6 +56,9 @@ answer_meta(const struct request *r, struct answer_meta *meta)
 	meta->provider = at == NULL ? "" : at->deployment->provider->name;
 	meta->model = at == NULL ? "" : at->deployment->model;
 	meta->cost = at == NULL ? -1 : at->cost;
+	memset(&meta->owner, 0, sizeof meta->owner);
+	if (at != NULL)
+		previous_owner(r, at->deployment->provider, &meta->owner);
 }
 
 /* A header line; what is not visible ASCII in a value becomes '?'. */

@@ -20,6 +20,7 @@
 #include "app/endpoint.h"
 #include "app/forward.h"
 #include "app/health.h"
+#include "app/previous.h"
 #include "app/record.h"
 #include "app/request.h"
 #include "app/worker.h"
@@ -36,6 +37,7 @@ static const struct {
 	{ "serve", endpoint_serve },	/* what the house answers itself */
 	{ "read", step_read },		/* JSON at the door → chat */
 	{ "plan", step_plan },		/* alias → ordered deployments */
+	{ "previous", previous_check },	/* who keeps what it goes on with */
 	{ "forward", forward_run },	/* translate, send, fall back, stream */
 };
 

@@ -2,6 +2,8 @@
 Responses surface and out of it: the same dialect passes as it came, other
 dialects mean the same."""
 
+import hashlib
+import hmac
 import json
 import re
 
@@ -20,12 +22,16 @@ import world
 URI = "/v1/responses"
 CASES = [c for root in world.roots() for c in recording.cases(root)
          if recording_responses.is_responses(c)]
+PEPPER = "pepper-of-the-responses-tests"
+OTHER_KEY = "another-key-of-the-responses-tests"
 each_case = pytest.mark.parametrize("case", CASES, ids=repr)
 each_chat = pytest.mark.parametrize("case", world.CASES, ids=repr)
 
 
 def policy(up):
     out = world.policy(up)
+    out["pepper"] = "plain:" + PEPPER
+    out["keys"].append({"name": "other", "secret": "plain:" + OTHER_KEY})
     for i, c in enumerate(CASES):
         out["providers"]["r%d" % i] = {
             "adapter": "responses",
@@ -57,8 +63,34 @@ def gate(up):
     assert "AddressSanitizer" not in log and "runtime error:" not in log, log
 
 
-def post(gate, uri, body):
-    return gate.post(uri, body, world.CLIENT_KEY)
+def post(gate, uri, body, key=world.CLIENT_KEY):
+    return gate.post(uri, body, key)
+
+
+def owned(case, own, key="corpus"):
+    """A provider's id of a kept answer as the key's client knows it: with a
+    proof behind it, of the key and of the provider."""
+    text = "\0".join(["kept answer", key, "r%d" % CASES.index(case), own])
+    return own + "_tg" + hmac.new(PEPPER.encode(), text.encode(),
+                                  hashlib.sha256).hexdigest()[:32]
+
+
+def own_ids(case, raw):
+    """What the provider said, with the ids of kept answers as the client's:
+    of an answer, or of the one in an event. All else as it came."""
+    doc = tree.parse(raw)
+    response = doc.get("response") if doc.has("response") else doc \
+        if doc.get("object") == "response" else None
+    if not isinstance(response, tree.Obj):
+        return raw
+    for name in ("id", "previous_response_id"):
+        if response.has(name) and isinstance(response.get(name), str) and \
+                response.get(name):
+            old = json.dumps(response.get(name))
+            new = json.dumps(owned(case, response.get(name)))
+            raw = re.sub('("%s"\\s*:\\s*)%s' % (name, re.escape(old)),
+                         lambda m, new=new: m.group(1) + new, raw, count=1)
+    return raw
 
 
 def is_stream(case):
@@ -98,12 +130,17 @@ def failed(m, case):
 @each_case
 def test_same(gate, up, case):
     asked = recorded(case)
+    previous = asked.get("previous_response_id")
+    if previous:
+        asked.set("previous_response_id", owned(case, previous))
     answer = post(gate, URI, tree.dump(asked).encode())
     m = recording_responses.read(case)
     assert answer.complete
     sent = tree.parse(up.last("replay/%s/%s" % (case.provider,
                                                 case.name))["body"])
     asked.set("model", "up-" + case.name)
+    if previous:
+        asked.set("previous_response_id", previous)
     assert sent == asked
     if failed(m, case):
         assert answer.status >= 400
@@ -115,17 +152,69 @@ def test_same(gate, up, case):
         return
     assert answer.status == 200, answer.body[:500]
     if not is_stream(case):
-        assert answer.body.strip() == case.body().strip()
+        assert answer.body.decode().strip() == own_ids(
+            case, case.body().decode()).strip()
         return
     want = []
     for name, data in recording_responses.events(case.body()):
         if data != "[DONE]":
-            want.append((json.loads(data).get("type"), data))
+            want.append((json.loads(data).get("type"),
+                         own_ids(case, data)))
     got = recording_responses.events(answer.body)
     if m.error is None and m.broken is None:
         assert got == want
     else:
         assert got[-2][0] == "error" and got[-1][0] == "response.failed"
+
+
+# --- going on with an answer that the provider keeps ---------------------------------
+
+KEPT = next(c for c in CASES if not is_stream(c) and c.status == 200 and
+            c.provider == "openai")
+
+
+def go_on(gate, previous, key=world.CLIENT_KEY, case=KEPT):
+    return post(gate, URI, {"model": world.alias(case, "r"), "input": "And?",
+                            "previous_response_id": previous}, key)
+
+
+def test_goes_on(gate, up):
+    """The id that a client got leads on, and as the provider's own."""
+    made = json.loads(post(gate, URI, {
+        "model": world.alias(KEPT, "r"), "input": "Hello"}).body)["id"]
+    own = json.loads(KEPT.body())["id"]
+    assert made == owned(KEPT, own) and re.fullmatch(r"[A-Za-z0-9_]+", made)
+    assert go_on(gate, made).status == 200
+    sent = json.loads(up.last("replay/%s/%s" % (KEPT.provider,
+                                                KEPT.name))["body"])
+    assert sent["previous_response_id"] == own
+
+
+def test_of_others(gate, up):
+    """Nobody goes on with another's answer, whatever he does to its id; and
+    not at a provider that does not keep it."""
+    key = "replay/%s/%s" % (KEPT.provider, KEPT.name)
+    own = json.loads(KEPT.body())["id"]
+    mine, other = owned(KEPT, own), owned(KEPT, own, "other")
+    assert go_on(gate, other, OTHER_KEY).status == 200
+    before = up.bill(key)["requests"]
+    elsewhere = next(c for c in CASES if c is not KEPT and not is_stream(c)
+                     and c.status == 200)
+    tries = [(mine, OTHER_KEY, KEPT), (other, world.CLIENT_KEY, KEPT),
+             (own, world.CLIENT_KEY, KEPT), (mine, world.CLIENT_KEY,
+                                             elsewhere),
+             (mine[:-1] + ("0" if mine[-1] != "0" else "1"),
+              world.CLIENT_KEY, KEPT), (mine + "0", world.CLIENT_KEY, KEPT),
+             ("", world.CLIENT_KEY, KEPT), (own + "_tg" + "0" * 32,
+                                            world.CLIENT_KEY, KEPT)]
+    for previous, secret, case in tries:
+        answer = go_on(gate, previous, secret, case)
+        assert answer.status == 404, (previous, answer.body)
+        error = json.loads(answer.body)["error"]
+        assert error["code"] == "previous_response_not_found"
+        assert error["param"] == "previous_response_id"
+        assert error["type"] == "invalid_request_error"
+    assert up.bill(key)["requests"] == before
 
 
 STREAMS = [c for c in CASES if c.body_file == "stream.sse" and

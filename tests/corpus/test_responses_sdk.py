@@ -118,6 +118,32 @@ def test_same_dialect(client, case):
     assert last.type in ("response.completed", "response.incomplete")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_goes_on(client, gate, up, stream):
+    """The SDK's own way to go on with a kept answer."""
+    case = next(c for c in test_responses.CASES if c.status == 200 and
+                test_responses.is_stream(c) == stream and
+                c.provider == "openai" and good(
+                    c, test_responses.recording_responses.read(c)))
+    made = client.responses.create(model=name_of(case), input="Hello",
+                                   stream=stream)
+    if stream:
+        made = [e for e in made][-1].response
+    more = client.responses.create(model=name_of(case), input="And?",
+                                   stream=stream,
+                                   previous_response_id=made.id)
+    if stream:
+        more = [e for e in more][-1].response
+    assert more.id == made.id # the recording's, which always answers
+    assert made.id.startswith(last_sent(up, case)["previous_response_id"])
+    assert made.id != last_sent(up, case)["previous_response_id"]
+    with pytest.raises(openai.NotFoundError) as e:
+        client.with_options(api_key=test_responses.OTHER_KEY) \
+            .responses.create(model=name_of(case), input="And?",
+                              previous_response_id=made.id)
+    assert e.value.code == "previous_response_not_found"
+
+
 def test_errors(client):
     with pytest.raises(openai.NotFoundError):
         client.responses.create(model="none", input="Hello")

@@ -15,7 +15,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-static const struct answer_meta meta = { "req_1", "p", "m", -1 };
+static const struct answer_meta meta = { .request_id = "req_1",
+	.provider = "p", .model = "m", .cost = -1 };
 
 struct trip {
 	struct arena *arena, *scratch;

@@ -28,7 +28,8 @@ struct target {
 	int ends;
 };
 
-static const struct answer_meta meta = { "req_1", "p", "m", 7 };
+static const struct answer_meta meta = { .request_id = "req_1",
+	.provider = "p", .model = "m", .cost = 7 };
 
 static void
 must_be_json(struct target *t, const char *p, size_t len)

@@ -106,8 +106,8 @@ bench_ask(struct bench *b, const char *request, enum err *e)
 static inline enum err
 bench_delta(void *arg, const struct delta *d)
 {
-	static const struct answer_meta meta = { "req_1", "p", "their-model",
-		-1 };
+	static const struct answer_meta meta = { .request_id = "req_1",
+		.provider = "p", .model = "their-model", .cost = -1 };
 	struct bench *b = arg;
 
 	if (d->kind == DELTA_ERROR) {
@@ -172,8 +172,8 @@ bench_stream(struct bench *b, const char *bytes, size_t len, size_t step)
 static inline enum err
 bench_reply(struct bench *b, const char *body, struct reply *reply)
 {
-	static const struct answer_meta meta = { "req_1", "p", "their-model",
-		-1 };
+	static const struct answer_meta meta = { .request_id = "req_1",
+		.provider = "p", .model = "their-model", .cost = -1 };
 	enum err e;
 
 	memset(reply, 0, sizeof *reply);

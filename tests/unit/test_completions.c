@@ -247,7 +247,8 @@ streams_pass(void **state)
 static void
 stream_error(void **state)
 {
-	static const struct answer_meta meta = { "req_1", "p", "m", -1 };
+	static const struct answer_meta meta = { .request_id = "req_1",
+		.provider = "p", .model = "m", .cost = -1 };
 	struct bench b;
 
 	(void)state;
