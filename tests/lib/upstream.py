@@ -15,16 +15,23 @@ is ours.  It must not share code with the product: it is an oracle of tests.
     /m/<mode>/<args>.../v1/...        a row of MODES; args by place or name=value;
                                       tag=x only tells two providers apart
     GET /bill, POST /reset, GET /last/<key>, GET /modes
+    POST /dial/<name>/ms=N/code=N/retry=S/reset=1
+                                      what m/dial/<name> does from now on
     POST /pieces/<how>                from now on /replay/ comes in these
                                       pieces ("/pieces/comb/67/3"), until
                                       POST /pieces: whole again
 
 The key of a bill entry is the path in front of the API's own part: what stands
 before /v1 (or /v1beta, /v2), e.g. "m/stream/10/5" or "replay/groq/x".
-Tokens are counted the simple way: words between blanks.
+Its "log" has a row for each request: who (the last user's first words), t
+(when it came), first (when the first content left), gone (when the other side
+left early), all in s since 1970.  Tokens are counted the simple way: words
+between blanks.
 
-As a program: upstream.py [--port N] [--corpus DIR]... [--tls CERT KEY]; it
-prints one JSON line with its ports and serves until it is told to stop.
+As a program: upstream.py [--port N] [--corpus DIR]... [--tls CERT KEY]
+[--certs DIR]; it prints one JSON line with its ports and serves until it is
+told to stop.  DIR holds what tests/unit/certs.sh makes: then there are ports
+"tls_NAME", one for each row of TLS.
 As a module: with Upstream(corpora) as up: up.base("m/ok") ...
 """
 
@@ -291,7 +298,7 @@ class Exchange:
         self.last_user = text_of(users[-1].get("content")) if users else ""
         cap = doc.get("max_completion_tokens") or doc.get("max_tokens")
         self.cap = cap if isinstance(cap, int) else None
-        self.entry = None
+        self.entry = self.row = None
 
     # -- the bill
 
@@ -304,6 +311,9 @@ class Exchange:
     def book(self):
         e = self.server.entry(self.key())
         e["requests"] += 1
+        self.row = {"who": self.last_user[:48], "t": self.t, "first": None,
+                    "gone": None}
+        e["log"].append(self.row)
         e["bytes_in"] += len(self.body)
         e["times"].append(self.t)
         e["last"] = {"t": self.t, "method": self.method,
@@ -336,6 +346,8 @@ class Exchange:
             return self.keep
         except (Gone, ConnectionError):
             kind = "aborted" if not self.done else "cut"
+            self.row["gone"] = None if self.done else \
+                self.conn.gone_at or time.time()
             self.entry[kind].append({
                 "t": self.conn.gone_at or time.time(), "began": self.t,
                 "events": self.events, "tokens": self.tokens,
@@ -492,6 +504,10 @@ class Exchange:
 
     # -- chat answers
 
+    def content_leaves(self):
+        if self.row["first"] is None:
+            self.row["first"] = time.time()
+
     def chunk(self, delta, finish=None, **more):
         doc = {"id": "chatcmpl-up", "object": "chat.completion.chunk",
                "created": int(self.t), "model": self.model,
@@ -527,6 +543,7 @@ class Exchange:
                 await self.sleep(delay)
             said.append(w() if callable(w) else w)
         self.bill_tokens(len(said), self.prompt_tokens)
+        self.content_leaves()
         await self.reply(200, self.whole(
             {"role": "assistant", "content": "".join(said)}, finish,
             len(said)))
@@ -541,6 +558,7 @@ class Exchange:
         for w in words:
             if delay:
                 await self.sleep(delay)
+            self.content_leaves()
             await self.event(self.chunk(
                 {"content": w() if callable(w) else w}), **how)
             self.bill_tokens(1)
@@ -661,9 +679,14 @@ async def m_ok(x):
              "embedding": embedding(t)} for i, t in enumerate(inputs)],
             "usage": {"prompt_tokens": n, "total_tokens": n}})
     else:
-        words = x.last_user.split()
-        await x.say([w + (" " if i + 1 < len(words) else "")
-                     for i, w in enumerate(words)])
+        await x.say(echo(x))
+
+
+def echo(x):
+    """The last user's words."""
+    words = x.last_user.split()
+    return [w + (" " if i + 1 < len(words) else "")
+            for i, w in enumerate(words)]
 
 
 def embedding(text):
@@ -687,10 +710,30 @@ async def m_late(x, ms=100.0, n=3):
     await x.say(plain(n))
 
 
-async def m_lognormal(x, median_ms=50.0, sigma=0.5, n=5):
-    """As late, the wait drawn from a lognormal distribution."""
-    await x.sleep(median_ms * random.lognormvariate(0, sigma) / 1000)
-    await x.say(plain(n))
+async def m_lognormal(x, median_ms=50.0, sigma=0.5, n=5, seed=0,
+                      stalls=0.0, stall_ms=5000.0, delay_ms=0.0):
+    """n words, delay_ms apart, after a wait drawn from a lognormal
+    distribution; stalls per cent of the requests wait stall_ms instead.
+    seed (not 0): the same draws in each run."""
+    draw = x.server.draws.setdefault(x.key(), random.Random(seed or None))
+    ms = median_ms * draw.lognormvariate(0, sigma)
+    if draw.random() * 100 < stalls:
+        ms = stall_ms
+    await x.sleep(ms / 1000)
+    await x.say(plain(n), delay_ms / 1000)
+
+
+async def m_dial(x, name="a", n=0):
+    """What POST /dial/<name>/… said last: ms=N of waiting, then an echo or
+    n words, or code=N with retry=S, or reset=1."""
+    how = x.server.dials.get(name, {})
+    await x.sleep(float(how.get("ms", 0)) / 1000)
+    if how.get("reset"):
+        x.reset()
+    if int(how.get("code", 200)) != 200:
+        await m_status(x, int(how["code"]), how.get("retry", ""))
+    else:
+        await x.say(plain(n) if n else echo(x))
 
 
 async def m_tools(x, calls=1, parts=3):
@@ -797,16 +840,52 @@ async def m_status(x, code=500, retry="", retry_ms="", message="",
     await x.reply(code, body, headers=headers)
 
 
-async def m_context(x):
-    """400, the prompt is too long for the model."""
-    await m_status(x, 400, err_code="context_length_exceeded",
-                   message="maximum context length is 8192 tokens")
+REFUSED = "invalid_request_error"
+# dialect: the body of a 400 with this message and code
+FORMS = {
+    "openai": lambda message, code: {"error": {
+        "message": message, "type": REFUSED, "param": "messages",
+        "code": code}},
+    "anthropic": lambda message, _code: {"type": "error", "error": {
+        "type": REFUSED, "message": message}, "request_id": "req_up"},
+    "gemini": lambda message, _code: {"error": {
+        "code": 400, "message": message, "status": "INVALID_ARGUMENT"}}}
+TOO_LONG = {
+    "openai": "This model's maximum context length is 8192 tokens. However, "
+              "your messages resulted in 9000 tokens.",
+    "anthropic": "prompt is too long: 213462 tokens > 200000 maximum",
+    "gemini": "The input token count (1250074) exceeds the maximum number "
+              "of tokens allowed (1048576)."}
+UNWANTED = {
+    "openai": "Your request was rejected by the safety system.",
+    "anthropic": "Output blocked by content filtering policy"}
 
 
-async def m_policy(x):
-    """400, the content filter refused the prompt."""
-    await m_status(x, 400, err_code="content_filter",
-                   message="content management policy")
+async def m_context(x, dialect="openai"):
+    """400, the prompt is too long for the model, as FORMS say it."""
+    await x.reply(400, row(FORMS, dialect)(
+        TOO_LONG[dialect], "context_length_exceeded"))
+
+
+async def m_policy(x, dialect="openai"):
+    """The content policy refused the prompt; gemini says so under a 200,
+    azure with its own code."""
+    if dialect == "azure":
+        await m_status(x, 400, err_code="content_filter",
+                       message="content management policy")
+    elif dialect == "gemini":
+        doc = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+               "usageMetadata": {"promptTokenCount": 3,
+                                 "totalTokenCount": 3}}
+        if ":stream" in x.path:
+            await x.head()
+            await x.event(doc)
+            await x.end()
+        else:
+            await x.reply(200, doc)
+    else:
+        await x.reply(400, row(FORMS, dialect)(
+            row(UNWANTED, dialect), "content_policy_violation"))
 
 
 async def m_quota(x):
@@ -831,11 +910,15 @@ async def m_every(x, n=2, code=503):
         await m_ok(x)
 
 
-async def m_flap(x, period_s=1.0, code=503):
-    """Fails during every second period of this length."""
-    if int((time.time() - x.server.started) / period_s) % 2:
+async def m_flap(x, period_s=1.0, code=503, ms=0.0):
+    """Fails (code 0: by RST) during every second period of the wall clock
+    of this length; an answer takes ms."""
+    if int(time.time() / period_s) % 2 and code == 0:
+        x.reset()
+    elif int(time.time() / period_s) % 2:
         await m_status(x, code)
     else:
+        await x.sleep(ms / 1000)
         await m_ok(x)
 
 
@@ -877,9 +960,25 @@ async def m_stall(x, n=1):
 PLACES = ("accept", "mid-headers", "headers", "mid-body")
 
 
+def is_place(at):
+    return at in PLACES or at.isdigit() or \
+        (at[:1] in ("h", "b") and at[1:].isdigit())
+
+
 async def ends_badly(x, at, how):
-    """Answer up to a place (PLACES, or that many content events)."""
+    """Answer up to a place (PLACES, or that many content events, or hN, bN:
+    N bytes of the head, of a body that is no stream)."""
     if at == "accept":
+        how()
+    if at[0] in "hb" and at[1:].isdigit():
+        body = json.dumps(x.whole({"role": "assistant",
+                                   "content": "cut off"})).encode()
+        head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n" \
+            b"content-length: %d\r\n\r\n" % len(body)
+        n = int(at[1:])
+        await x.raw(head[:min(n, len(head) - 1)] if at[0] == "h"
+                    else head + body[:min(n, len(body) - 1)])
+        await x.sleep(0.02)
         how()
     if at == "mid-headers":
         await x.raw(b"HTTP/1.1 200 OK\r\ncontent-ty")
@@ -902,14 +1001,14 @@ async def ends_badly(x, at, how):
 
 async def m_reset(x, at="accept"):
     """RST at: accept, mid-headers, headers, mid-body or after N events."""
-    if at not in PLACES and not at.isdigit():
+    if not is_place(at):
         raise BadArguments("no such place")
     await ends_badly(x, at, x.reset)
 
 
 async def m_close(x, at="accept"):
     """FIN at the same places: the answer is truncated."""
-    if at not in PLACES and not at.isdigit():
+    if not is_place(at):
         raise BadArguments("no such place")
     await ends_badly(x, at, x.cut)
 
@@ -1097,6 +1196,68 @@ async def m_error_first(x, code=500):
     await x.end()
 
 
+ANTHROPIC_BEGIN = [
+    {"type": "message_start", "message": {
+        "id": "msg_up", "type": "message", "role": "assistant",
+        "model": "up", "content": [], "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 3, "output_tokens": 1}}},
+    {"type": "ping"},
+    {"type": "content_block_start", "index": 0,
+     "content_block": {"type": "text", "text": ""}}]
+RESPONSE = {"id": "resp_up", "object": "response", "created_at": 1,
+            "model": "up", "output": [], "status": "in_progress"}
+RESPONSES_BEGIN = [
+    {"type": "response.created", "sequence_number": 0,
+     "response": RESPONSE},
+    {"type": "response.in_progress", "sequence_number": 1,
+     "response": RESPONSE},
+    {"type": "response.output_item.added", "sequence_number": 2,
+     "output_index": 0, "item": {
+         "id": "msg_up", "type": "message", "role": "assistant",
+         "status": "in_progress", "content": []}},
+    {"type": "response.content_part.added", "sequence_number": 3,
+     "item_id": "msg_up", "output_index": 0, "content_index": 0,
+     "part": {"type": "output_text", "text": "", "annotations": []}}]
+# dialect: what a stream begins with before its first content, and its error
+LIFECYCLES = {
+    "openai": ([{"id": "chatcmpl-up", "object": "chat.completion.chunk",
+                 "created": 1, "model": "up", "choices": [
+                     {"index": 0, "finish_reason": None,
+                      "delta": {"role": "assistant", "content": ""}}]}],
+               error_body(500)),
+    "anthropic": (ANTHROPIC_BEGIN, {"type": "error", "error": {
+        "type": "overloaded_error", "message": "Overloaded"}}),
+    "gemini": ([{"candidates": [{"index": 0, "content": {
+        "role": "model", "parts": [{"text": ""}]}}],
+        "usageMetadata": {"promptTokenCount": 3, "totalTokenCount": 3}}],
+        {"error": {"code": 503, "message": "The model is overloaded.",
+                   "status": "UNAVAILABLE"}}),
+    "responses": (RESPONSES_BEGIN, {
+        "type": "response.failed", "sequence_number": 4, "response": dict(
+            RESPONSE, status="failed", error={
+                "code": "server_error", "message": "it failed"})})}
+
+
+async def m_lifecycle(x, dialect="openai", then="error"):
+    """A stream's first events without content, then error, reset, close,
+    stall or end."""
+    begin, error = row(LIFECYCLES, dialect)
+    await x.head()
+    for doc in begin:
+        await x.event(doc, name=doc.get("type"))
+    await x.sleep(0.02)
+    if then == "reset":
+        x.reset()
+    elif then == "close":
+        x.cut()
+    elif then == "stall":
+        await x.forever()
+    elif then == "error":
+        await x.event(error, name=error.get("type"))
+    await x.end()
+
+
 async def m_role_error(x, code=500):
     """A role chunk, then an error event."""
     await m_error_after(x, 0, code)
@@ -1244,7 +1405,8 @@ MODES = {
     "ok": (m_ok, "echo"),
     "stream": (m_stream, "paced, time stamped"),
     "late": (m_late, "fixed TTFT"),
-    "lognormal": (m_lognormal, "drawn TTFT"),
+    "lognormal": (m_lognormal, "drawn TTFT, stalls"),
+    "dial": (m_dial, "what changes while it runs"),
     "tools": (m_tools, "tool calls"),
     "big": (m_big, "big answer"),
     "flood": (m_flood, "slow consumer"),
@@ -1282,6 +1444,7 @@ MODES = {
     "comments": (m_comments, "only comments"),
     "error-first": (m_error_first, "error before content"),
     "role-error": (m_role_error, "error before content"),
+    "lifecycle": (m_lifecycle, "error before content, each dialect"),
     "error-after": (m_error_after, "error after content"),
     "broken-event": (m_broken_event, "bad JSON in a stream"),
     "no-done": (m_no_done, "end marks"),
@@ -1319,23 +1482,56 @@ async def page_pieces(x):
     await x.reply(200, {})
 
 
+async def page_dial(x):
+    x.server.dials[x.segments[1]] = dict(
+        s.split("=", 1) for s in x.segments[2:])
+    await x.reply(200, {})
+
+
 async def page_modes(x):
     await x.reply(200, {n: [f.__doc__, why] for n, (f, why) in MODES.items()})
 
 
 OWN_PAGES = {"bill": page_bill, "reset": page_reset, "last": page_last,
-             "modes": page_modes, "pieces": page_pieces}
+             "modes": page_modes, "pieces": page_pieces, "dial": page_dial}
+
+
+def tls_context(cert, key):
+    import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context
+
+
+def old_tls(cert, key):
+    """A server that speaks nothing newer than TLS 1.0."""
+    import ssl
+    import warnings
+    context = tls_context(cert, key)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+# name of a port: (certificate of certs.sh, how a server is made of it)
+TLS = {"good": ("good", tls_context), "self": ("self", tls_context),
+       "expired": ("old", tls_context), "host": ("other", tls_context),
+       "old": ("good", old_tls)}
 
 
 class Server:
     def __init__(self, corpora=()):
         self.recordings = Recordings(list(corpora))
         self.open = set()
-        self.started = time.time()
         self.pieces = []
+        self.dials = {}
         self.clear()
 
     def clear(self):
+        self.draws = {}      # of modes with a seed
         self.bill = {"bad_requests": [], "modes": {}}
 
     def entry(self, key):
@@ -1343,23 +1539,28 @@ class Server:
             "requests": 0, "running": 0, "finished": 0, "streams": 0,
             "bytes_in": 0, "bytes_out": 0, "input_tokens": 0,
             "output_tokens": 0, "taken": 0, "aborted": [], "cut": [],
-            "times": [], "last": None})
+            "times": [], "log": [], "last": None})
 
-    async def start(self, port=0, tls=None):
-        loop = asyncio.get_running_loop()
-        context = None
-        if tls:
-            import ssl
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*tls)
-        self.main = await loop.create_server(
+    async def listen(self, port=0, context=None):
+        return await asyncio.get_running_loop().create_server(
             lambda: Connection(self), "127.0.0.1", port, ssl=context,
             backlog=1024)
-        self.traps = Traps(loop)
-        return {"port": self.main.sockets[0].getsockname()[1],
-                "reset_port": self.traps.reset_port,
-                "closed_port": self.traps.closed_port,
-                "blackhole_port": self.traps.blackhole_port}
+
+    async def start(self, port=0, tls=None, certs=None):
+        self.main = await self.listen(
+            port, tls_context(*tls) if tls else None)
+        self.traps = Traps(asyncio.get_running_loop())
+        ports = {"port": self.main.sockets[0].getsockname()[1],
+                 "reset_port": self.traps.reset_port,
+                 "closed_port": self.traps.closed_port,
+                 "blackhole_port": self.traps.blackhole_port}
+        self.others = []
+        for name, (cert, make) in TLS.items() if certs else ():
+            at = os.path.join(certs, cert)
+            s = await self.listen(context=make(at + ".crt", at + ".key"))
+            self.others.append(s)
+            ports["tls_" + name] = s.sockets[0].getsockname()[1]
+        return ports
 
 
 class Traps:
@@ -1404,12 +1605,14 @@ class Traps:
 class Upstream:
     """The server in a process of its own, for tests."""
 
-    def __init__(self, corpora=(), tls=None):
+    def __init__(self, corpora=(), tls=None, certs=None):
         self.argv = [sys.executable, os.path.abspath(__file__)]
         for c in corpora:
             self.argv += ["--corpus", str(c)]
         if tls:
             self.argv += ["--tls", str(tls[0]), str(tls[1])]
+        if certs:
+            self.argv += ["--certs", str(certs)]
         self.scheme = "https" if tls else "http"
         self.process = None
 
@@ -1464,6 +1667,11 @@ class Upstream:
     def reset(self):
         self._get("/reset", "POST")
 
+    def dial(self, name, **how):
+        """What m/dial/<name> does from now on."""
+        self._get("/".join(["/dial", name] + [
+            "%s=%s" % item for item in how.items()]), "POST")
+
     def pieces(self, how=""):
         """How replays come from now on: "cut/17", "" = as recorded."""
         self._get("/pieces/" + how, "POST")
@@ -1471,7 +1679,8 @@ class Upstream:
 
 async def serve(args):
     server = Server(args.corpus)
-    print(json.dumps(await server.start(args.port, args.tls)), flush=True)
+    print(json.dumps(await server.start(args.port, args.tls, args.certs)),
+          flush=True)
     stop = asyncio.Event()
     for s in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(s, stop.set)
@@ -1483,6 +1692,7 @@ def main():
     p.add_argument("--port", type=int, default=0)
     p.add_argument("--corpus", action="append", default=[])
     p.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"))
+    p.add_argument("--certs", metavar="DIR")
     asyncio.run(serve(p.parse_args()))
 
 

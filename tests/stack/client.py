@@ -4,6 +4,7 @@ time it came, an answer that broke off told from one that ended."""
 import json
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 CHAT = "/v1/chat/completions"
 
@@ -27,8 +28,8 @@ class Reply:
         found, at, buf = [], 0.0, b""
         for at, piece in self.pieces:
             buf += piece
-            while b"\n\n" in buf:
-                event, buf = buf.split(b"\n\n", 1)
+            *whole, buf = buf.split(b"\n\n")
+            for event in whole:
                 data = [line[5:].strip() for line in event.split(b"\n")
                         if line.startswith(b"data:")]
                 if data:
@@ -208,3 +209,54 @@ def is_error(reply, status, kind=None, code=None):
     assert kind is None or error["type"] == kind, error
     assert code is None or error["code"] == code, error
     return error
+
+
+class Said:
+    """What a request of a crowd came to."""
+
+    def __init__(self, reply, began):
+        self.reply = reply
+        self.status, self.headers = reply.status, reply.headers
+        self.seconds = time.time() - began
+        self.ttft = next((at - began for at, data in reply.events()
+                          if '"content":"' in data.replace(" ", "")
+                          and '"content":""' not in data.replace(" ", "")),
+                         self.seconds)
+
+    def header(self, name):
+        return self.headers.get("x-tollgate-" + name)
+
+    def good(self, text="hello there"):
+        """Whole, with this text and one end; a stream says its role once."""
+        r = self.reply
+        if self.status != 200 or not r.complete or r.text() != text:
+            return False
+        if not r.headers["content-type"].startswith("text/event"):
+            return True
+        choices = [c for d in r.documents() for c in d.get("choices", [])]
+        return r.done() and r.stream_error() is None and \
+            sum(d == "[DONE]" for _, d in r.events()) == 1 and \
+            sum(c.get("finish_reason") is not None for c in choices) == 1 \
+            and sum("role" in c["delta"] for c in choices) <= 1
+
+
+def say(front, model, text="hello there", headers=(), **more):
+    """A chat of a crowd."""
+    began = time.time()
+    with Call(front.port, "POST", CHAT,
+              [*bearer(front.site.key), ("Content-Type", "application/json"),
+               *headers], chat_body(model, text, **more)) as call:
+        return Said(call.read(), began)
+
+
+def crowd(requests, clients):
+    """Call each of these, as many at a time as there are clients; what they
+    return, in order."""
+    with ThreadPoolExecutor(clients) as pool:
+        return [f.result() for f in [pool.submit(r) for r in requests]]
+
+
+def at_share(values, share):
+    """The value that this share of them does not exceed."""
+    values = sorted(values)
+    return values[min(len(values) - 1, int(share * len(values)))]

@@ -1,6 +1,7 @@
 """Fixtures of the stack tests: the test provider, the fronts, their logs."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,9 +25,37 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
-def upstream():
-    with Upstream() as up:
+def certs(tmp_path_factory):
+    """A folder with a CA, ca.crt, and the certificates of certs.sh."""
+    folder = tmp_path_factory.mktemp("certs")
+    subprocess.run(["sh", TOP / "tests/unit/certs.sh", folder, "certs"],
+                   check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def upstream(certs):
+    with Upstream(certs=certs) as up:
         yield up
+
+
+@pytest.fixture
+def figure(request, record_property):
+    """Call it with a text: it stands in the summary of the run."""
+    def tell(text):
+        record_property("figure", f"{request.node.name}: {text}")
+    return tell
+
+
+def pytest_terminal_summary(terminalreporter):
+    """All figures, also those of workers of pytest-xdist."""
+    lines = [value for reports in terminalreporter.stats.values()
+             for r in reports if getattr(r, "when", "") == "call"
+             for name, value in r.user_properties if name == "figure"]
+    if lines:
+        terminalreporter.section("figures")
+        for line in sorted(lines):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session", params=chosen())

@@ -50,9 +50,16 @@ def wait_until(ready, seconds=15.0, what="ready"):
     raise AssertionError(f"not {what} within {seconds} s ({last})")
 
 
+# What a dialect's own SDK takes for a base URL below an address.
+ROOTS = {"openai": "v1", "responses": "v1", "anthropic": "",
+         "gemini": "v1beta"}
+OF_PROVIDERS = ("adapter", "key", "region", "retention", "budget")
+
+
 class Policy:
     """A policy in the making. A target is a mode of the test provider
-    ("m/ok") or a whole base URL."""
+    ("m/ok") or a whole base URL; or a map with it as "to" and whatever else
+    its row of targets or of providers is to say."""
 
     def __init__(self, site, **more):
         self.site = site
@@ -61,16 +68,25 @@ class Policy:
                 {"name": "tester", "secret": "plain:" + site.key}], **more}
 
     def provider(self, target, **row):
-        base = target if "://" in target else self.site.upstream.base(target)
+        base = target if "://" in target else self.site.upstream.base(
+            target, ROOTS[row.get("adapter", "openai")])
         name = "p-" + re.sub(r"[^a-z0-9]+", "-", target.split("//")[-1])
         self.doc["providers"].setdefault(name, {
             "adapter": "openai", "base_url": base, "key": "none", **row})
         return name
 
+    def target(self, target, model):
+        """A row of targets; the same model at the same target is the same
+        deployment, whose health all models share that name it."""
+        row = dict(target) if isinstance(target, dict) else {"to": target}
+        to = row.pop("to")
+        own = {k: row.pop(k) for k in OF_PROVIDERS if k in row}
+        return {"provider": self.provider(to, **own), "model": model,
+                "price": {"input": 1, "output": 2}, **row}
+
     def model(self, name, *targets, **row):
         self.doc["models"][name] = {"targets": [
-            {"provider": self.provider(t), "model": "up-" + name,
-             "price": {"input": 1, "output": 2}} for t in targets], **row}
+            self.target(t, "up-" + name) for t in targets], **row}
         return self
 
     def write(self):
@@ -95,6 +111,7 @@ class Site:
     def __init__(self, upstream):
         self.upstream = upstream
         self.key = virtual_key()
+        self.variables = {}      # more of the environment
         self.dir = Path(tempfile.mkdtemp(prefix="tg-"))
         self.dir.chmod(0o755)
         self.user = "www-data" if os.geteuid() == 0 else None
@@ -128,13 +145,19 @@ class Site:
         if self.user:
             shutil.chown(path, self.user, pwd.getpwnam(self.user).pw_gid)
 
+    def trust(self, certs):
+        """Let the programs believe the CA of certs.sh, and no other."""
+        shutil.copy(certs / "ca.crt", self.dir)
+        self.own(self.dir / "ca.crt")
+        self.variables["SSL_CERT_FILE"] = str(self.dir / "ca.crt")
+
     def environment(self):
         return dict(os.environ, TOLLGATE_POLICY=str(self.policy),
                     TOLLGATE_STATE=str(self.state),
                     TMPDIR=str(self.dir / "run"),
                     ASAN_OPTIONS=f"log_path={self.dir}/sanitizer:exitcode=99",
                     UBSAN_OPTIONS=f"log_path={self.dir}/sanitizer:"
-                    "print_stacktrace=1")
+                    "print_stacktrace=1", **self.variables)
 
     def start(self, name, argv, as_root=False, **more):
         """A process in a group of its own, as the site's user."""
@@ -181,6 +204,15 @@ class Site:
             if re.search(r"ERROR SUMMARY: [1-9]", text):
                 found.append(f"{p.name}:\n{text}")
         return found if summed else [*found, "valgrind summed up nothing"]
+
+    def records(self, **like):
+        """The records of requests whose members are these."""
+        found = []
+        for line in (self.dir / "records.jsonl").read_text().splitlines():
+            doc = json.loads(line)
+            if all(doc.get(k) == v for k, v in like.items()):
+                found.append(doc)
+        return found
 
     def logs(self):
         return {p.name: p.read_text(errors="replace")[-2000:]

@@ -1,5 +1,6 @@
 #!/bin/sh
-# certs.sh DIR: a CA and the good, bad and old certificates of "localhost".
+# certs.sh DIR [certs]: a CA and the good, bad and old certificates of
+# "localhost"; and, unless only these are wanted, files to serve.
 set -e
 cd "$1"
 key="ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
@@ -22,6 +23,7 @@ leaf() {
 		-subj /CN=localhost -addext subjectAltName=DNS:localhost \
 		-days 2
 } 2>/dev/null
+[ "${2-}" != certs ] || exit 0
 mkdir www
 echo hello >www/small
 head -c 8000000 /dev/zero >www/big
