@@ -467,6 +467,12 @@ canon_grow(struct arena *a, struct growing *g, struct str more)
 }
 
 struct str
+canon_grown(const struct growing *g)
+{
+	return (struct str){ g->p == NULL ? "" : g->p, g->len };
+}
+
+struct str
 canon_join(struct arena *a, struct str first, struct str second)
 {
 	struct str s = { NULL, 0 };

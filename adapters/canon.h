@@ -195,6 +195,7 @@ struct growing {
 	size_t len, size;
 };
 bool canon_grow(struct arena *a, struct growing *g, struct str more);
+struct str canon_grown(const struct growing *g); /* "" while it is empty */
 
 /* Two texts as one. p NULL: no memory. */
 struct str canon_join(struct arena *a, struct str first, struct str second);

@@ -32,7 +32,7 @@ struct mend_head {
 
 void mend_init(struct mend *m, const struct json *doc, struct arena *a);
 
-/* The edited text, or the text itself when nothing changed. False: no memory. */
+/* The edited text, or the text itself if nothing changed. False: no memory. */
 bool mend_done(struct mend *m, struct str *out);
 
 /* obj[key] = raw JSON, which must live as long as the edits. */

@@ -1,11 +1,11 @@
 /*
  * The OpenAI Responses dialect (platform.openai.com/docs/api-reference/
  * responses, read 2026-07), without memory of our own: what a provider stores
- * only that provider can be asked for again. Eight files share it: responses.c
+ * only that provider can be asked for again. Nine files share it: responses.c
  * is the surface and the table, responses_chat.c and responses_input.c read a
  * client's request, responses_ask.c writes a provider's, responses_answer.c
- * reads answers, responses_events.c streams, responses_write.c and
- * responses_items.c write both.
+ * reads answers, responses_events.c streams, responses_write.c,
+ * responses_items.c and responses_tell.c write both.
  */
 #ifndef TOLLGATE_ADAPTERS_RESPONSES_H
 #define TOLLGATE_ADAPTERS_RESPONSES_H

@@ -1,47 +1,15 @@
 /*
- * Output items and the events that tell of them, in the order that the
- * official SDKs accumulate: item added, part added, deltas, text done, part
- * done, item done. Calls may be told of side by side; all else one by one.
+ * What the model says as output items. Calls may be told of side by side; all
+ * else one by one.
  */
 #include "adapters/responses_items.h"
 
 #include <string.h>
 
 #include "adapters/responses.h"
+#include "adapters/responses_tell.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
-
-enum item_kind {
-	ITEM_MESSAGE,
-	ITEM_REASONING,
-	ITEM_CALL,
-	ITEM_CUSTOM, /* a call of a custom tool */
-	ITEM_IMAGE
-};
-
-/* A part of a message. */
-struct content {
-	struct content *next;
-	bool refusal;
-	int64_t index;
-	struct growing text;
-	struct growing logprobs, notes; /* elements, commas between */
-	int64_t note_count;
-};
-
-struct item {
-	struct item *next;
-	enum item_kind kind;
-	int64_t index;
-	const char *id;
-	bool open, whole;
-	struct content *first, *last; /* of a message */
-	bool part;		      /* a part of it is open */
-	struct growing text;	      /* of reasoning; arguments */
-	struct str seal;	      /* of reasoning; image data; custom input */
-	int64_t call;
-	struct str call_id, name;
-};
 
 void
 items_init(struct items *s, struct arena *a, const struct chat *chat)
@@ -54,342 +22,6 @@ items_init(struct items *s, struct arena *a, const struct chat *chat)
 	id = canon_call_id(a);
 	s->failed = id.len <= 5;
 	s->base = s->failed ? "" : id.p + 5; /* behind "call_" */
-}
-
-static void
-append(struct items *s, struct growing *t, struct str more)
-{
-	s->failed |= !canon_grow(s->arena, t, more);
-}
-
-static void
-append_element(struct items *s, struct growing *t, struct str element)
-{
-	if (element.len > 0 && t->len > 0)
-		append(s, t, canon_lit(","));
-	append(s, t, element);
-}
-
-static struct str
-keep(struct items *s, struct str text)
-{
-	struct str out = { arena_dup(s->arena, text.len == 0 ? "" : text.p,
-	    text.len), text.len };
-
-	s->failed |= out.p == NULL;
-	return out.p == NULL ? canon_lit("") : out;
-}
-
-/* ------------------------------------------------------------ writing */
-
-static struct str
-str_of(const struct growing *t)
-{
-	return (struct str){ t->p == NULL ? "" : t->p, t->len };
-}
-
-static void
-put_text(struct json_writer *w, const char *key, const struct growing *t)
-{
-	jw_key(w, key);
-	jw_stringn(w, t->p == NULL ? "" : t->p, t->len);
-}
-
-static void
-put_str(struct json_writer *w, const char *key, struct str s)
-{
-	jw_key(w, key);
-	jw_stringn(w, s.p == NULL ? "" : s.p, s.len);
-}
-
-static void
-put_elements(struct json_writer *w, const char *key, struct str list)
-{
-	jw_key(w, key);
-	jw_array(w);
-	if (list.len > 0)
-		jw_raw(w, list.p, list.len);
-	jw_end_array(w);
-}
-
-void
-items_open_event(struct items *s, struct json_writer *w, const char *type)
-{
-	buf_printf(s->out, "event: %s\ndata: ", type);
-	s->event = s->out->len;
-	jw_init(w, s->out);
-	canon_begin(w, type);
-	canon_put_int(w, "sequence_number", s->sequence++);
-}
-
-void
-items_close_event(struct items *s, struct json_writer *w)
-{
-	jw_end_object(w);
-	canon_one_line(s->out, s->event);
-	buf_puts(s->out, "\n\n");
-}
-
-static void
-open_event(struct items *s, const struct item *it, struct json_writer *w,
-    const char *type)
-{
-	items_open_event(s, w, type);
-	put_str(w, "item_id", canon_lit(it->id));
-	canon_put_int(w, "output_index", it->index);
-}
-
-/* `blank`: as it is when it begins. */
-static void
-write_content(struct json_writer *w, const struct content *c, bool blank)
-{
-	static const struct growing nothing;
-
-	if (c->refusal) {
-		canon_begin(w, "refusal");
-		put_text(w, "refusal", blank ? &nothing : &c->text);
-	} else {
-		canon_begin(w, "output_text");
-		put_text(w, "text", blank ? &nothing : &c->text);
-		put_elements(w, "annotations", str_of(blank ? &nothing :
-		    &c->notes));
-		put_elements(w, "logprobs", str_of(blank ? &nothing :
-		    &c->logprobs));
-	}
-	jw_end_object(w);
-}
-
-static void
-write_message(struct json_writer *w, const struct item *it)
-{
-	const struct content *c;
-
-	put_str(w, "role", canon_lit("assistant"));
-	jw_key(w, "content");
-	jw_array(w);
-	for (c = it->first; c != NULL; c = c->next)
-		write_content(w, c, false);
-	jw_end_array(w);
-}
-
-static void
-write_summary_part(struct json_writer *w, struct str text)
-{
-	canon_begin(w, "summary_text");
-	put_str(w, "text", text);
-	jw_end_object(w);
-}
-
-static void
-write_reasoning(struct json_writer *w, const struct item *it)
-{
-	jw_key(w, "summary");
-	jw_array(w);
-	if (it->text.len > 0)
-		write_summary_part(w, (struct str){ it->text.p,
-		    it->text.len });
-	jw_end_array(w);
-	canon_put_str(w, "encrypted_content", it->seal);
-}
-
-static void
-write_item(struct json_writer *w, const struct item *it)
-{
-	static const char *const types[] = { "message", "reasoning",
-		"function_call", "custom_tool_call",
-		"image_generation_call" };
-
-	canon_begin(w, types[it->kind]);
-	put_str(w, "id", canon_lit(it->id));
-	put_str(w, "status", canon_lit(it->open ? "in_progress" :
-	    it->whole ? "completed" : "incomplete"));
-	switch (it->kind) {
-	case ITEM_MESSAGE:
-		write_message(w, it);
-		break;
-	case ITEM_REASONING:
-		write_reasoning(w, it);
-		break;
-	case ITEM_CALL:
-		put_str(w, "call_id", it->call_id);
-		put_str(w, "name", it->name);
-		put_text(w, "arguments", &it->text);
-		break;
-	case ITEM_CUSTOM:
-		put_str(w, "call_id", it->call_id);
-		put_str(w, "name", it->name);
-		put_str(w, "input", it->seal);
-		break;
-	case ITEM_IMAGE:
-		jw_key(w, "result");
-		if (it->open)
-			jw_null(w);
-		else
-			jw_stringn(w, it->seal.p, it->seal.len);
-		break;
-	}
-	jw_end_object(w);
-}
-
-void
-items_write(const struct items *s, struct json_writer *w)
-{
-	const struct item *it;
-
-	jw_array(w);
-	for (it = s->first; it != NULL; it = it->next)
-		write_item(w, it);
-	jw_end_array(w);
-}
-
-static void
-tell_item(struct items *s, const struct item *it, const char *type)
-{
-	struct json_writer w;
-
-	if (s->out == NULL)
-		return;
-	items_open_event(s, &w, type);
-	canon_put_int(&w, "output_index", it->index);
-	jw_key(&w, "item");
-	write_item(&w, it);
-	items_close_event(s, &w);
-}
-
-static void
-tell_part(struct items *s, const struct item *it, const struct content *c,
-    const char *type, bool blank)
-{
-	struct json_writer w;
-
-	if (s->out == NULL)
-		return;
-	open_event(s, it, &w, type);
-	canon_put_int(&w, "content_index", c->index);
-	jw_key(&w, "part");
-	write_content(&w, c, blank);
-	items_close_event(s, &w);
-}
-
-static void
-tell_summary_part(struct items *s, const struct item *it, const char *type,
-    struct str text)
-{
-	struct json_writer w;
-
-	if (s->out == NULL)
-		return;
-	open_event(s, it, &w, type);
-	canon_put_int(&w, "summary_index", 0);
-	jw_key(&w, "part");
-	write_summary_part(&w, text);
-	items_close_event(s, &w);
-}
-
-/* An event about a text: place names its index, 0 for none. */
-static void
-tell_text(struct items *s, const struct item *it, const char *type,
-    const char *place, int64_t index, const char *key, struct str text)
-{
-	struct json_writer w;
-
-	if (s->out == NULL)
-		return;
-	open_event(s, it, &w, type);
-	if (place != NULL)
-		canon_put_int(&w, place, index);
-	put_str(&w, key, text);
-	items_close_event(s, &w);
-}
-
-/* ------------------------------------------------------------- ending */
-
-static void
-close_part(struct items *s, struct item *it)
-{
-	struct content *c = it->last;
-	struct json_writer w;
-
-	if (!it->part)
-		return;
-	it->part = false;
-	if (c->refusal) {
-		tell_text(s, it, "response.refusal.done", "content_index",
-		    c->index, "refusal", str_of(&c->text));
-	} else if (s->out != NULL) {
-		open_event(s, it, &w, "response.output_text.done");
-		canon_put_int(&w, "content_index", c->index);
-		put_text(&w, "text", &c->text);
-		put_elements(&w, "logprobs", str_of(&c->logprobs));
-		items_close_event(s, &w);
-	}
-	tell_part(s, it, c, "response.content_part.done", false);
-}
-
-static void
-close_summary(struct items *s, struct item *it)
-{
-	if (!it->part)
-		return;
-	it->part = false;
-	tell_text(s, it, "response.reasoning_summary_text.done",
-	    "summary_index", 0, "text", str_of(&it->text));
-	tell_summary_part(s, it, "response.reasoning_summary_part.done",
-	    str_of(&it->text));
-}
-
-/* Arguments must be there, if only as an empty object. */
-static void
-close_call(struct items *s, struct item *it)
-{
-	if (it->text.len == 0) {
-		append(s, &it->text, canon_lit("{}"));
-		tell_text(s, it, "response.function_call_arguments.delta",
-		    NULL, 0, "delta", str_of(&it->text));
-	}
-	if (s->out == NULL)
-		return;
-	tell_text(s, it, "response.function_call_arguments.done", NULL, 0,
-	    "arguments", str_of(&it->text));
-}
-
-/* The text that the model put into the one argument; else all it wrote. */
-static void
-close_custom(struct items *s, struct item *it)
-{
-	struct str args = str_of(&it->text), input = { NULL, 0 };
-	struct json doc;
-
-	if (args.len > 0 && json_parse(&doc, s->scratch, args.p, args.len,
-	    NULL) == ERR_OK)
-		input = canon_str(&doc, json_get(&doc, JSON_ROOT,
-		    RESPONSES_INPUT), s->scratch);
-	it->seal = keep(s, input.p == NULL ? args : input);
-	if (it->seal.len > 0)
-		tell_text(s, it, "response.custom_tool_call_input.delta",
-		    NULL, 0, "delta", it->seal);
-	tell_text(s, it, "response.custom_tool_call_input.done", NULL, 0,
-	    "input", it->seal);
-}
-
-static void
-close_item(struct items *s, struct item *it, bool whole)
-{
-	static void (*const closers[])(struct items *s, struct item *it) = {
-		[ITEM_MESSAGE] = close_part,
-		[ITEM_REASONING] = close_summary,
-		[ITEM_CALL] = close_call,
-		[ITEM_CUSTOM] = close_custom,
-		[ITEM_IMAGE] = NULL,
-	};
-
-	if (!it->open)
-		return;
-	if (closers[it->kind] != NULL)
-		closers[it->kind](s, it);
-	it->open = false;
-	it->whole = whole;
-	tell_item(s, it, "response.output_item.done");
 }
 
 static bool
@@ -409,8 +41,8 @@ close_before(struct items *s)
 
 	for (it = s->first; it != NULL; it = it->next)
 		if (it->open && (!is_call(it) ||
-		    canon_is_object(str_of(&it->text), s->scratch)))
-			close_item(s, it, true);
+		    canon_is_object(canon_grown(&it->text), s->scratch)))
+			tell_end(s, it, true);
 }
 
 void
@@ -419,10 +51,8 @@ items_close(struct items *s, bool whole)
 	struct item *it;
 
 	for (it = s->first; it != NULL; it = it->next)
-		close_item(s, it, whole || it->next != NULL);
+		tell_end(s, it, whole || it->next != NULL);
 }
-
-/* ---------------------------------------------------------- beginning */
 
 static struct item *
 begin_item(struct items *s, enum item_kind kind)
@@ -476,7 +106,7 @@ need_content(struct items *s, bool refusal)
 	}
 	if (it->part && it->last->refusal == refusal)
 		return it->last;
-	close_part(s, it);
+	tell_part_end(s, it);
 	c = arena_zalloc(s->arena, sizeof *c);
 	if (c == NULL) {
 		s->failed = true;
@@ -521,14 +151,14 @@ items_text(struct items *s, struct str text, struct str logprobs)
 
 	if (c == NULL)
 		return;
-	append(s, &c->text, text);
-	append_element(s, &c->logprobs, list);
+	items_append(s, &c->text, text);
+	items_add(s, &c->logprobs, list);
 	if (s->out == NULL)
 		return;
-	open_event(s, s->last, &w, "response.output_text.delta");
+	tell_open(s, s->last, &w, "response.output_text.delta");
 	canon_put_int(&w, "content_index", c->index);
-	put_str(&w, "delta", text);
-	put_elements(&w, "logprobs", list);
+	canon_put_text(&w, "delta", text);
+	tell_elements(&w, "logprobs", list);
 	items_close_event(s, &w);
 }
 
@@ -539,7 +169,7 @@ items_refusal(struct items *s, struct str text)
 
 	if (c == NULL)
 		return;
-	append(s, &c->text, text);
+	items_append(s, &c->text, text);
 	tell_text(s, s->last, "response.refusal.delta", "content_index",
 	    c->index, "delta", text);
 }
@@ -575,7 +205,7 @@ flat(struct items *s, struct str annotation)
 	if (b.failed)
 		s->failed = true;
 	else
-		out = keep(s, (struct str){ b.data, b.len });
+		out = items_keep(s, (struct str){ b.data, b.len });
 	buf_free(&b);
 	return out;
 }
@@ -592,9 +222,9 @@ items_citation(struct items *s, struct str annotation)
 	c = need_content(s, false);
 	if (c == NULL)
 		return;
-	append_element(s, &c->notes, note);
+	items_add(s, &c->notes, note);
 	if (s->out != NULL) {
-		open_event(s, s->last, &w,
+		tell_open(s, s->last, &w,
 		    "response.output_text.annotation.added");
 		canon_put_int(&w, "content_index", c->index);
 		canon_put_int(&w, "annotation_index", c->note_count);
@@ -626,10 +256,10 @@ items_reasoning(struct items *s, struct str text)
 		return;
 	if (!it->part) {
 		it->part = true;
-		tell_summary_part(s, it,
+		tell_summary(s, it,
 		    "response.reasoning_summary_part.added", canon_lit(""));
 	}
-	append(s, &it->text, text);
+	items_append(s, &it->text, text);
 	tell_text(s, it, "response.reasoning_summary_text.delta",
 	    "summary_index", 0, "delta", text);
 }
@@ -644,7 +274,7 @@ seal_item(struct items *s, struct str seal)
 	if (it == NULL || seal.p == NULL)
 		return;
 	it->seal = seal;
-	close_item(s, it, true);
+	tell_end(s, it, true);
 }
 
 void
@@ -661,7 +291,7 @@ items_sealed(struct items *s, const char *origin, struct str data)
 	if (origin == NULL || data.len == 0)
 		return;
 	if (strcmp(origin, "responses") == 0) {
-		seal_item(s, keep(s, data));
+		seal_item(s, items_keep(s, data));
 		return;
 	}
 	close_before(s);
@@ -709,8 +339,8 @@ items_call(struct items *s, const struct piece *p)
 	if (it == NULL)
 		return;
 	it->call = p->call;
-	it->call_id = keep(s, p->id);
-	it->name = keep(s, p->name);
+	it->call_id = items_keep(s, p->id);
+	it->name = items_keep(s, p->name);
 	tell_item(s, it, "response.output_item.added");
 }
 
@@ -728,8 +358,8 @@ items_image(struct items *s, struct str url)
 	if (it == NULL)
 		return;
 	tell_item(s, it, "response.output_item.added");
-	it->seal = keep(s, p.data);
-	close_item(s, it, true);
+	it->seal = items_keep(s, p.data);
+	tell_end(s, it, true);
 }
 
 void
@@ -742,7 +372,7 @@ items_args(struct items *s, int64_t call, struct str text)
 		it = it->next;
 	if (it == NULL || text.len == 0)
 		return;
-	append(s, &it->text, text);
+	items_append(s, &it->text, text);
 	if (it->kind == ITEM_CALL)
 		tell_text(s, it, "response.function_call_arguments.delta",
 		    NULL, 0, "delta", text);
