@@ -235,3 +235,10 @@ check_PROGRAMS += tests/unit/test_pattern
 tests_unit_test_pattern_SOURCES = tests/unit/test_pattern.c
 tests_unit_test_pattern_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_pattern_LDADD = $(UNIT_LINK)
+
+# With a redis-server of their own.
+check_PROGRAMS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/redis.c \
+	tests/unit/redis.h
+tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_store_LDADD = $(UNIT_LINK)
