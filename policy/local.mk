@@ -2,7 +2,8 @@ noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
 	policy/policy.h \
 	policy/price.c policy/price.h \
-	policy/route.c policy/route.h
+	policy/route.c policy/route.h \
+	policy/zone.c policy/zone.h
 
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \
 	policy/estimate.h

@@ -7,6 +7,11 @@ tests_unit_test_price_SOURCES = tests/unit/test_price.c
 tests_unit_test_price_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_price_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_zone
+tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
+tests_unit_test_zone_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_zone_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_front
 tests_unit_test_front_SOURCES = tests/unit/test_front.c tests/unit/webserver.h
 tests_unit_test_front_CPPFLAGS = $(UNIT_CPPFLAGS)
