@@ -6,13 +6,13 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
+#include "adapters/reading.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
 /* Types of the members that we know; what we do not know passes. */
-static const struct request_member members[] = {
+static const struct rd_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "messages", IS(ARRAY), "an array" },
 	{ "max_tokens", IS(NUMBER), "an integer" },
@@ -29,7 +29,7 @@ static const struct request_member members[] = {
 };
 
 /* Content blocks that ask for a capability. */
-static const struct request_need blocks[] = {
+static const struct rd_need blocks[] = {
 	{ "image", CAP_IMAGE_IN },
 	{ "document", CAP_PDF_IN },
 };
@@ -55,7 +55,7 @@ check_messages(struct chat *chat, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, where,
 			    "%s: field required", where);
 		}
-		chat->needs |= request_needs(doc,
+		chat->needs |= rd_needs(doc,
 		    json_get(doc, m, "content"), blocks,
 		    sizeof blocks / sizeof blocks[0]);
 	}
@@ -68,7 +68,7 @@ anthropic_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = request_types(doc, members, sizeof members / sizeof members[0],
+	e = rd_types(doc, members, sizeof members / sizeof members[0],
 	    false, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
@@ -240,7 +240,7 @@ anthropic_write_request(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY * 2);
 	e = ours ? edit_request(a, chat, d, &body, f) :
 	    anthropic_write_chat(a, chat, d, &body, f);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_anthropic = {

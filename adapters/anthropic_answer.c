@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
@@ -51,17 +51,17 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 
 	if (json_type(doc, u) != JSON_OBJECT)
 		return;
-	any |= answer_tokens(doc, u, "input_tokens", &out->n[UNIT_INPUT]);
-	any |= answer_tokens(doc, u, "output_tokens", &out->n[UNIT_OUTPUT]);
-	answer_tokens(doc, u, "cache_read_input_tokens",
+	any |= reply_tokens(doc, u, "input_tokens", &out->n[UNIT_INPUT]);
+	any |= reply_tokens(doc, u, "output_tokens", &out->n[UNIT_OUTPUT]);
+	reply_tokens(doc, u, "cache_read_input_tokens",
 	    &out->n[UNIT_CACHED_INPUT]);
-	if (answer_tokens(doc, u, "cache_creation_input_tokens", &written)) {
-		answer_tokens(doc, writes, "ephemeral_1h_input_tokens", &hour);
+	if (reply_tokens(doc, u, "cache_creation_input_tokens", &written)) {
+		reply_tokens(doc, writes, "ephemeral_1h_input_tokens", &hour);
 		hour = at_most(hour, written);
 		out->n[UNIT_CACHE_WRITE] = written - hour;
 		out->n[UNIT_CACHE_WRITE_1H] = hour;
 	}
-	answer_tokens(doc, json_get(doc, u, "server_tool_use"),
+	reply_tokens(doc, json_get(doc, u, "server_tool_use"),
 	    "web_search_requests", &out->n[UNIT_SEARCH]);
 	out->known |= any;
 }
@@ -194,7 +194,7 @@ anthropic_read_reply(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	(void)d;
-	e = answer_parse(a, body, len, &doc, reply, f);
+	e = reply_parse(a, body, len, &doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	if (chat->count) {
@@ -202,11 +202,11 @@ anthropic_read_reply(struct arena *a, const struct chat *chat,
 		reply->raw = (struct str){ body, len };
 		return json_type(&doc, json_get(&doc, JSON_ROOT,
 		    "input_tokens")) == JSON_NUMBER ? ERR_OK :
-		    answer_bad(f, "no count");
+		    reply_bad(f, "no count");
 	}
 	content = json_get(&doc, JSON_ROOT, "content");
 	if (json_type(&doc, content) != JSON_ARRAY)
-		return answer_bad(f, "no content");
+		return reply_bad(f, "no content");
 	reply->from = &adapter_anthropic;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
@@ -448,7 +448,7 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	e->d.event = *ev->name != '\0' ? ev->name :
 	    json_cstr(e->doc, type, e->s->scratch);
 	if (e->d.event == NULL)
-		return answer_bad(f, "an event without a type");
+		return reply_bad(f, "an event without a type");
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)
 		if (json_is(e->doc, type, events[i].type))
 			events[i].run(e);
@@ -473,15 +473,15 @@ anthropic_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return answer_bad(f, e.seen->started ?
+		return reply_bad(f, e.seen->started ?
 		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
-	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);
 	if (err != ERR_OK)
 		return err;
 	if (strcmp(ev->name, "error") == 0 || errors_present(&doc))
-		return answer_error(s->scratch, &doc, emit, arg);
+		return reply_error(s->scratch, &doc, emit, arg);
 	e.doc = &doc;
 	return read_known(&e, ev, emit, arg, f);
 }

@@ -5,7 +5,6 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -75,7 +74,7 @@ bedrock_write_request(struct arena *a, const struct chat *chat,
 	call->url = address_of(a, chat, d);
 	buf_init(&body, LIMIT_BODY_TEXT);
 	e = bedrock_write_chat(a, chat, d, &body, f);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 /* What its statuses and words mean where they differ from others'. */

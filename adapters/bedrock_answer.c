@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
@@ -54,15 +54,15 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	    !json_int(doc, json_get(doc, u, "outputTokens"), &n))
 		return;
 	out->known = true;
-	out->n[UNIT_INPUT] = answer_count(doc, u, "inputTokens");
-	out->n[UNIT_OUTPUT] = answer_count(doc, u, "outputTokens");
-	out->n[UNIT_CACHED_INPUT] = answer_count(doc, u,
+	out->n[UNIT_INPUT] = reply_count(doc, u, "inputTokens");
+	out->n[UNIT_OUTPUT] = reply_count(doc, u, "outputTokens");
+	out->n[UNIT_CACHED_INPUT] = reply_count(doc, u,
 	    "cacheReadInputTokens");
-	written = answer_count(doc, u, "cacheWriteInputTokens");
+	written = reply_count(doc, u, "cacheWriteInputTokens");
 	for (v = json_first(doc, list); v != JSON_NONE;
 	    v = json_next(doc, list, v))
 		if (json_is(doc, json_get(doc, v, "ttl"), "1h"))
-			hour += answer_count(doc, v, "inputTokens");
+			hour += reply_count(doc, v, "inputTokens");
 	hour = at_most(hour, written);
 	out->n[UNIT_CACHE_WRITE] = written - hour;
 	out->n[UNIT_CACHE_WRITE_1H] = hour;
@@ -260,11 +260,11 @@ bedrock_read_reply(struct arena *a, const struct chat *chat,
 	(void)chat;
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return answer_bad(f, "not JSON");
+		return reply_bad(f, "not JSON");
 	content = json_at(&doc, JSON_ROOT, "output", "message", "content",
 	    NULL);
 	if (json_type(&doc, content) != JSON_ARRAY)
-		return answer_bad(f, "no content");
+		return reply_bad(f, "no content");
 	reply->from = &adapter_bedrock;
 	reply->raw = (struct str){ body, len };
 	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
@@ -483,14 +483,14 @@ emit_error(struct stream *s, const struct sse_event *ev, delta_fn *emit,
 	error.type = arena_str(s->scratch, ev->name);
 	if (error.type == NULL)
 		return ERR_INTERNAL;
-	return answer_failed(&error, emit, arg);
+	return reply_failed(&error, emit, arg);
 }
 
 static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg)
 {
 	seen->ended = true;
-	return answer_end(&adapter_bedrock, emit, arg);
+	return reply_end(&adapter_bedrock, emit, arg);
 }
 
 static enum err
@@ -506,12 +506,12 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	json_int(e->doc, json_get(e->doc, JSON_ROOT, "contentBlockIndex"),
 	    &e->block);
 	if (e->block < 0 || e->block >= BLOCKS_MAX)
-		return answer_bad(f, "a block beyond the bound");
+		return reply_bad(f, "a block beyond the bound");
 	for (i = 0; i < sizeof events / sizeof events[0]; i++)
 		if (strcmp(ev->name, events[i].name) == 0)
 			events[i].run(e);
 	if (e->bad)
-		return answer_bad(f, "an end without a reason");
+		return reply_bad(f, "an end without a reason");
 	if (e->pieces.failed)
 		return ERR_INTERNAL;
 	e->d.pieces = e->pieces.list;
@@ -540,11 +540,11 @@ bedrock_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return e.seen->stopped ? emit_end(e.seen, emit, arg) :
-		    answer_bad(f, e.seen->started ?
+		    reply_bad(f, e.seen->started ?
 		    "the stream was cut off" : "an empty stream");
 	if (ev->failure)
 		return emit_error(s, ev, emit, arg);
-	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);
 	if (err != ERR_OK)
 		return err;
 	e.doc = &doc;

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "adapters/adapter.h"
 #include "app/base/arena.h"
 
 struct part *
@@ -489,4 +490,22 @@ canon_join(struct arena *a, struct str first, struct str second)
 	s.p = p;
 	s.len = first.len + second.len;
 	return s;
+}
+
+enum err
+canon_body(struct arena *a, struct http_call *call, struct buf *body,
+    enum err e, struct fault *f)
+{
+	struct str s;
+
+	if (e != ERR_OK) {
+		buf_free(body);
+		return e;
+	}
+	s = canon_take(a, body);
+	if (s.p == NULL || call->url == NULL)
+		return fault_memory(f);
+	call->body = s.p;
+	call->body_len = s.len;
+	return ERR_OK;
 }

@@ -11,6 +11,7 @@
 #include "app/base/limits.h"
 
 struct arena;
+struct http_call;
 
 #define LIMIT_BODY_TEXT (LIMIT_BODY * 2) /* a text within a body, escaped */
 
@@ -209,6 +210,13 @@ void canon_defaults(struct chat *chat);
 /* `stop`: a string or a list of them; sets PARAM_BIT(STOP). */
 enum err canon_stop(struct chat *chat, struct arena *a, uint32_t v,
     struct fault *f);
+
+/*
+ * The written body becomes the call's, from the arena; the buffer is freed.
+ * Returns e, or ERR_INTERNAL when the address or the body is missing.
+ */
+enum err canon_body(struct arena *a, struct http_call *call,
+    struct buf *body, enum err e, struct fault *f);
 
 /* Members of the root that are not among the known: chat->extras. */
 enum err canon_extras(struct chat *chat, struct arena *a,

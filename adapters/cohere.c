@@ -5,7 +5,6 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -468,7 +467,7 @@ cohere_write_request(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY * 2);
 	jw_init(&x.w, &body);
 	e = write_chat(&x);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_cohere = {

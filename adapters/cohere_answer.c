@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
@@ -60,18 +60,18 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	bool any;
 
 	from = json_count(doc, billed) > 0 ? billed : all;
-	any = answer_tokens(doc, from, "input_tokens", &in);
-	any |= answer_tokens(doc, from, "output_tokens", &answer);
+	any = reply_tokens(doc, from, "input_tokens", &in);
+	any |= reply_tokens(doc, from, "output_tokens", &answer);
 	if (!any)
 		return;
 	if (from == all)
-		answer_tokens(doc, u, "cached_tokens", &cached);
-	answer_tokens(doc, all, "reasoning_tokens", &thought);
+		reply_tokens(doc, u, "cached_tokens", &cached);
+	reply_tokens(doc, all, "reasoning_tokens", &thought);
 	out->n[UNIT_CACHED_INPUT] = at_most(cached, in);
 	out->n[UNIT_INPUT] = in - out->n[UNIT_CACHED_INPUT];
 	out->n[UNIT_REASONING] = at_most(thought, answer);
 	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_REASONING];
-	answer_tokens(doc, billed, "search_units", &out->n[UNIT_SEARCH]);
+	reply_tokens(doc, billed, "search_units", &out->n[UNIT_SEARCH]);
 	out->known = true;
 }
 
@@ -315,7 +315,7 @@ read_choice(struct arena *a, const struct json *doc, uint32_t msg,
 }
 
 static enum err
-reply_error(struct arena *a, const struct json *doc, struct reply *reply)
+set_error(struct arena *a, const struct json *doc, struct reply *reply)
 {
 	struct upstream_error *error = arena_zalloc(a, sizeof *error);
 
@@ -340,14 +340,14 @@ cohere_read_reply(struct arena *a, const struct chat *chat,
 	(void)chat;
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
-		return answer_bad(f, "not JSON");
+		return reply_bad(f, "not JSON");
 	reply->finish = finish_of(&doc, member(&doc, JSON_ROOT,
 	    "finish_reason"));
 	if (is_error(&doc) || reply->finish == FINISH_ERROR)
-		return reply_error(a, &doc, reply);
+		return set_error(a, &doc, reply);
 	msg = member(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
-		return answer_bad(f, "no message");
+		return reply_bad(f, "no message");
 	reply->from = &adapter_cohere;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, member(&doc, JSON_ROOT, "id"), a);
@@ -537,9 +537,9 @@ emit_error(struct event *e, delta_fn *emit, void *arg)
 
 	e->seen->ended = true;
 	if (!e->failed)
-		return answer_error(e->scratch, e->doc, emit, arg);
+		return reply_error(e->scratch, e->doc, emit, arg);
 	read_failure(e->doc, e->delta, e->scratch, &error);
-	return answer_failed(&error, emit, arg);
+	return reply_failed(&error, emit, arg);
 }
 
 static enum err
@@ -563,7 +563,7 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	if (e->pieces.failed)
 		return ERR_INTERNAL;
 	if (e->broken)
-		return answer_bad(f, "too many calls");
+		return reply_bad(f, "too many calls");
 	if (e->failed)
 		return emit_error(e, emit, arg);
 	e->d.pieces = e->pieces.list;
@@ -573,7 +573,7 @@ read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
 		return err;
 	/* message-end is the end mark: "[DONE]" does not always follow. */
 	e->seen->ended = true;
-	return answer_end(&adapter_cohere, emit, arg);
+	return reply_end(&adapter_cohere, emit, arg);
 }
 
 enum err
@@ -593,11 +593,11 @@ cohere_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return answer_bad(f, e.seen->started ?
+		return reply_bad(f, e.seen->started ?
 		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
-	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);
 	if (err != ERR_OK)
 		return err;
 	e.doc = &doc;

@@ -14,12 +14,12 @@
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai.h"
-#include "adapters/request.h"
+#include "adapters/reading.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
-static const struct request_member members[] = {
+static const struct rd_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "prompt", IS(STRING) | IS(ARRAY), "a string or an array" },
 	{ "suffix", IS(STRING), "a string" },
@@ -52,9 +52,9 @@ read_choices(struct chat *chat, struct fault *f)
 	int64_t n, best, prompts = 1;
 	enum err e;
 
-	e = request_positive(doc, "n", 1, &n, f);
+	e = rd_positive(doc, "n", 1, &n, f);
 	if (e == ERR_OK)
-		e = request_positive(doc, "best_of", n, &best, f);
+		e = rd_positive(doc, "best_of", n, &best, f);
 	if (e != ERR_OK)
 		return e;
 	if (json_type(doc, list) == JSON_ARRAY && json_type(doc,
@@ -73,7 +73,7 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = request_types(doc, members, sizeof members / sizeof members[0],
+	e = rd_types(doc, members, sizeof members / sizeof members[0],
 	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
@@ -84,7 +84,7 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = read_choices(chat, f);
 	if (e == ERR_OK)
-		e = request_positive(doc, "max_tokens", 0, &chat->max_output,
+		e = rd_positive(doc, "max_tokens", 0, &chat->max_output,
 		    f);
 	if (e != ERR_OK)
 		return e;
@@ -92,7 +92,7 @@ completions_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	    JSON_TRUE;
 	chat->stream_usage = json_type(doc, json_at(doc, JSON_ROOT,
 	    "stream_options", "include_usage", NULL)) == JSON_TRUE;
-	chat->user = request_word(doc, "user", a);
+	chat->user = rd_word(doc, "user", a);
 	return ERR_OK;
 }
 
@@ -118,7 +118,7 @@ completions_write_request(struct arena *a, const struct chat *chat,
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	openai_ask_usage(&e, chat, d->provider->quirks);
 	buf_init(&body, LIMIT_BODY * 2);
-	return request_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
+	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
 	    fault_memory(f), f);
 }
 

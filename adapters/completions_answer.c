@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/sse.h"
 
@@ -67,12 +67,12 @@ completions_read_reply(struct arena *a, const struct chat *chat,
 
 	(void)chat;
 	(void)d;
-	e = answer_parse(a, body, len, &doc, reply, f);
+	e = reply_parse(a, body, len, &doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	choices = json_get(&doc, JSON_ROOT, "choices");
 	if (json_type(&doc, json_first(&doc, choices)) != JSON_OBJECT)
-		return answer_bad(f, "no choices");
+		return reply_bad(f, "no choices");
 	reply->from = &adapter_completions;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
@@ -89,9 +89,9 @@ static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
 {
 	if (!seen->content && !seen->finished)
-		return answer_bad(f, "an empty stream");
+		return reply_bad(f, "an empty stream");
 	seen->ended = true;
-	return answer_end(NULL, emit, arg);
+	return reply_end(NULL, emit, arg);
 }
 
 static enum err
@@ -103,7 +103,7 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	struct delta d;
 
 	if (errors_present(doc))
-		return answer_error(s->scratch, doc, emit, arg);
+		return reply_error(s->scratch, doc, emit, arg);
 	memset(&d, 0, sizeof d);
 	d.from = &adapter_completions;
 	d.raw = (struct str){ doc->text, doc->len };
@@ -140,12 +140,12 @@ completions_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return seen->finished ? emit_end(seen, emit, arg, f) :
-		    answer_bad(f, "the stream was cut off");
+		    reply_bad(f, "the stream was cut off");
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
 		return emit_end(seen, emit, arg, f);
 	if (ev->len == 0)
 		return ERR_OK;
-	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);
 	if (err != ERR_OK)
 		return err;
 	return read_chunk(s, &doc, emit, arg);

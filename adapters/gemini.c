@@ -6,7 +6,6 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
@@ -214,7 +213,7 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 	e = chat->surface == &adapter_gemini ?
 	    own_request(a, chat, d, &body, f) :
 	    gemini_write_chat(a, chat, d, &body, f);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_gemini = {

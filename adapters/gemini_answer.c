@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
@@ -40,7 +40,7 @@ audio_of(const struct json *doc, uint32_t details)
 	for (d = json_first(doc, details); d != JSON_NONE;
 	    d = json_next(doc, details, d))
 		if (json_is(doc, json_get(doc, d, "modality"), "AUDIO"))
-			sum += answer_count(doc, d, "tokenCount");
+			sum += reply_count(doc, d, "tokenCount");
 	return sum;
 }
 
@@ -53,10 +53,10 @@ read_usage(const struct json *doc, struct usage *out)
 	if (json_type(doc, json_get(doc, u, "promptTokenCount")) !=
 	    JSON_NUMBER)
 		return;
-	prompt = answer_count(doc, u, "promptTokenCount") +
-	    answer_count(doc, u, "toolUsePromptTokenCount");
-	answer = answer_count(doc, u, "candidatesTokenCount");
-	cached = answer_count(doc, u, "cachedContentTokenCount");
+	prompt = reply_count(doc, u, "promptTokenCount") +
+	    reply_count(doc, u, "toolUsePromptTokenCount");
+	answer = reply_count(doc, u, "candidatesTokenCount");
+	cached = reply_count(doc, u, "cachedContentTokenCount");
 	audio = audio_of(doc, json_get(doc, u, "promptTokensDetails"));
 	memset(out, 0, sizeof *out);
 	out->n[UNIT_CACHED_INPUT] = at_most(cached, prompt);
@@ -66,7 +66,7 @@ read_usage(const struct json *doc, struct usage *out)
 	audio = audio_of(doc, json_get(doc, u, "candidatesTokensDetails"));
 	out->n[UNIT_AUDIO_OUTPUT] = at_most(audio, answer);
 	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_AUDIO_OUTPUT];
-	out->n[UNIT_REASONING] = answer_count(doc, u, "thoughtsTokenCount");
+	out->n[UNIT_REASONING] = reply_count(doc, u, "thoughtsTokenCount");
 	out->known = true;
 }
 
@@ -250,7 +250,7 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	(void)d;
-	e = answer_parse(a, body, len, &doc, reply, f);
+	e = reply_parse(a, body, len, &doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	if (chat->count) {
@@ -258,11 +258,11 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 		reply->raw = (struct str){ body, len };
 		return json_type(&doc, json_get(&doc, JSON_ROOT,
 		    "totalTokens")) == JSON_NUMBER ? ERR_OK :
-		    answer_bad(f, "no count");
+		    reply_bad(f, "no count");
 	}
 	if (json_count(&doc, json_get(&doc, JSON_ROOT, "candidates")) == 0 &&
 	    !blocked(&doc))
-		return answer_bad(f, "no candidates");
+		return reply_bad(f, "no candidates");
 	reply->from = &adapter_gemini;
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "responseId"),
@@ -430,10 +430,10 @@ static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
 {
 	if (!seen->finished)
-		return answer_bad(f, seen->answered ? "the stream was cut off" :
+		return reply_bad(f, seen->answered ? "the stream was cut off" :
 		    "an empty stream");
 	seen->ended = true;
-	return answer_end(&adapter_gemini, emit, arg);
+	return reply_end(&adapter_gemini, emit, arg);
 }
 
 static enum err
@@ -453,7 +453,7 @@ read_chunk(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	for (v = json_first(e->doc, list); v != JSON_NONE;
 	    v = json_next(e->doc, list, v))
 		if (!piece_candidate(e, v))
-			return answer_bad(f, "a malformed chunk");
+			return reply_bad(f, "a malformed chunk");
 	if (json_count(e->doc, list) == 0 && blocked(e->doc))
 		piece_finish(e, FINISH_CONTENT, 0);
 	e->seen->answered = true;
@@ -484,9 +484,9 @@ gemini_read_event(struct stream *s, const struct sse_event *ev,
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK)
-		return answer_bad(f, "an event that is not JSON");
+		return reply_bad(f, "an event that is not JSON");
 	if (errors_present(&doc))
-		return answer_error(s->scratch, &doc, emit, arg);
+		return reply_error(s->scratch, &doc, emit, arg);
 	e.doc = &doc;
 	return read_chunk(&e, ev, emit, arg, f);
 }

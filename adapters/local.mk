@@ -2,11 +2,11 @@ noinst_LIBRARIES += libadapters.a
 libadapters_a_SOURCES = \
 	adapters/adapter.c adapters/adapter.h adapters/adapters.def \
 	adapters/chat.h adapters/params.def \
-	adapters/answer.c adapters/answer.h \
+	adapters/reply.c adapters/reply.h \
 	adapters/errors.c adapters/errors.h \
 	adapters/canon.c adapters/canon.h adapters/canon_chat.c \
 	adapters/canon_proof.c adapters/canon_schema.c \
-	adapters/request.c adapters/request.h \
+	adapters/reading.c adapters/reading.h \
 	adapters/owned.c adapters/owned.h \
 	adapters/openai.c adapters/openai.h adapters/openai_answer.c \
 	adapters/openai_ask.c adapters/openai_chat.c \

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/sse.h"
@@ -42,9 +42,9 @@ read_usage(const struct json *doc, struct usage *out)
 {
 	bool any;
 
-	any = answer_tokens(doc, JSON_ROOT, "prompt_eval_count",
+	any = reply_tokens(doc, JSON_ROOT, "prompt_eval_count",
 	    &out->n[UNIT_INPUT]);
-	any |= answer_tokens(doc, JSON_ROOT, "eval_count",
+	any |= reply_tokens(doc, JSON_ROOT, "eval_count",
 	    &out->n[UNIT_OUTPUT]);
 	out->known = any;
 }
@@ -214,14 +214,14 @@ ollama_read_reply(struct arena *a, const struct chat *chat,
 
 	(void)chat;
 	(void)d;
-	e = answer_parse(a, body, len, &doc, reply, f);
+	e = reply_parse(a, body, len, &doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	msg = member(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
-		return answer_bad(f, "no message");
+		return reply_bad(f, "no message");
 	if (!is_done(&doc))
-		return answer_bad(f, "it is not done");
+		return reply_bad(f, "it is not done");
 	reply->from = &adapter_ollama;
 	reply->raw = (struct str){ body, len };
 	reply->model = text_at(&doc, JSON_ROOT, "model", a);
@@ -329,7 +329,7 @@ read_line(struct event *e, const struct sse_event *ev, delta_fn *emit,
 	if (err != ERR_OK || !last)
 		return err;
 	e->seen->ended = true;
-	return answer_end(&adapter_ollama, emit, arg);
+	return reply_end(&adapter_ollama, emit, arg);
 }
 
 enum err
@@ -348,17 +348,17 @@ ollama_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return answer_bad(f, e.seen->started ?
+		return reply_bad(f, e.seen->started ?
 		    "the stream was cut off" : "an empty stream");
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||
 	    json_type(&doc, JSON_ROOT) != JSON_OBJECT)
-		return answer_bad(f, "a line that is not JSON");
+		return reply_bad(f, "a line that is not JSON");
 	e.doc = &doc;
 	if (errors_present(&doc)) {
 		e.seen->ended = true;
-		return answer_error(s->scratch, &doc, emit, arg);
+		return reply_error(s->scratch, &doc, emit, arg);
 	}
 	return read_line(&e, ev, emit, arg);
 }

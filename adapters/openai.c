@@ -9,14 +9,14 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
+#include "adapters/reading.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
 /* ----------------------------------------------------------- request */
 
-static const struct request_member members[] = {
+static const struct rd_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "messages", IS(ARRAY), "an array" },
 	{ "stream", IS_BOOL, "a boolean" },
@@ -37,7 +37,7 @@ static const struct request_member members[] = {
 };
 
 /* Content parts that ask for a capability. */
-static const struct request_need parts[] = {
+static const struct rd_need parts[] = {
 	{ "image_url", CAP_IMAGE_IN },
 	{ "input_audio", CAP_AUDIO_IN },
 	{ "file", CAP_PDF_IN },
@@ -65,7 +65,7 @@ read_messages(struct chat *chat, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, where,
 			    "every message must be an object with a 'role'");
 		}
-		chat->needs |= request_needs(doc,
+		chat->needs |= rd_needs(doc,
 		    json_get(doc, m, "content"), parts,
 		    sizeof parts / sizeof parts[0]);
 	}
@@ -78,12 +78,12 @@ read_limits(struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = request_positive(doc, "n", 1, &chat->choices, f);
+	e = rd_positive(doc, "n", 1, &chat->choices, f);
 	if (e == ERR_OK)
-		e = request_positive(doc, "max_tokens", 0, &chat->max_output,
+		e = rd_positive(doc, "max_tokens", 0, &chat->max_output,
 		    f);
 	if (e == ERR_OK)
-		e = request_positive(doc, "max_completion_tokens",
+		e = rd_positive(doc, "max_completion_tokens",
 		    chat->max_output, &chat->max_output, f);
 	return e;
 }
@@ -94,7 +94,7 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = request_types(doc, members, sizeof members / sizeof members[0],
+	e = rd_types(doc, members, sizeof members / sizeof members[0],
 	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
@@ -113,7 +113,7 @@ openai_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (json_is(doc, json_at(doc, JSON_ROOT, "response_format", "type",
 	    NULL), "json_schema"))
 		chat->needs |= CAP_STRUCTURED;
-	chat->user = request_word(doc, "user", a);
+	chat->user = rd_word(doc, "user", a);
 	return ERR_OK;
 }
 
@@ -211,7 +211,7 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	if (e == ERR_OK && chat->surface != &adapter_openai &&
 	    !openai_write_quirks(a, chat, d, &body))
 		e = fault_memory(f);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_openai = {

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/openai_mend.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 
 /* -------------------------------------------------------------- usage */
@@ -126,14 +126,14 @@ openai_read_reply(struct arena *a, const struct chat *chat,
 
 	if (doc == NULL)
 		return ERR_INTERNAL;
-	e = answer_parse(a, body, len, doc, reply, f);
+	e = reply_parse(a, body, len, doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	choices = json_get(doc, JSON_ROOT, "choices");
 	c = json_first(doc, choices);
 	if (json_type(doc, choices) != JSON_ARRAY ||
 	    json_type(doc, json_get(doc, c, "message")) != JSON_OBJECT)
-		return answer_bad(f, "no choices");
+		return reply_bad(f, "no choices");
 	mend_init(&m, doc, a);
 	mend_head(&m, "chat.completion", d->model, &head);
 	mend_usage(&m);

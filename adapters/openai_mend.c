@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/openai.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/decimal.h"

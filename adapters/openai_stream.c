@@ -7,10 +7,10 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai_mend.h"
+#include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/sse.h"
 
@@ -210,7 +210,7 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	for (c = json_first(doc, choices); c != JSON_NONE;
 	    c = json_next(doc, choices, c))
 		if (!mend_chunk_choice(&m, s, c, place++))
-			return answer_bad(f, "a malformed chunk");
+			return reply_bad(f, "a malformed chunk");
 	if (!mend_done(&m, &d.raw))
 		return ERR_INTERNAL;
 	openai_usage(doc, &d.usage);
@@ -264,7 +264,7 @@ emit_end(struct stream *s, delta_fn *emit, void *arg, struct fault *f)
 	size_t i;
 
 	if (!seen->content && !seen->finished)
-		return answer_bad(f, "an empty stream");
+		return reply_bad(f, "an empty stream");
 	for (i = 0; i < seen->count; i++) {
 		if (seen->choices[i].finished)
 			continue;
@@ -273,7 +273,7 @@ emit_end(struct stream *s, delta_fn *emit, void *arg, struct fault *f)
 			return e;
 	}
 	seen->ended = true;
-	return answer_end(NULL, emit, arg);
+	return reply_end(NULL, emit, arg);
 }
 
 /* The stream ended without an end mark: whole if every choice is. */
@@ -306,15 +306,15 @@ openai_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return all_finished(seen) ? emit_end(s, emit, arg, f) :
-		    answer_bad(f, "the stream was cut off");
+		    reply_bad(f, "the stream was cut off");
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
 		return emit_end(s, emit, arg, f);
 	if (ev->len == 0)
 		return ERR_OK;
-	err = answer_event(s->scratch, ev->data, ev->len, &doc, f);
+	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);
 	if (err != ERR_OK)
 		return err;
 	if (strcmp(ev->name, "error") == 0 || errors_present(&doc))
-		return answer_error(s->scratch, &doc, emit, arg);
+		return reply_error(s->scratch, &doc, emit, arg);
 	return read_chunk(s, &doc, emit, arg, f);
 }

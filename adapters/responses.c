@@ -6,12 +6,12 @@
 
 #include "adapters/canon.h"
 #include "adapters/errors.h"
-#include "adapters/request.h"
+#include "adapters/reading.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/limits.h"
 
-static const struct request_member members[] = {
+static const struct rd_member members[] = {
 	{ "model", IS(STRING), "a string" },
 	{ "input", IS(STRING) | IS(ARRAY), "a string or an array" },
 	{ "instructions", IS(STRING), "a string" },
@@ -40,7 +40,7 @@ static const struct request_member members[] = {
 };
 
 /* Content parts that ask for a capability. */
-static const struct request_need parts[] = {
+static const struct rd_need parts[] = {
 	{ "input_image", CAP_IMAGE_IN },
 	{ "input_file", CAP_PDF_IN },
 	{ "input_audio", CAP_AUDIO_IN },
@@ -49,7 +49,7 @@ static const struct request_need parts[] = {
 static unsigned
 needs_of(const struct json *doc, uint32_t content)
 {
-	return request_needs(doc, content, parts,
+	return rd_needs(doc, content, parts,
 	    sizeof parts / sizeof parts[0]);
 }
 
@@ -109,7 +109,7 @@ responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	const struct json *doc = &chat->doc;
 	enum err e;
 
-	e = request_types(doc, members, sizeof members / sizeof members[0],
+	e = rd_types(doc, members, sizeof members / sizeof members[0],
 	    true, f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
@@ -132,11 +132,11 @@ responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	    NULL), "json_schema"))
 		chat->needs |= CAP_STRUCTURED;
 	if (given(doc, "previous_response_id"))
-		chat->previous_id = request_word(doc,
+		chat->previous_id = rd_word(doc,
 		    "previous_response_id", a);
-	chat->user = request_word(doc, "safety_identifier", a);
+	chat->user = rd_word(doc, "safety_identifier", a);
 	if (*chat->user == '\0')
-		chat->user = request_word(doc, "user", a);
+		chat->user = rd_word(doc, "user", a);
 	return check_background(chat, f);
 }
 
@@ -206,7 +206,7 @@ responses_write_request(struct arena *a, const struct chat *chat,
 	e = chat->surface == &adapter_responses ?
 	    edit_request(a, chat, d, &body, f) :
 	    responses_write_chat(chat, d, &body, f);
-	return request_body(a, call, &body, e, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 const struct adapter adapter_responses = {

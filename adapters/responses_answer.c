@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "adapters/responses_answer.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
@@ -51,16 +51,16 @@ responses_usage(const struct json *doc, uint32_t response, struct usage *out)
 		return;
 	in = json_get(doc, u, "input_tokens_details");
 	of = json_get(doc, u, "output_tokens_details");
-	prompt = answer_count(doc, u, "input_tokens");
-	answer = answer_count(doc, u, "output_tokens");
-	thought = answer_count(doc, of, "reasoning_tokens");
+	prompt = reply_count(doc, u, "input_tokens");
+	answer = reply_count(doc, u, "output_tokens");
+	thought = reply_count(doc, of, "reasoning_tokens");
 	/* Some count reasoning beside the output, most in it. */
-	if (thought > 0 && answer_count(doc, u, "total_tokens") ==
+	if (thought > 0 && reply_count(doc, u, "total_tokens") ==
 	    prompt + answer + thought)
 		answer += thought;
-	n[UNIT_CACHED_INPUT] = at_most(answer_count(doc, in,
+	n[UNIT_CACHED_INPUT] = at_most(reply_count(doc, in,
 	    "cached_tokens"), prompt);
-	n[UNIT_CACHE_WRITE] = at_most(answer_count(doc, in,
+	n[UNIT_CACHE_WRITE] = at_most(reply_count(doc, in,
 	    "cache_write_tokens"), prompt - n[UNIT_CACHED_INPUT]);
 	n[UNIT_INPUT] = prompt - n[UNIT_CACHED_INPUT] - n[UNIT_CACHE_WRITE];
 	n[UNIT_REASONING] = at_most(thought, answer);
@@ -412,13 +412,13 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 	if (doc == NULL)
 		return ERR_INTERNAL;
 	if (json_parse(doc, a, body, len, NULL) != ERR_OK)
-		return answer_bad(f, "not JSON");
+		return reply_bad(f, "not JSON");
 	e = check_failure(a, doc, reply);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
 	output = json_get(doc, JSON_ROOT, "output");
 	if (json_type(doc, output) != JSON_ARRAY)
-		return answer_bad(f, "no output");
+		return reply_bad(f, "no output");
 	reply->from = &adapter_responses;
 	reply->raw = (struct str){ body, len };
 	reply->doc = doc;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
-#include "adapters/request.h"
+#include "adapters/reading.h"
 #include "app/base/arena.h"
 
 static const char *const known[] = { "model", "input", "instructions",

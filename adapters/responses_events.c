@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-#include "adapters/answer.h"
 #include "adapters/canon.h"
 #include "adapters/errors.h"
+#include "adapters/reply.h"
 #include "adapters/responses_answer.h"
 #include "app/base/arena.h"
 #include "app/base/sse.h"
@@ -333,8 +333,8 @@ emit_error(struct reading *r, uint32_t from, delta_fn *emit, void *arg,
 	struct upstream_error error;
 
 	if (!responses_failure(r->s->scratch, 0, &r->doc, from, &error))
-		return answer_bad(f, "an error that cannot be read");
-	return answer_failed(&error, emit, arg);
+		return reply_bad(f, "an error that cannot be read");
+	return reply_failed(&error, emit, arg);
 }
 
 /* What the last event says of items that no event told of. */
@@ -368,7 +368,7 @@ emit_end(struct reading *r, delta_fn *emit, void *arg, struct fault *f)
 	enum err e;
 
 	if (json_type(&r->doc, response) != JSON_OBJECT)
-		return answer_bad(f, "an end without a response");
+		return reply_bad(f, "an end without a response");
 	responses_usage(&r->doc, response, &d->usage);
 	finish = *d;
 	finish.kind = DELTA_FINISH;
@@ -377,7 +377,7 @@ emit_end(struct reading *r, delta_fn *emit, void *arg, struct fault *f)
 	finish.doc = NULL;
 	if (r->s->pieces) {
 		if (!owed_items(r, response))
-			return answer_bad(f, "too many output items");
+			return reply_bad(f, "too many output items");
 		p = pieces_add(&r->pieces, PIECE_FINISH, 0);
 		if (p != NULL)
 			p->finish = finish.finish;
@@ -440,7 +440,7 @@ read_plain(struct reading *r, const char *type, delta_fn *emit, void *arg,
 	if (i < EVENTS && (events[i].always || r->s->pieces)) {
 		it = item_here(r);
 		if (it == NULL)
-			return answer_bad(f, "a wrong output index");
+			return reply_bad(f, "a wrong output index");
 		events[i].read(r, it);
 	}
 	if (r->pieces.failed)
@@ -483,7 +483,7 @@ read_event(struct reading *r, const struct sse_event *ev, delta_fn *emit,
 	    strcmp(name, "response.incomplete") == 0)
 		return emit_end(r, emit, arg, f);
 	if (*name == '\0' || !plain(name))
-		return answer_bad(f, "an event without a type");
+		return reply_bad(f, "an event without a type");
 	return read_plain(r, name, emit, arg, f);
 }
 
@@ -504,11 +504,11 @@ responses_read_event(struct stream *s, const struct sse_event *ev,
 	if (r.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return answer_bad(f, "the stream was cut off");
+		return reply_bad(f, "the stream was cut off");
 	if (ev->len == 0)
 		return ERR_OK;
 	if (ev->len >= 6 && memcmp(ev->data, "[DONE]", 6) == 0)
-		return answer_bad(f, "the stream ended without its end");
-	err = answer_event(s->scratch, ev->data, ev->len, &r.doc, f);
+		return reply_bad(f, "the stream ended without its end");
+	err = reply_event(s->scratch, ev->data, ev->len, &r.doc, f);
 	return err == ERR_OK ? read_event(&r, ev, emit, arg, f) : err;
 }

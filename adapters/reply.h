@@ -3,8 +3,8 @@
  * streams: saying that an answer is of no use, counts of tokens, errors under
  * a good status, and the deltas that look alike in every dialect.
  */
-#ifndef TOLLGATE_ADAPTERS_ANSWER_H
-#define TOLLGATE_ADAPTERS_ANSWER_H
+#ifndef TOLLGATE_ADAPTERS_REPLY_H
+#define TOLLGATE_ADAPTERS_REPLY_H
 
 #include "adapters/adapter.h"
 
@@ -12,17 +12,17 @@
 #define TOKENS_MAX (INT64_C(1) << 53)
 
 /* ERR_BAD_UPSTREAM; what: "an empty stream". */
-enum err answer_bad(struct fault *f, const char *what);
+enum err reply_bad(struct fault *f, const char *what);
 
 /*
  * A count of tokens, brought into 0..TOKENS_MAX. False, and out untouched,
  * when the member is no whole number.
  */
-bool answer_tokens(const struct json *doc, uint32_t obj, const char *key,
+bool reply_tokens(const struct json *doc, uint32_t obj, const char *key,
     int64_t *out);
 
 /* The same as a value, 0 when there is none. */
-int64_t answer_count(const struct json *doc, uint32_t obj, const char *key);
+int64_t reply_count(const struct json *doc, uint32_t obj, const char *key);
 
 static inline int64_t
 at_most(int64_t n, int64_t max)
@@ -35,20 +35,20 @@ at_most(int64_t n, int64_t max)
  * comes in reply->error, with ERR_OK. ERR_BAD_UPSTREAM: it is no JSON;
  * ERR_INTERNAL: no memory.
  */
-enum err answer_parse(struct arena *a, const char *body, size_t len,
+enum err reply_parse(struct arena *a, const char *body, size_t len,
     struct json *doc, struct reply *reply, struct fault *f);
 
 /* The data of an event → doc, an object. ERR_BAD_UPSTREAM: it is none. */
-enum err answer_event(struct arena *a, const char *data, size_t len,
+enum err reply_event(struct arena *a, const char *data, size_t len,
     struct json *doc, struct fault *f);
 
 /* DELTA_ERROR: one that was read already, or the one in an event. */
-enum err answer_failed(const struct upstream_error *error, delta_fn *emit,
+enum err reply_failed(const struct upstream_error *error, delta_fn *emit,
     void *arg);
-enum err answer_error(struct arena *scratch, const struct json *doc,
+enum err reply_error(struct arena *scratch, const struct json *doc,
     delta_fn *emit, void *arg);
 
 /* DELTA_END; from may be NULL: the end mark is not of that dialect. */
-enum err answer_end(const struct adapter *from, delta_fn *emit, void *arg);
+enum err reply_end(const struct adapter *from, delta_fn *emit, void *arg);
 
 #endif

@@ -1,11 +1,10 @@
-/* Helpers of the adapters on the way from a request to a request. */
-#include "adapters/request.h"
+/* Helpers of the readers of clients' requests. */
+#include "adapters/reading.h"
 
 #include "adapters/canon.h"
-#include "app/base/arena.h"
 
 enum err
-request_types(const struct json *doc, const struct request_member *list,
+rd_types(const struct json *doc, const struct rd_member *list,
     size_t count, bool quoted, struct fault *f)
 {
 	unsigned type;
@@ -26,7 +25,7 @@ request_types(const struct json *doc, const struct request_member *list,
 }
 
 enum err
-request_positive(const struct json *doc, const char *name, int64_t otherwise,
+rd_positive(const struct json *doc, const char *name, int64_t otherwise,
     int64_t *out, struct fault *f)
 {
 	uint32_t v = json_get(doc, JSON_ROOT, name);
@@ -41,8 +40,8 @@ request_positive(const struct json *doc, const char *name, int64_t otherwise,
 }
 
 unsigned
-request_needs(const struct json *doc, uint32_t content,
-    const struct request_need *list, size_t count)
+rd_needs(const struct json *doc, uint32_t content,
+    const struct rd_need *list, size_t count)
 {
 	unsigned needs = 0;
 	uint32_t part, type;
@@ -61,7 +60,7 @@ request_needs(const struct json *doc, uint32_t content,
 }
 
 const char *
-request_word(const struct json *doc, const char *name, struct arena *a)
+rd_word(const struct json *doc, const char *name, struct arena *a)
 {
 	const char *s = json_cstr(doc, json_get(doc, JSON_ROOT, name), a);
 
@@ -102,22 +101,4 @@ rd_pass(struct reading *r, const char *key, enum json_type type,
 	*out = type == JSON_STRING ? canon_str(r->doc, v, r->arena) :
 	    canon_raw(r->doc, v);
 	r->chat->set |= bit;
-}
-
-enum err
-request_body(struct arena *a, struct http_call *call, struct buf *body,
-    enum err e, struct fault *f)
-{
-	struct str s;
-
-	if (e != ERR_OK) {
-		buf_free(body);
-		return e;
-	}
-	s = canon_take(a, body);
-	if (s.p == NULL || call->url == NULL)
-		return fault_memory(f);
-	call->body = s.p;
-	call->body_len = s.len;
-	return ERR_OK;
 }

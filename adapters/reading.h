@@ -1,14 +1,11 @@
 /*
- * What the adapters have in common on the way from a client's request to a
- * provider's: checks at the door, reading into the canonical form, and the
- * body of what is sent.
+ * What the readers of clients' requests have in common: checks at the door, and
+ * reading into the canonical form.
  */
-#ifndef TOLLGATE_ADAPTERS_REQUEST_H
-#define TOLLGATE_ADAPTERS_REQUEST_H
+#ifndef TOLLGATE_ADAPTERS_READING_H
+#define TOLLGATE_ADAPTERS_READING_H
 
 #include "adapters/adapter.h"
-
-/* ----------------------------------------------------------- the door */
 
 #define IS(type) (1U << (JSON_##type))
 #define IS_BOOL (IS(TRUE) | IS(FALSE))
@@ -17,7 +14,7 @@
  * A member of the body that we know, and what it may be. Null is always "not
  * given", and members that we do not know pass untouched.
  */
-struct request_member {
+struct rd_member {
 	const char *name;
 	unsigned types;	  /* IS() */
 	const char *what; /* "an array" */
@@ -28,29 +25,26 @@ struct request_member {
  * "'tools' must be an array", or "tools: must be …" in dialects whose errors
  * are written so.
  */
-enum err request_types(const struct json *doc,
-    const struct request_member *list, size_t count, bool quoted,
-    struct fault *f);
+enum err rd_types(const struct json *doc, const struct rd_member *list,
+    size_t count, bool quoted, struct fault *f);
 
 /* A positive integer member, or `otherwise` when it is not given. */
-enum err request_positive(const struct json *doc, const char *name,
+enum err rd_positive(const struct json *doc, const char *name,
     int64_t otherwise, int64_t *out, struct fault *f);
 
 /* A kind of content that only some models can take. */
-struct request_need {
+struct rd_need {
 	const char *type;
 	unsigned cap; /* CAP_* */
 };
 
 /* What a list of parts asks for, by their "type"; 0 when it is no list. */
-unsigned request_needs(const struct json *doc, uint32_t content,
-    const struct request_need *list, size_t count);
+unsigned rd_needs(const struct json *doc, uint32_t content,
+    const struct rd_need *list, size_t count);
 
 /* A string member of the body, or "". */
-const char *request_word(const struct json *doc, const char *name,
+const char *rd_word(const struct json *doc, const char *name,
     struct arena *a);
-
-/* ------------------------------------------------------------ reading */
 
 /* One request being read into the canonical form. */
 struct reading {
@@ -72,14 +66,5 @@ enum cache_mark rd_cache(const struct reading *r, uint32_t obj);
  */
 void rd_pass(struct reading *r, const char *key, enum json_type type,
     struct str *out, uint64_t bit);
-
-/* ------------------------------------------------------------ sending */
-
-/*
- * The written body becomes the call's, from the arena; the buffer is freed.
- * Returns e, or ERR_INTERNAL when the address or the body is missing.
- */
-enum err request_body(struct arena *a, struct http_call *call,
-    struct buf *body, enum err e, struct fault *f);
 
 #endif

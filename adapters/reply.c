@@ -1,5 +1,5 @@
 /* Helpers of the readers of providers' answers. */
-#include "adapters/answer.h"
+#include "adapters/reply.h"
 
 #include <string.h>
 
@@ -7,14 +7,14 @@
 #include "app/base/arena.h"
 
 enum err
-answer_bad(struct fault *f, const char *what)
+reply_bad(struct fault *f, const char *what)
 {
 	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
 	    "the provider sent no usable answer: %s", what);
 }
 
 bool
-answer_tokens(const struct json *doc, uint32_t obj, const char *key,
+reply_tokens(const struct json *doc, uint32_t obj, const char *key,
     int64_t *out)
 {
 	int64_t n;
@@ -26,22 +26,22 @@ answer_tokens(const struct json *doc, uint32_t obj, const char *key,
 }
 
 int64_t
-answer_count(const struct json *doc, uint32_t obj, const char *key)
+reply_count(const struct json *doc, uint32_t obj, const char *key)
 {
 	int64_t n = 0;
 
-	answer_tokens(doc, obj, key, &n);
+	reply_tokens(doc, obj, key, &n);
 	return n;
 }
 
 enum err
-answer_parse(struct arena *a, const char *body, size_t len, struct json *doc,
+reply_parse(struct arena *a, const char *body, size_t len, struct json *doc,
     struct reply *reply, struct fault *f)
 {
 	struct upstream_error *error;
 
 	if (json_parse(doc, a, body, len, NULL) != ERR_OK)
-		return answer_bad(f, "not JSON");
+		return reply_bad(f, "not JSON");
 	if (!errors_present(doc))
 		return ERR_OK;
 	error = arena_zalloc(a, sizeof *error);
@@ -53,16 +53,16 @@ answer_parse(struct arena *a, const char *body, size_t len, struct json *doc,
 }
 
 enum err
-answer_event(struct arena *a, const char *data, size_t len, struct json *doc,
+reply_event(struct arena *a, const char *data, size_t len, struct json *doc,
     struct fault *f)
 {
 	return json_parse(doc, a, data, len, NULL) == ERR_OK &&
 	    json_type(doc, JSON_ROOT) == JSON_OBJECT ? ERR_OK :
-	    answer_bad(f, "an event that is not JSON");
+	    reply_bad(f, "an event that is not JSON");
 }
 
 enum err
-answer_failed(const struct upstream_error *error, delta_fn *emit, void *arg)
+reply_failed(const struct upstream_error *error, delta_fn *emit, void *arg)
 {
 	struct delta d;
 
@@ -73,17 +73,17 @@ answer_failed(const struct upstream_error *error, delta_fn *emit, void *arg)
 }
 
 enum err
-answer_error(struct arena *scratch, const struct json *doc, delta_fn *emit,
+reply_error(struct arena *scratch, const struct json *doc, delta_fn *emit,
     void *arg)
 {
 	struct upstream_error error;
 
 	errors_read(scratch, 0, doc, &error);
-	return answer_failed(&error, emit, arg);
+	return reply_failed(&error, emit, arg);
 }
 
 enum err
-answer_end(const struct adapter *from, delta_fn *emit, void *arg)
+reply_end(const struct adapter *from, delta_fn *emit, void *arg)
 {
 	struct delta d;
 
