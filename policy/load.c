@@ -14,6 +14,7 @@
 #include "app/base/limits.h"
 #include "policy/files.h"
 #include "policy/vault.h"
+#include "policy/zone.h"
 
 #define SECTIONS_MAX 1000 /* of a file: each is looked for among the others */
 
@@ -254,6 +255,37 @@ loading_begin(struct loading *ld, const struct policy_env *env, bool outside)
 	return true;
 }
 
+/* The zone of that name; "" is the one that holds otherwise. */
+static const struct zone *
+load_zone(struct loading *ld, const char *name, const struct zone *otherwise)
+{
+	const struct zone *z = otherwise;
+
+	if (name == NULL || name[0] == '\0')
+		return otherwise;
+	z = zone_load(ld->p->arena, name);
+	if (z == NULL)
+		diag_fault(ld->l.diag, ld->root,
+		    "the time zone '%s' cannot be read: "
+		    "is tzdata on this host?", name);
+	return z;
+}
+
+static void
+finish_zones(struct loading *ld)
+{
+	struct policy *p = ld->p;
+	size_t i;
+
+	p->tz = load_zone(ld, p->timezone, NULL);
+	for (i = 0; i < p->provider_count; i++)
+		p->providers[i].tz = load_zone(ld, p->providers[i].timezone,
+		    NULL);
+	for (i = 0; i < p->rule_count; i++)
+		p->rules[i].when.hours.tz = load_zone(ld,
+		    p->rules[i].when.hours.zone, p->tz);
+}
+
 /* The policy when all is right; what was found goes out either way. */
 static struct policy *
 loading_end(struct loading *ld, bool begun, struct buf *out)
@@ -261,8 +293,11 @@ loading_end(struct loading *ld, bool begun, struct buf *out)
 	struct policy *p = NULL;
 
 	if (begun) {
-		if (ld->root != NULL && !diag_failed(ld->l.diag))
+		if (ld->root != NULL && !diag_failed(ld->l.diag)) {
 			finish_hash(ld);
+			if (ld->l.outside)
+				finish_zones(ld);
+		}
 		diag_write(ld->l.diag, out);
 		if (ld->root != NULL && !diag_failed(ld->l.diag)) {
 			p = ld->p;

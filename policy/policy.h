@@ -19,6 +19,7 @@
 #include "policy/price.h"
 
 struct arena;
+struct zone; /* policy/zone.h */
 
 #define KEY_HASH 32 /* bytes of HMAC-SHA-256 */
 #define PEPPER 64   /* bytes of its key, padded with zeros as HMAC does */
@@ -78,6 +79,7 @@ struct provider {
 	const char *organization, *project, *region, *api_version;
 	const char *retention;	  /* "none", "days", … as stated */
 	const char *timezone;	  /* IANA, "" = UTC */
+	const struct zone *tz;	  /* the same, loaded, of a row of the policy */
 	/* Secrets of signed requests, "" when not given. */
 	const char *credentials;  /* the document itself */
 	const char *access_key, *secret_key, *session_token;
@@ -242,6 +244,7 @@ enum prompt_part { PROMPT_LAST, PROMPT_SYSTEM, PROMPT_ALL, PROMPT_PARTS };
  */
 struct hours {
 	const char *zone; /* IANA, "" = that of the policy */
+	const struct zone *tz; /* the same, loaded */
 	int from, to;	  /* 0..1440; from == to: the whole day */
 	unsigned days;	  /* bit 0 = Sunday of the day that it began; 0 = all */
 	bool set;
@@ -295,6 +298,7 @@ struct policy {
 	unsigned char pepper[PEPPER]; /* the HMAC key of struct vkey.hash */
 	const char *store;	    /* address of the counters, checked */
 	const char *timezone;	    /* IANA, of the windows */
+	const struct zone *tz;	    /* the same, loaded; NULL = UTC */
 	const char *hash;	    /* hex SHA-256 of the source text: its version */
 	const struct catalog *catalog;
 	struct policy_file *files;
