@@ -11,30 +11,40 @@ put_anchor(struct buf *out, const char *s)
 		buf_putc(out, *s == ' ' ? '-' : *s);
 }
 
+/* "`fallback`, `weighted`" */
+static void
+put_choices(struct buf *out, const struct field *f)
+{
+	const struct word *w;
+	bool first = true;
+
+	for (w = f->words; w->name != NULL; w++)
+		if (w->value != WORD_LATER) {
+			buf_printf(out, "%s`%s`", first ? "" : ", ", w->name);
+			first = false;
+		}
+}
+
 /* "list of target", "map by name", "`fallback`, `weighted`", "duration". */
 static void
 put_type(struct buf *out, const struct field *f)
 {
 	char least[32], most[32];
-	const struct word *w;
-	bool first = true;
 
-	if (f->type == V_CHOICE) {
-		for (w = f->words; w->name != NULL; w++)
-			if (w->value != WORD_LATER) {
-				buf_printf(out, "%s`%s`", first ? "" : ", ",
-				    w->name);
-				first = false;
-			}
+	if (f->words != NULL)
+		put_choices(out, f);
+	if (f->type == V_SET)
+		buf_puts(out, "; one or a list");
+	if (f->type == V_CHOICE || f->type == V_SET)
 		return;
-	}
-	buf_puts(out, type_words(f->type)->name);
+	buf_printf(out, "%s%s", f->words != NULL ? " or " : "",
+	    type_words(f->type)->name);
 	if (f->shape != NULL) {
 		buf_printf(out, " of [%s](#", f->shape->name);
 		put_anchor(out, f->shape->title);
 		buf_putc(out, ')');
 	}
-	if (f->type == V_COUNT || f->type == V_DURATION)
+	if (f->type == V_COUNT || f->type == V_DURATION || f->type == V_SHARE)
 		buf_printf(out, ", %s to %s",
 		    field_bound(f, f->min, least, sizeof least),
 		    field_bound(f, f->max, most, sizeof most));
@@ -73,7 +83,7 @@ put_words(struct buf *out, const struct field *f)
 	if (f->words == NULL)
 		return;
 	for (w = f->words; w->name != NULL; w++)
-		if (w->help != NULL) {
+		if (w->help != NULL && w->help[0] != '\0') {
 			buf_printf(out, "%s`%s` %s", sep, w->name, w->help);
 			sep = ", ";
 		}
@@ -163,6 +173,12 @@ static const char doc_head[] =
     "`40k`, `1.5M` |\n"
     "| USD | a decimal number: `0.15`; from 0 to 10000 a million, or 1000 "
     "each |\n"
+    "| USD / hour | `1.50 USD / hour` |\n"
+    "| per cent | a whole number and the sign: `20 %` |\n"
+    "| quantile | `p50`, `p95`: of a hundred measured times, the 50th, the "
+    "95th |\n"
+    "| scores | names and numbers: `{ \"SWE-Bench Verified\": 40, "
+    "triage: 72.5 }` |\n"
     "| date | RFC 3339: `2027-01-31` or `2027-01-31T12:00:00Z` |\n"
     "| name | letters, digits and `. _ - : @ +`, the first one a letter or "
     "digit |\n"

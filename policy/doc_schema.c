@@ -37,19 +37,14 @@ put_ref(struct buf *out, const struct shape *s)
 static void
 put_scalar(struct buf *out, enum value_type t)
 {
-	const char *pattern = type_words(t)->pattern;
+	const struct type_words *words = type_words(t);
 
-	if (t == V_DURATION || t == V_COUNT || t == V_RATE)
-		buf_puts(out, "\"type\": [ \"string\", \"number\" ]");
-	else if (t == V_BOOL)
-		buf_puts(out, "\"type\": \"boolean\"");
-	else if (t == V_TEXT || t == V_NAME)
-		buf_puts(out, "\"type\": [ \"string\", \"number\" ]");
-	else
-		buf_puts(out, "\"type\": \"string\"");
-	if (pattern != NULL) {
+	buf_puts(out, t == V_BOOL ? "\"type\": \"boolean\"" :
+	    words->number ? "\"type\": [ \"string\", \"number\" ]" :
+	    "\"type\": \"string\"");
+	if (words->pattern != NULL) {
 		buf_puts(out, ", \"pattern\": ");
-		put_json(out, pattern);
+		put_json(out, words->pattern);
 	}
 }
 
@@ -67,6 +62,20 @@ put_choice(struct buf *out, const struct field *f)
 	buf_puts(out, " ]");
 }
 
+/* A number, or a word that stands for one. */
+static void
+put_count(struct buf *out, const struct field *f)
+{
+	if (f->words != NULL) {
+		buf_puts(out, "\"anyOf\": [ { ");
+		put_choice(out, f);
+		buf_puts(out, " }, { ");
+	}
+	put_scalar(out, f->type);
+	if (f->words != NULL)
+		buf_puts(out, " } ]");
+}
+
 static void
 put_list(struct buf *out, const struct field *f)
 {
@@ -81,6 +90,25 @@ put_value(struct buf *out, const struct field *f)
 	switch (f->type) {
 	case V_CHOICE:
 		put_choice(out, f);
+		break;
+	case V_COUNT:
+		put_count(out, f);
+		break;
+	case V_SET:
+		buf_puts(out, "\"anyOf\": [ { ");
+		put_choice(out, f);
+		buf_puts(out, " }, { \"type\": \"array\", \"minItems\": 1, "
+		    "\"items\": { ");
+		put_choice(out, f);
+		buf_puts(out, " } } ]");
+		break;
+	case V_SCORES:
+		buf_printf(out, "\"type\": \"object\", "
+		    "\"minProperties\": %" PRId64 ", \"maxProperties\": "
+		    "%" PRId64 ", \"additionalProperties\": { ", f->min,
+		    f->max);
+		put_scalar(out, V_RATE);
+		buf_puts(out, " }");
 		break;
 	case V_STRINGS:
 	case V_PATTERNS:

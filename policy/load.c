@@ -230,10 +230,14 @@ check(struct loading *ld)
 	p->catalog = ld->l.env->catalog;
 	check_providers(&ld->l, &s, p);
 	check_models(&ld->l, &s, p);
-	if (!policy_index(p))
+	if (!policy_index_names(p)) {
 		diag_nomem(ld->l.diag);
-	else
-		check_keys(&ld->l, &s, ld->root, p);
+		return;
+	}
+	check_fallbacks(&ld->l, &s, p);
+	if (!policy_index_targets(p))
+		diag_nomem(ld->l.diag);
+	check_keys(&ld->l, &s, ld->root, p);
 }
 
 static bool

@@ -17,6 +17,11 @@ struct field;
 struct shape;
 struct vault;
 
+struct rows {
+	void *items;
+	size_t count;
+};
+
 /* What every step needs. */
 struct load {
 	const struct policy_env *env;
@@ -25,11 +30,7 @@ struct load {
 	struct vault *vault;   /* the policy's secrets */
 	struct vault *scratch; /* goes when the load is over */
 	bool outside;	       /* may look at files and environment */
-};
-
-struct rows {
-	void *items;
-	size_t count;
+	struct rows benchmarks; /* const char *: the catalog's, when asked for */
 };
 
 /* How every row of a list or map begins. */
@@ -61,17 +62,54 @@ struct src_price {
 	struct rows tiers; /* struct src_tier_price */
 };
 
+/* A name, a number, and where they stand. */
+struct src_score {
+	const struct node *node;
+	const char *name;
+	double value;
+};
+
 struct src_target {
 	struct row row;
 	const char *target, *provider, *model;
-	int64_t weight, context;
+	int64_t weight, context; /* weight 0: not asked for */
 	struct src_price price;
+	struct rows scores; /* struct src_score */
+};
+
+/* A time, or a quantile of what was measured, in per cent. */
+struct src_delay {
+	int64_t time;
+	unsigned quantile; /* 0: time */
+};
+
+struct src_hedge {
+	struct src_delay after;
+	int64_t share, money;
+	bool tools;
+};
+
+#define CONTEXT_AUTO INT64_C(0)
+#define CONTEXT_NONE INT64_C(-2)
+#define CAPS_NONE (1 << 30) /* a bit beside CAP_* */
+
+struct src_require {
+	struct rows benchmarks, scores; /* struct src_score */
+	int64_t context;
+	unsigned caps;
+};
+
+struct src_fallbacks {
+	struct rows lists[FALLBACK_KINDS]; /* struct src_target */
 };
 
 struct src_model {
 	struct row row;
 	struct rows targets; /* struct src_target */
-	int strategy;
+	int strategy, sticky;
+	struct src_fallbacks fallbacks;
+	struct src_require require;
+	struct src_hedge hedge;
 	struct timeouts timeouts;
 	int64_t attempts;
 	bool strict;
@@ -103,6 +141,7 @@ void read_policy(struct load *l, const struct node *root, struct source *s);
 const char *value_name(const char *s);
 const char *value_model(const char *s);
 const char *value_target(const char *s);
+const char *value_use(const char *s);
 const char *value_pattern(const char *s);
 const char *value_store(const char *s);
 const char *value_log(const char *s);
@@ -142,13 +181,32 @@ void variants_make(struct load *l, struct provider *p,
 const struct provider *variant_for(const struct provider *p,
     const struct catalog_model *m);
 
-/* Models and keys against providers and tiers (check.c, check_key.c). */
+/*
+ * Targets as they stand under a node, resolved into out (check_target.c). In
+ * fallbacks, models of the policy may be named, whose targets are meant, but
+ * not the model itself (own); own NULL: none may.
+ */
+void targets_make(struct load *l, struct policy *p, const struct rows *rows,
+    const struct node *node, const struct model *own,
+    struct target_list *out);
+
+/* The policy's model of a name that has no '/', or NULL and said why. */
+const struct model *check_alias(struct load *l, const struct policy *p,
+    const struct node *n, const char *name);
+
+/*
+ * Models and keys against providers and tiers (check.c, check_key.c).
+ * Between the two steps of models comes policy_index_names.
+ */
 void check_models(struct load *l, const struct source *s, struct policy *p);
+void check_fallbacks(struct load *l, const struct source *s,
+    struct policy *p);
 void check_keys(struct load *l, const struct source *s,
     const struct node *root, struct policy *p);
 
-/* The policy's name indexes, after the checks (policy.c). False: memory. */
-bool policy_index(struct policy *p);
+/* The policy's indexes, of names and of targets (policy.c). False: memory. */
+bool policy_index_names(struct policy *p);
+bool policy_index_targets(struct policy *p);
 
 /* What the catalog knows of a provider's model, by any name of the provider. */
 bool policy_facts(const struct catalog *c, const struct provider *provider,

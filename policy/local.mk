@@ -13,6 +13,7 @@ libpolicy_a_SOURCES += \
 	policy/check.c \
 	policy/check_key.c \
 	policy/check_provider.c \
+	policy/check_target.c \
 	policy/diag.c policy/diag.h \
 	policy/doc.c \
 	policy/doc_schema.c \
@@ -21,6 +22,7 @@ libpolicy_a_SOURCES += \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.c \
 	policy/read.c policy/read.h \
+	policy/read_form.c \
 	policy/read_value.c \
 	policy/schema.c policy/schema.h \
 	policy/script.c policy/script.def policy/script.h \

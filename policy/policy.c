@@ -113,39 +113,63 @@ target_order(const void *pa, const void *pb)
 	return cmp != 0 ? cmp : (*b)->price.known - (*a)->price.known;
 }
 
+/* The lists of a model: its own targets, then its fallbacks. */
+static struct target_list
+model_list(const struct model *m, size_t i)
+{
+	struct target_list own = { m->targets, m->target_count };
+
+	return i == 0 ? own : m->fallbacks[i - 1];
+}
+
 static size_t
 target_total(const struct policy *p)
 {
-	size_t i, n = 0;
+	size_t i, j, n = 0;
 
 	for (i = 0; i < p->model_count; i++)
-		n += p->models[i].target_count;
+		for (j = 0; j <= FALLBACK_KINDS; j++)
+			n += model_list(&p->models[i], j).count;
 	return n;
 }
 
 bool
-policy_index(struct policy *p)
+policy_index_names(struct policy *p)
 {
 	struct own *o = own_of(p);
-	size_t i, j, n = target_total(p);
+	size_t i;
 
 	o->models = arena_alloc(p->arena, p->model_count * sizeof(*o->models));
 	o->providers = arena_alloc(p->arena,
 	    p->provider_count * sizeof(*o->providers));
-	o->targets = arena_alloc(p->arena, n * sizeof(*o->targets));
-	if (o->models == NULL || o->providers == NULL || o->targets == NULL)
+	if (o->models == NULL || o->providers == NULL)
 		return false;
 	for (i = 0; i < p->provider_count; i++)
 		o->providers[i] = &p->providers[i];
-	for (i = 0; i < p->model_count; i++) {
+	for (i = 0; i < p->model_count; i++)
 		o->models[i] = &p->models[i];
-		for (j = 0; j < p->models[i].target_count; j++)
-			o->targets[o->target_count++] =
-			    &p->models[i].targets[j];
-	}
 	qsort(o->models, p->model_count, sizeof(*o->models), model_order);
 	qsort(o->providers, p->provider_count, sizeof(*o->providers),
 	    provider_order);
+	return true;
+}
+
+bool
+policy_index_targets(struct policy *p)
+{
+	struct own *o = own_of(p);
+	size_t i, j, k, n = target_total(p);
+	struct target_list list;
+
+	o->targets = arena_alloc(p->arena, n * sizeof(*o->targets));
+	if (o->targets == NULL)
+		return false;
+	for (i = 0; i < p->model_count; i++)
+		for (j = 0; j <= FALLBACK_KINDS; j++) {
+			list = model_list(&p->models[i], j);
+			for (k = 0; k < list.count; k++)
+				o->targets[o->target_count++] = &list.list[k];
+		}
 	qsort(o->targets, n, sizeof(*o->targets), target_order);
 	return true;
 }

@@ -11,12 +11,21 @@ struct field;
 struct load;
 struct node;
 struct rows;
+struct word;
 
 typedef void read_fn(struct load *l, const struct node *n,
     const struct field *f, void *out);
 
 read_fn read_text, read_secret, read_hash, read_number, read_bool,
     read_choice, read_strings, read_headers;
+read_fn read_set, read_delay, read_scores; /* read_form.c */
+
+/* The text of a scalar that says something, or NULL: the diag knows. */
+const char *read_scalar(struct load *l, const struct node *n);
+
+/* One of the field's words, or NULL: the diag knows. */
+const struct word *read_word(struct load *l, const struct node *n,
+    const struct field *f);
 
 /* A copy for as long as the policy lives; NULL: the diag knows. */
 const char *read_keep(struct load *l, const char *s);

@@ -14,9 +14,8 @@
 #include "policy/url.h"
 #include "policy/vault.h"
 
-/* The text of a scalar that says something, or NULL. */
-static const char *
-scalar(struct load *l, const struct node *n)
+const char *
+read_scalar(struct load *l, const struct node *n)
 {
 	if (n->kind != NODE_SCALAR)
 		diag_fault(l->diag, n, "must be a single value, not a %s",
@@ -57,6 +56,8 @@ text_flaw(struct load *l, const struct field *f, const char *s)
 		return value_name(s);
 	case V_TARGET:
 		return value_target(s);
+	case V_USE:
+		return value_use(s);
 	case V_MODEL:
 		return value_model(s);
 	case V_URL:
@@ -79,7 +80,7 @@ text_flaw(struct load *l, const struct field *f, const char *s)
 static const char *
 read_checked(struct load *l, const struct node *n, const struct field *f)
 {
-	const char *s = scalar(l, n), *wrong;
+	const char *s = read_scalar(l, n), *wrong;
 
 	if (s == NULL)
 		return NULL;
@@ -115,7 +116,7 @@ read_secret(struct load *l, const struct node *n, const struct field *f,
     void *out)
 {
 	struct vault *v = f->type == V_ONCE ? l->scratch : l->vault;
-	const char *s = scalar(l, n), *secret;
+	const char *s = read_scalar(l, n), *secret;
 
 	if (s == NULL)
 		return;
@@ -139,7 +140,7 @@ read_hash(struct load *l, const struct node *n, const struct field *f,
 {
 	static const char scheme[] = "hmac-sha256:";
 	size_t len = sizeof scheme - 1;
-	const char *s = scalar(l, n);
+	const char *s = read_scalar(l, n);
 
 	(void)f;
 	if (s == NULL)
@@ -163,35 +164,68 @@ out_of_range(struct load *l, const struct node *n, const struct field *f)
 	    f->type == V_RATE ? ": no sane price is beyond" : "");
 }
 
-/* A number of the type, in its bounds; preset texts pass here too. */
+static const struct word *
+word_find(const struct word *w, const char *s)
+{
+	for (; w != NULL && w->name != NULL; w++)
+		if (strcmp(w->name, s) == 0)
+			return w;
+	return NULL;
+}
+
+static bool
+rate(const char *text, int64_t *nano)
+{
+	return price_parse(text, strlen(text), nano);
+}
+
+/* What a number is read with, and what is said of one that is none. */
+static const struct {
+	bool (*parse)(const char *text, int64_t *out);
+	const char *wrong;
+} numbers[V_TYPES] = {
+	[V_DURATION] = { unit_duration,
+		"must be a duration with a unit, as 300ms, 2s or 5m" },
+	[V_COUNT] = { unit_count, "must be a whole number, as 3, 40k or 1M" },
+	[V_SHARE] = { unit_share, "must be whole per cent, as 20 %" },
+	[V_HOURLY] = { unit_hourly,
+		"must be money an hour, as 1.50 USD / hour" },
+	[V_RATE] = { rate, "must be an amount of USD, as 0.15" },
+	[V_DATE] = { unit_date, "must be an RFC 3339 date, as 2027-01-31 or "
+		"2027-01-31T12:00:00Z" },
+};
+
+static void
+no_number(struct load *l, const struct node *n, const struct field *f)
+{
+	const struct word *w = f->words;
+
+	if (w == NULL)
+		diag_fault(l->diag, n, "%s", numbers[f->type].wrong);
+	else /* every list of such words has two */
+		diag_fault(l->diag, n, "%s; or %s or %s",
+		    numbers[f->type].wrong, w[0].name, w[1].name);
+}
+
+/*
+ * A number of the type, in its bounds, or a word that stands for one; preset
+ * texts pass here too.
+ */
 void
 read_number(struct load *l, const struct node *n, const struct field *f,
     void *out)
 {
-	const char *s = scalar(l, n);
+	const char *s = read_scalar(l, n);
+	const struct word *w;
 	int64_t v = 0;
-	bool ok = false;
 
 	if (s == NULL)
 		return;
-	if (f->type == V_DURATION)
-		ok = unit_duration(s, &v);
-	else if (f->type == V_DATE)
-		ok = unit_date(s, &v);
-	else if (f->type == V_RATE)
-		ok = price_parse(s, n->len, &v);
-	else
-		ok = unit_count(s, &v);
-	if (!ok)
-		diag_fault(l->diag, n, "%s",
-		    f->type == V_DURATION ?
-			"must be a duration with a unit, as 300ms, 2s or 5m" :
-		    f->type == V_DATE ?
-			"must be an RFC 3339 date, as 2027-01-31 or "
-			"2027-01-31T12:00:00Z" :
-		    f->type == V_RATE ?
-			"must be an amount of USD, as 0.15" :
-			"must be a whole number, as 3, 40k or 1M");
+	w = word_find(f->words, s);
+	if (w != NULL)
+		*(int64_t *)out = w->value;
+	else if (!numbers[f->type].parse(s, &v))
+		no_number(l, n, f);
 	else if (v < f->min || (f->max > 0 && v > f->max))
 		out_of_range(l, n, f);
 	else
@@ -202,7 +236,7 @@ void
 read_bool(struct load *l, const struct node *n, const struct field *f,
     void *out)
 {
-	const char *s = scalar(l, n);
+	const char *s = read_scalar(l, n);
 
 	(void)f;
 	if (s == NULL)
@@ -215,30 +249,39 @@ read_bool(struct load *l, const struct node *n, const struct field *f,
 		diag_fault(l->diag, n, "must be true or false");
 }
 
-void
-read_choice(struct load *l, const struct node *n, const struct field *f,
-    void *out)
+const struct word *
+read_word(struct load *l, const struct node *n, const struct field *f)
 {
-	const char *s = scalar(l, n);
+	const char *s = read_scalar(l, n);
 	const struct word *w;
 	struct guess g;
 	char hint[128];
 
 	if (s == NULL)
-		return;
-	guess_init(&g, s);
-	for (w = f->words; w->name != NULL; w++) {
-		if (strcmp(w->name, s) == 0)
-			break;
-		guess_offer(&g, w->name);
-	}
-	if (w->name == NULL)
-		diag_fault(l->diag, n, "unknown %s '%.40s'%s", f->key, s,
-		    guess_words(&g, hint, sizeof hint));
-	else if (w->value == WORD_LATER)
+		return NULL;
+	w = word_find(f->words, s);
+	if (w != NULL && w->value != WORD_LATER)
+		return w;
+	if (w != NULL) {
 		diag_fault(l->diag, n, "'%s' is not supported by this version",
 		    s);
-	else
+		return NULL;
+	}
+	guess_init(&g, s);
+	for (w = f->words; w->name != NULL; w++)
+		guess_offer(&g, w->name);
+	diag_fault(l->diag, n, "unknown %s '%.40s'%s", f->key, s,
+	    guess_words(&g, hint, sizeof hint));
+	return NULL;
+}
+
+void
+read_choice(struct load *l, const struct node *n, const struct field *f,
+    void *out)
+{
+	const struct word *w = read_word(l, n, f);
+
+	if (w != NULL)
 		*(int *)out = w->value;
 }
 
@@ -247,7 +290,7 @@ read_room(struct load *l, const struct node *n, const struct field *f,
     size_t size, struct rows *rows)
 {
 	bool list = n->kind == NODE_LIST || f->type == V_MAP ||
-	    f->type == V_HEADERS;
+	    f->type == V_HEADERS || f->type == V_SCORES;
 	size_t count = list ? n->count : 1;
 
 	if (f->max > 0 && count > (size_t)f->max) {
@@ -295,7 +338,7 @@ static const char *
 header_value(struct load *l, const struct node *n)
 {
 	static const struct field text = { .type = V_TEXT, .max = 4096 };
-	const char *s = scalar(l, n), *wrong;
+	const char *s = read_scalar(l, n), *wrong;
 
 	if (s == NULL || !secret_is_reference(s))
 		return s == NULL ? NULL : read_checked(l, n, &text);

@@ -23,34 +23,43 @@
 #define LATER(name, words) { .key = name, .type = V_LATER, .help = words }
 #define END { .key = NULL }
 
+#define N "[0-9]+(\\.[0-9]+)?"
+
 static const struct type_words names[V_TYPES] = {
-	[V_TEXT] = { "text", NULL },
-	[V_NAME] = { "name", "^[A-Za-z0-9][A-Za-z0-9._:@+-]*$" },
-	[V_TARGET] = { "provider/model", "^[^/]+/.+$" },
-	[V_MODEL] = { "model name", NULL },
-	[V_SECRET] = { "secret", "^((env|file|plain):.+|none)$" },
-	[V_ONCE] = { "secret", "^(env|file|plain):.+$" },
-	[V_DOCUMENT] = { "secret", "^(env|file|plain):.+$" },
-	[V_URL] = { "URL", "^https?://[^/?#]+" },
+	[V_TEXT] = { "text", NULL, true },
+	[V_NAME] = { "name", "^[A-Za-z0-9][A-Za-z0-9._:@+-]*$", true },
+	[V_TARGET] = { "provider/model", "^[^/]+/.+$", false },
+	[V_USE] = { "model or provider/model", NULL, false },
+	[V_MODEL] = { "model name", NULL, false },
+	[V_SECRET] = { "secret", "^((env|file|plain):.+|none)$", false },
+	[V_ONCE] = { "secret", "^(env|file|plain):.+$", false },
+	[V_DOCUMENT] = { "secret", "^(env|file|plain):.+$", false },
+	[V_URL] = { "URL", "^https?://[^/?#]+", false },
 	[V_STORE] = { "address", "^(embedded(:/.*)?|redis(s|\\+unix|"
-		"\\+sentinel)?://.+)$" },
-	[V_LOG] = { "path", "^(stderr|/.+)$" },
-	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$" },
-	[V_RETENTION] = { "retention", "^(none|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
-	[V_HASH] = { "hash", "^hmac-sha256:[0-9A-Fa-f]{64}$" },
-	[V_DURATION] = { "duration", "^(none|0|[0-9]+(\\.[0-9]+)? *[a-z]+)$" },
-	[V_COUNT] = { "number", "^[0-9]+(\\.[0-9]+)?[kKM]?$" },
-	[V_RATE] = { "USD", "^[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?$" },
-	[V_DATE] = { "date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$" },
-	[V_BOOL] = { "true, false", NULL },
-	[V_CHOICE] = { "word", NULL },
-	[V_STRINGS] = { "list of text", NULL },
-	[V_PATTERNS] = { "list of patterns", NULL },
-	[V_HEADERS] = { "map of text", NULL },
-	[V_STRUCT] = { "map", NULL },
-	[V_LIST] = { "list", NULL },
-	[V_MAP] = { "map by name", NULL },
-	[V_LATER] = { "-", NULL },
+		"\\+sentinel)?://.+)$", false },
+	[V_LOG] = { "path", "^(stderr|/.+)$", false },
+	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$", false },
+	[V_RETENTION] = { "retention", "^(none|" N " *[a-z]+)$", false },
+	[V_HASH] = { "hash", "^hmac-sha256:[0-9A-Fa-f]{64}$", false },
+	[V_DURATION] = { "duration", "^(none|0|" N " *[a-z]+)$", true },
+	[V_COUNT] = { "number", "^" N "[kKM]?$", true },
+	[V_SHARE] = { "per cent", "^" N " *%$", false },
+	[V_HOURLY] = { "USD / hour", "^" N " *USD */ *hour$", false },
+	[V_RATE] = { "USD", "^" N "([eE][+-]?[0-9]+)?$", true },
+	[V_DATE] = { "date", "^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ].+)?$", false },
+	[V_BOOL] = { "true, false", NULL, false },
+	[V_CHOICE] = { "word", NULL, false },
+	[V_SET] = { "list of words", NULL, false },
+	[V_DELAY] = { "duration or quantile", "^(p[1-9][0-9]?|0|" N
+		" *[a-z]+)$", true },
+	[V_STRINGS] = { "list of text", NULL, false },
+	[V_PATTERNS] = { "list of patterns", NULL, false },
+	[V_HEADERS] = { "map of text", NULL, false },
+	[V_SCORES] = { "map of scores", NULL, false },
+	[V_STRUCT] = { "map", NULL, false },
+	[V_LIST] = { "list", NULL, false },
+	[V_MAP] = { "map by name", NULL, false },
+	[V_LATER] = { "-", NULL, false },
 };
 
 const struct type_words *
@@ -84,17 +93,25 @@ field_bound(const struct field *f, int64_t v, char *out, size_t size)
 		int64_t unit;
 		const char *name;
 	} units[] = { /* the largest that divides it */
-		{ V_RATE, USD, " USD" },
 		{ V_DURATION, HOUR, "h" },
 		{ V_DURATION, US, "s" },
 		{ V_DURATION, US / 1000, "ms" },
+		{ V_DELAY, HOUR, "h" },
+		{ V_SHARE, 1, " %" },
 		{ V_COUNT, 1, "" },
 	};
+	char usd[32];
 	size_t i;
 
+	if (f->type == V_RATE || f->type == V_HOURLY) {
+		price_format(v, usd, sizeof usd);
+		snprintf(out, size, "%s USD%s", usd, f->type == V_HOURLY ?
+		    " / hour" : "");
+		return out;
+	}
 	for (i = 0; i < sizeof units / sizeof units[0] - 1; i++)
 		if (units[i].type == f->type && v % units[i].unit == 0 &&
-		    (v > 0 || f->type == V_RATE))
+		    v > 0)
 			break;
 	if (v == 0 && f->type == V_DURATION)
 		snprintf(out, size, "0");
@@ -207,25 +224,31 @@ static const struct shape price_shape = {
 		   "] }\n",
 };
 
+#define TARGET_FACTS                                                         \
+	{ .key = "provider", .type = V_NAME, AT(src_target, provider),       \
+	  .max = NAME_MAX_BYTES, .help = "name of a row of `providers`" },   \
+	{ .key = "model", .type = V_MODEL, AT(src_target, model),            \
+	  .help = "the provider's own name of the model; `*` stands for "    \
+		  "any characters and is expanded over the catalog" },       \
+	{ .key = "price", .type = V_STRUCT, .flags = F_BARE,                 \
+	  AT(src_target, price), .shape = &price_shape,                      \
+	  .otherwise = "that of the catalog", .help = "what it costs you" }, \
+	{ .key = "context", .type = V_COUNT, AT(src_target, context),        \
+	  .min = 1, .max = 1000000000, .otherwise = "that of the catalog",   \
+	  .help = "its context window in tokens" },                          \
+	{ .key = "scores", .type = V_SCORES, AT(src_target, scores),         \
+	  .min = 1, .max = 64,                                               \
+	  .help = "how well it does at tasks that you name, for "            \
+		  "`require: { score: … }`" }
+
 static const struct field target_fields[] = {
 	{ .key = "target", .type = V_TARGET, AT(src_target, target),
 	  .help = "provider and model in one word; a text in place of the map "
 		  "is this" },
-	{ .key = "provider", .type = V_NAME, AT(src_target, provider),
-	  .max = NAME_MAX_BYTES, .help = "name of a row of `providers`" },
-	{ .key = "model", .type = V_MODEL, AT(src_target, model),
-	  .help = "the provider's own name of the model; `*` stands for any "
-		  "characters and is expanded over the catalog" },
+	TARGET_FACTS,
 	{ .key = "weight", .type = V_COUNT, AT(src_target, weight), .min = 1,
 	  .max = 10000, .preset = "1",
 	  .help = "its share with `strategy: weighted`" },
-	{ .key = "price", .type = V_STRUCT, .flags = F_BARE,
-	  AT(src_target, price), .shape = &price_shape,
-	  .otherwise = "that of the catalog",
-	  .help = "what it costs you" },
-	{ .key = "context", .type = V_COUNT, AT(src_target, context),
-	  .min = 1, .max = 1000000000, .otherwise = "that of the catalog",
-	  .help = "its context window in tokens" },
 	END
 };
 
@@ -237,17 +260,161 @@ static const struct shape target_shape = {
 	.fields = target_fields,
 	.help = "Where a request can go.",
 	.example = "- anthropic/claude-sonnet-4-5\n"
-		   "- { provider: house, model: qwen3-32b, weight: 3 }\n"
+		   "- { provider: house, model: qwen3-32b, weight: 3, "
+		   "scores: { triage: 81 } }\n"
 		   "- openai/*mini*\n",
+};
+
+static const struct field fallback_fields[] = {
+	{ .key = "target", .type = V_USE, AT(src_target, target),
+	  .help = "provider and model in one word, or a row of `models`, "
+		  "whose targets (not its fallbacks) are meant; a text in "
+		  "place of the map is this" },
+	TARGET_FACTS,
+	END
+};
+
+static const struct shape fallback_shape = {
+	.name = "fallback",
+	.title = "fallback targets",
+	.size = sizeof(struct src_target),
+	.brief = "target",
+	.fields = fallback_fields,
+	.help = "Where a request can go when it could not be answered.",
+};
+
+#define FALLBACK(kind, name, words)                                          \
+	{ .key = name, .type = V_LIST, .flags = F_ONE,                       \
+	  .offset = offsetof(struct src_fallbacks, lists) +                  \
+	      kind * sizeof(struct rows),                                    \
+	  .min = 1, .max = LIMIT_POLICY_TARGETS, .shape = &fallback_shape,   \
+	  .help = words }
+
+static const struct field fallbacks_fields[] = {
+	FALLBACK(FALLBACK_GENERAL, "general",
+	    "behind the model's own targets, whatever the failure was"),
+	FALLBACK(FALLBACK_CONTEXT, "context_window",
+	    "when the request does not fit in a target's context window"),
+	FALLBACK(FALLBACK_CONTENT, "content_policy",
+	    "when a provider's filter refuses the request"),
+	END
+};
+
+static const struct shape fallbacks_shape = {
+	.name = "fallbacks",
+	.title = "fallbacks",
+	.size = sizeof(struct src_fallbacks),
+	.fields = fallbacks_fields,
+	.help = "Other targets, by kind of failure; tried in order.",
+	.example = "fallbacks: { general: [ cheap ], "
+		   "context_window: openai/gpt-4.1 }\n",
+};
+
+static const struct word contexts[] = {
+	{ "auto", CONTEXT_AUTO, "what the request needs" },
+	{ "none", CONTEXT_NONE, "any" },
+	{ NULL, 0, NULL }
+};
+
+#define CAP_WORDS                                                            \
+	{ "tools", CAP_TOOLS, "calls of tools" },                            \
+	{ "reasoning", CAP_REASONING, "thinking before it answers" },        \
+	{ "structured", CAP_STRUCTURED, "answers by a JSON Schema" },        \
+	{ "images", CAP_IMAGE_IN, "pictures in the prompt" },                \
+	{ "pdf", CAP_PDF_IN, "PDF files in it" },                            \
+	{ "audio", CAP_AUDIO_IN, "sound in it" },                            \
+	{ "video", CAP_VIDEO_IN, "films in it" },                            \
+	{ "image_output", CAP_IMAGE_OUT, "pictures in the answer" },         \
+	{ "audio_output", CAP_AUDIO_OUT, "sound in it" },                    \
+	{ "video_output", CAP_VIDEO_OUT, "films in it" }
+
+static const struct word required_caps[] = {
+	{ "auto", 0, "what the request needs" },
+	{ "none", CAPS_NONE, "not even that" },
+	CAP_WORDS,
+	{ NULL, 0, NULL }
+};
+
+static const struct field require_fields[] = {
+	{ .key = "benchmark", .type = V_SCORES,
+	  AT(src_require, benchmarks), .min = 1, .max = 16,
+	  .help = "the least score in benchmarks that the catalog knows; a "
+		  "target without one is left out" },
+	{ .key = "score", .type = V_SCORES, AT(src_require, scores), .min = 1,
+	  .max = 16,
+	  .help = "the same for tasks, by the `scores` of targets" },
+	{ .key = "context", .type = V_COUNT, AT(src_require, context),
+	  .min = 1, .max = 1000000000, .words = contexts, .preset = "auto",
+	  .help = "tokens that its context window must hold" },
+	{ .key = "capabilities", .type = V_SET, AT(src_require, caps),
+	  .words = required_caps, .preset = "auto",
+	  .help = "what it must be able to do, beside what the request "
+		  "needs" },
+	END
+};
+
+static const struct shape require_shape = {
+	.name = "require",
+	.title = "require",
+	.size = sizeof(struct src_require),
+	.fields = require_fields,
+	.help = "What a target must be able to do to be tried. With "
+		"`strategy: cheapest` the cheapest that can is taken.",
+	.example = "require: { benchmark: { \"SWE-Bench Verified\": 40 }, "
+		   "capabilities: [ tools ] }\n",
+};
+
+static const struct field hedge_fields[] = {
+	{ .key = "after", .type = V_DELAY, AT(src_hedge, after), .max = HOUR,
+	  .preset = "p95",
+	  .help = "when the second target is asked: a time after the first, "
+		  "or a quantile of the time that the first took of late" },
+	{ .key = "budget", .type = V_SHARE, AT(src_hedge, share), .min = 1,
+	  .max = 100, .preset = "10 %",
+	  .help = "share of requests that may be doubled" },
+	{ .key = "spend", .type = V_HOURLY, AT(src_hedge, money),
+	  .min = USD / 1000000, .max = MILLION_MAX,
+	  .otherwise = "not bounded",
+	  .help = "what second attempts may cost" },
+	{ .key = "tools", .type = V_BOOL, AT(src_hedge, tools),
+	  .preset = "false",
+	  .help = "also for requests that bring tools: both models may call "
+		  "them, one of them unheard" },
+	END
+};
+
+static const struct shape hedge_shape = {
+	.name = "hedge",
+	.title = "hedge",
+	.size = sizeof(struct src_hedge),
+	.fields = hedge_fields,
+	.help = "With `strategy: race`: a second target is asked while the "
+		"first has said nothing yet; the first content wins and the "
+		"other call is cancelled.",
+	.example = "hedge: { after: 300ms, budget: 20 %, spend: 1 USD / hour "
+		   "}\n",
 };
 
 static const struct word strategies[] = {
 	{ "fallback", STRATEGY_FALLBACK, "in the order given" },
 	{ "weighted", STRATEGY_WEIGHTED, "by lot, by weight; then the rest" },
-	{ "least_busy", WORD_LATER, NULL },
-	{ "lowest_latency", WORD_LATER, NULL },
-	{ "cheapest", WORD_LATER, NULL },
-	{ "race", WORD_LATER, NULL },
+	{ "least_busy", STRATEGY_LEAST_BUSY,
+	  "the one with the fewest requests under way" },
+	{ "lowest_latency", STRATEGY_LOWEST_LATENCY,
+	  "the one that begins to answer soonest, as measured of late" },
+	{ "cheapest", STRATEGY_CHEAPEST,
+	  "the one with the least expected price of this very request" },
+	{ "race", STRATEGY_RACE,
+	  "in the order given, the second while the first is silent: `hedge`" },
+	{ NULL, 0, NULL }
+};
+
+static const struct word sticky_words[] = {
+	{ "none", STICKY_NOT, "" },
+	{ "key", STICKY_KEY, "those of one key" },
+	{ "user", STICKY_USER, "of one end user, else of the key" },
+	{ "session", STICKY_SESSION,
+	  "of one session (header `x-tollgate-session`), else as `user`" },
 	{ NULL, 0, NULL }
 };
 
@@ -265,6 +432,19 @@ static const struct field model_fields[] = {
 	{ .key = "strategy", .type = V_CHOICE, AT(src_model, strategy),
 	  .words = strategies, .preset = "fallback",
 	  .help = "which target comes first" },
+	{ .key = "sticky", .type = V_CHOICE, AT(src_model, sticky),
+	  .words = sticky_words, .preset = "none",
+	  .help = "which requests go to the same target again, as long as it "
+		  "can answer" },
+	{ .key = "fallbacks", .type = V_STRUCT, AT(src_model, fallbacks),
+	  .shape = &fallbacks_shape,
+	  .help = "other targets, by kind of failure" },
+	{ .key = "require", .type = V_STRUCT, AT(src_model, require),
+	  .shape = &require_shape, .otherwise = "what the request needs",
+	  .help = "what a target must be able to do" },
+	{ .key = "hedge", .type = V_STRUCT, AT(src_model, hedge),
+	  .shape = &hedge_shape,
+	  .help = "of `race`: when a second target is asked, and how often" },
 	{ .key = "timeouts", .type = V_STRUCT, .flags = F_BARE,
 	  AT(src_model, timeouts), .shape = &timeouts_shape,
 	  .otherwise = "those of the top level, each for itself",
@@ -274,9 +454,6 @@ static const struct field model_fields[] = {
 	  .preset = "false",
 	  .help = "refuse a request that holds what a provider cannot take, "
 		  "where otherwise that part would be left out" },
-	LATER("fallbacks", "other targets by kind of failure"),
-	LATER("require", "what a target must be able to do"),
-	LATER("hedge", "a second attempt while the first is slow"),
 	END
 };
 
@@ -296,7 +473,13 @@ static const struct shape model_shape = {
 		   "    targets:\n"
 		   "      - { provider: house, model: qwen3-32b, weight: 3 }\n"
 		   "      - openai/gpt-5.4\n"
-		   "    timeouts: { first_token: 8s, total: 5m }\n",
+		   "    timeouts: { first_token: 8s, total: 5m }\n"
+		   "    fallbacks: { context_window: openai/gpt-4.1 }\n"
+		   "  frugal:\n"
+		   "    strategy: cheapest\n"
+		   "    targets: [ anthropic/*, openai/*mini* ]\n"
+		   "    require: { benchmark: { \"SWE-Bench Verified\": 40 } "
+		   "}\n",
 };
 
 static const struct word schemes[] = {

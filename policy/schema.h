@@ -6,6 +6,7 @@
 #ifndef TOLLGATE_POLICY_SCHEMA_H
 #define TOLLGATE_POLICY_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@ enum value_type {
 	V_TEXT,	      /* const char * */
 	V_NAME,	      /* const char *: letters, digits and . _ - : @ + */
 	V_TARGET,     /* const char *: provider/model */
+	V_USE,	      /* const char *: the same, or a model of the policy */
 	V_MODEL,      /* const char *: a provider's name of a model */
 	V_SECRET,     /* const char *, kept with the policy */
 	V_ONCE,	      /* const char *: a secret that is only hashed */
@@ -24,14 +26,19 @@ enum value_type {
 	V_RETENTION,  /* const char * */
 	V_HASH,	      /* const char *: 64 hex digits */
 	V_DURATION,   /* int64_t, µs */
-	V_COUNT,      /* int64_t */
+	V_COUNT,      /* int64_t; or one of the words */
+	V_SHARE,      /* int64_t, per cent */
+	V_HOURLY,     /* int64_t, n$ an hour */
 	V_RATE,	      /* int64_t, n$ */
 	V_DATE,	      /* int64_t, s */
 	V_BOOL,	      /* bool */
 	V_CHOICE,     /* int: one of the words */
+	V_SET,	      /* unsigned: the words' bits */
+	V_DELAY,      /* struct src_delay */
 	V_STRINGS,    /* struct rows of const char * (V_TEXT each) */
 	V_PATTERNS,   /* struct rows of const char *: names with '*' */
 	V_HEADERS,    /* struct rows of struct header */
+	V_SCORES,     /* struct rows of struct src_score */
 	V_STRUCT,     /* the shape's struct in place */
 	V_LIST,	      /* struct rows of the shape's struct */
 	V_MAP,	      /* the same, each with a name */
@@ -48,7 +55,7 @@ enum value_type {
 
 struct word {
 	const char *name; /* NULL ends the list */
-	int value;	  /* WORD_LATER: known, refused */
+	int value;	  /* or bit; WORD_LATER: known, refused */
 	const char *help;
 };
 #define WORD_LATER (-1)
@@ -81,7 +88,7 @@ struct shape {
 extern const struct shape policy_shape;
 
 /* The shapes that are met from one on, each once. */
-#define SHAPES_MAX 16
+#define SHAPES_MAX 24
 struct shapes {
 	const struct shape *list[SHAPES_MAX];
 	size_t count; /* 0 at first */
@@ -96,6 +103,7 @@ const char *field_bound(const struct field *f, int64_t v, char *out,
 struct type_words {
 	const char *name;    /* "duration" */
 	const char *pattern; /* regular expression of its text, or NULL */
+	bool number;	     /* editors may hand it over as a number */
 };
 const struct type_words *type_words(enum value_type t);
 

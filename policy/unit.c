@@ -1,8 +1,10 @@
-/* Durations, counts and dates from text. */
+/* Durations, counts, shares, money and dates from text. */
 #include "policy/unit.h"
 
 #include <stddef.h>
 #include <string.h>
+
+#include "policy/price.h"
 
 struct scale {
 	const char *name;
@@ -36,6 +38,11 @@ static const struct scale counts[] = {
 	{ "k", 1000 },
 	{ "K", 1000 },
 	{ "M", 1000000 },
+	{ NULL, 0 }
+};
+
+static const struct scale shares[] = {
+	{ "%", 1 },
 	{ NULL, 0 }
 };
 
@@ -104,6 +111,32 @@ bool
 unit_count(const char *text, int64_t *n)
 {
 	return scaled(text, counts, n);
+}
+
+bool
+unit_share(const char *text, int64_t *percent)
+{
+	return scaled(text, shares, percent);
+}
+
+static const char *
+blanks(const char *s)
+{
+	return s + strspn(s, " ");
+}
+
+bool
+unit_hourly(const char *text, int64_t *nano)
+{
+	size_t len = strcspn(text, " U");
+	const char *s = blanks(text + len);
+
+	if (strncmp(s, "USD", 3) != 0)
+		return false;
+	s = blanks(s + 3);
+	if (*s != '/' || strcmp(blanks(s + 1), "hour") != 0)
+		return false;
+	return price_parse(text, len, nano);
 }
 
 /* n digits at *s, and the character behind them (0: any). */

@@ -17,6 +17,12 @@ bool unit_duration(const char *text, int64_t *us);
 /* "4000", "40k", "1.5M" (10^3, 10^6; nothing of a unit may be left over). */
 bool unit_count(const char *text, int64_t *n);
 
+/* "20 %" as 20; whole per cent. */
+bool unit_share(const char *text, int64_t *percent);
+
+/* "1.50 USD / hour" as n$ an hour. */
+bool unit_hourly(const char *text, int64_t *nano);
+
 /*
  * RFC 3339 "2026-12-31" (its first second, UTC) or
  * "2026-12-31T23:59:59+01:00", as seconds since 1970; fractions are cut.

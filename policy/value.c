@@ -66,6 +66,12 @@ value_target(const char *s)
 }
 
 const char *
+value_use(const char *s)
+{
+	return strchr(s, '/') != NULL ? value_target(s) : value_name(s);
+}
+
+const char *
 value_pattern(const char *s)
 {
 	if (s[0] == '\0')

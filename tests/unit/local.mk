@@ -247,3 +247,8 @@ tests_unit_test_store_SOURCES = tests/unit/test_store.c tests/unit/redis.c \
 	tests/unit/redis.h
 tests_unit_test_store_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_store_LDADD = $(UNIT_LINK)
+check_PROGRAMS += tests/unit/test_policy_models
+tests_unit_test_policy_models_SOURCES = tests/unit/test_policy_models.c \
+	tests/unit/policy_help.h
+tests_unit_test_policy_models_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_models_LDADD = $(UNIT_LINK)

@@ -1491,7 +1491,7 @@ examples(void **state)
 		if (strstr(line, "warning: the environment variab") == NULL &&
 		    strstr(line, "warning: the file cannot be read") == NULL)
 			fail_msg("%s", said);
-	assert_int_equal(p->model_count, 3);
+	assert_int_equal(p->model_count, 4);
 	assert_int_equal(p->key_count, 2);
 	free(said);
 	buf_free(&b);
