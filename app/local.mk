@@ -21,6 +21,7 @@ libapp_a_SOURCES += app/models.c app/models.h
 libapp_a_SOURCES += app/models_cli.c app/models_cli.h
 libapp_a_SOURCES += app/pipeline.c app/pipeline.h
 libapp_a_SOURCES += app/previous.c app/previous.h
+libapp_a_SOURCES += app/token_lock.c app/token_lock.h
 libapp_a_SOURCES += app/providers_cli.c app/providers_cli.h
 libapp_a_SOURCES += app/ready.c app/ready.h
 libapp_a_SOURCES += app/ratelimit.c app/ratelimit.h

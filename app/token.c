@@ -8,12 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "app/sigv4.h"
+#include "app/token_lock.h"
 #include "app/token_source.h"
 #include "app/transport.h"
 #include "policy/vault.h"
@@ -24,6 +26,8 @@
 #define BYTES_TIME (10 * SECOND)
 #define RETRY_LEAST SECOND
 #define RETRY_MOST (60 * SECOND)
+#define LOCK_TRY 50 /* ms between two tries to get the lock */
+#define LOCK_PATIENCE SECOND /* then rather two fetch than one request fails */
 #define IDLE (3600 * SECOND) /* unused for so long: forgotten */
 
 struct token_entry {
@@ -44,6 +48,9 @@ struct token_entry {
 	struct finding finding;
 	struct arena *arena; /* NULL: nobody looks */
 	struct call *call;
+	bool locked;	      /* no other worker fetches it now */
+	int64_t impatient;    /* until when the lock is waited for, 0 = it
+			       * is not, -1 = it was, in vain */
 	struct http_call http;
 	struct buf body;
 	int status;
@@ -55,6 +62,9 @@ struct tokens {
 	struct transport *transport;
 	struct token_entry *entries;
 	uv_idle_t idle; /* tells those who wait, from the loop */
+	uv_timer_t timer; /* tries for locks again */
+	int lock;	  /* token_lock_open */
+	unsigned open;	  /* handles that are not closed */
 };
 
 /* ------------------------------------------------------------- entries */
@@ -128,6 +138,10 @@ stop_looking(struct token_entry *e)
 	buf_free(&e->body);
 	arena_free(e->arena);
 	e->arena = NULL;
+	if (e->locked)
+		token_lock_leave(e->tokens->lock, e->key);
+	e->locked = false;
+	e->impatient = 0;
 }
 
 static void
@@ -336,6 +350,33 @@ send_call(struct token_entry *e)
 	return e->call != NULL;
 }
 
+static void on_lock_timer(uv_timer_t *timer);
+
+/*
+ * May this worker fetch now? While a token is in force another one's fetch
+ * is waited for until the token ends, else not for long.
+ */
+static bool
+my_turn(struct token_entry *e)
+{
+	struct tokens *t = e->tokens;
+	int64_t now = clock_mono();
+
+	if (e->locked || e->impatient < 0)
+		return true;
+	if (e->impatient == 0)
+		e->impatient = e->vault != NULL ? e->expires :
+		    now + LOCK_PATIENCE;
+	e->locked = token_lock_take(t->lock, e->key);
+	if (e->locked || now >= e->impatient) {
+		e->impatient = e->locked ? 0 : -1;
+		return true;
+	}
+	if (!uv_is_active((uv_handle_t *)&t->timer))
+		uv_timer_start(&t->timer, on_lock_timer, LOCK_TRY, LOCK_TRY);
+	return false;
+}
+
 static void
 go_on(struct token_entry *e, enum find how)
 {
@@ -344,13 +385,29 @@ go_on(struct token_entry *e, enum find how)
 		take(e);
 		return;
 	case FIND_CALL:
-		if (send_call(e))
+		if (!my_turn(e) || send_call(e))
 			return;
 		break;
 	case FIND_FAILED:
 		break;
 	}
 	failed(e);
+}
+
+static void
+on_lock_timer(uv_timer_t *timer)
+{
+	struct tokens *t = timer->data;
+	struct token_entry *e;
+	bool waiting = false;
+
+	for (e = t->entries; e != NULL; e = e->next) {
+		if (e->impatient > 0)
+			go_on(e, FIND_CALL);
+		waiting |= e->impatient > 0;
+	}
+	if (!waiting)
+		uv_timer_stop(timer);
 }
 
 /* Begin to look for a new one, unless someone does or it just failed. */
@@ -370,23 +427,29 @@ look(struct token_entry *e)
 /* -------------------------------------------------------------- outside */
 
 struct tokens *
-tokens_new(uv_loop_t *loop, struct transport *transport)
+tokens_new(uv_loop_t *loop, struct transport *transport, const char *dir)
 {
 	struct tokens *t = calloc(1, sizeof *t);
 
-	if (t == NULL || uv_idle_init(loop, &t->idle) != 0) {
+	if (t == NULL || uv_idle_init(loop, &t->idle) != 0 ||
+	    uv_timer_init(loop, &t->timer) != 0) {
 		free(t);
 		return NULL;
 	}
-	t->idle.data = t;
+	t->idle.data = t->timer.data = t;
+	t->open = 2;
 	t->transport = transport;
+	t->lock = token_lock_open(dir);
 	return t;
 }
 
 static void
 on_closed(uv_handle_t *h)
 {
-	free(h->data);
+	struct tokens *t = h->data;
+
+	if (--t->open == 0)
+		free(t);
 }
 
 void
@@ -400,7 +463,10 @@ tokens_free(struct tokens *t)
 		t->entries = e->next;
 		entry_free(e);
 	}
+	if (t->lock >= 0)
+		close(t->lock);
 	uv_close((uv_handle_t *)&t->idle, on_closed);
+	uv_close((uv_handle_t *)&t->timer, on_closed);
 }
 
 enum token_state

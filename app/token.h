@@ -39,7 +39,9 @@ struct token_wait {
 	void *arg;
 };
 
-struct tokens *tokens_new(uv_loop_t *loop, struct transport *transport);
+/* dir: the state directory, for the lock between workers; NULL: no lock. */
+struct tokens *tokens_new(uv_loop_t *loop, struct transport *transport,
+    const char *dir);
 void tokens_free(struct tokens *t); /* calls nobody */
 
 /*

@@ -329,7 +329,8 @@ open_house(struct worker *w)
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
-		w->tokens = tokens_new(w->loop, w->transport);
+		w->tokens = tokens_new(w->loop, w->transport,
+		    w->env.state_dir);
 	return w->health != NULL && w->recorder != NULL &&
 	    w->scratch != NULL && w->tokens != NULL;
 }

@@ -3,6 +3,8 @@ the metadata services and the provider that judges what came of it."""
 
 import base64
 import calendar
+import contextlib
+import fcntl
 import http.server
 import json
 import os
@@ -41,6 +43,7 @@ class Mock:
         self.status = 200
         self.revoked = set()  # tokens that the provider refuses
         self.tokens = 0
+        self.busy = self.most = 0 # token requests under way, at most
         self.skew = 0         # how far AWS' clock is ahead of ours, s
         self.words = ("InvalidSignatureException",
                       "Signature expired: it is not the time")
@@ -93,7 +96,12 @@ class Mock:
                 return 401, {"error": {"message": "bad token " + shown}}
             return 200, CONVERSE if path.endswith("/converse") else \
                 CLAUDE if "rawPredict" in path else ANSWER
+        with self.lock:
+            self.busy += 1
+            self.most = max(self.most, self.busy)
         time.sleep(self.delay)
+        with self.lock:
+            self.busy -= 1
         if self.status != 200:
             return self.status, {"error": "no"}
         return 200, self.credential(method, path, body)
@@ -293,6 +301,49 @@ def test_renewed_ahead(mock):
             mock.delay = 0.4 # only the first waits
             time.sleep(0.1)
     assert mock.tokens == 2
+
+
+def together(pools):
+    """A request to each at once: statuses and seconds."""
+    out = []
+
+    def one(p):
+        at = time.monotonic()
+        out.append((chat(p, "a").status, time.monotonic() - at))
+
+    threads = [threading.Thread(target=one, args=(p,)) for p in pools]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    return out
+
+
+def test_one_refresher(mock, tmp_path):
+    """Workers of a host fetch one after another, not all at once: at first,
+    and after the provider refused the tokens of all."""
+    mock.delay = 0.2
+    with contextlib.ExitStack() as stack:
+        pools = [stack.enter_context(start(
+            {"a": azure(mock)}, TOLLGATE_STATE=str(tmp_path)))
+            for _ in range(4)]
+        assert {s for s, _ in together(pools)} == {200}
+        assert mock.tokens == 4 and mock.most == 1
+        mock.revoked = {"token-%d" % (i + 1) for i in range(4)}
+        assert {s for s, _ in together(pools)} == {200}
+        assert mock.tokens == 8 and mock.most == 1
+    assert os.stat(tmp_path / "tokens.lock").st_size == 0
+
+
+def test_lock_is_not_for_ever(mock, tmp_path):
+    """Who holds the lock and does nothing stops nobody for long."""
+    with open(tmp_path / "tokens.lock", "w", encoding="ascii") as f:
+        fcntl.lockf(f, fcntl.LOCK_EX)
+        with start({"a": azure(mock)}, TOLLGATE_STATE=str(tmp_path)) as p:
+            (status, took), = together([p])
+            assert status == 200 and 0.9 < took < 1.9
+            assert chat(p, "a").status == 200
+    assert mock.tokens == 1
 
 
 @pytest.mark.parametrize("fault", ["status", "silent", "closed"])

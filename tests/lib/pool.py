@@ -40,8 +40,8 @@ class Pool:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         listener.bind(self.socket)
         listener.listen(1024)
-        env = dict(os.environ, TOLLGATE_POLICY=self.policy_path,
-                   TOLLGATE_STATE=self.state, **self.env)
+        env = dict(dict(os.environ, TOLLGATE_POLICY=self.policy_path,
+                        TOLLGATE_STATE=self.state), **self.env)
         with open(self.errors, "wb") as err:
             self.process = subprocess.Popen(
                 [program()], stdin=listener, stdout=subprocess.DEVNULL,
