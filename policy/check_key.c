@@ -195,11 +195,31 @@ or_empty(const char *s)
 	return s != NULL ? s : "";
 }
 
+/* What the key says itself, else what its tier says. */
+static void
+make_grant(struct load *l, const struct src_key *k,
+    const struct src_tier *tier, const struct policy *p, struct vkey *to)
+{
+	const struct src_grant *own = &k->grant;
+	const struct src_grant *other = tier != NULL ? &tier->grant : own;
+	const struct rows *models = &own->models;
+
+	if (models->count > 0)
+		check_patterns(l, p, models, place(k, "models"));
+	else
+		models = &other->models;
+	to->models = keep_strings(l, models);
+	to->model_count = models->count;
+	to->may = node_get(k->row.node, "may") != NULL ? own->may : other->may;
+	to->region = or_empty(own->region != NULL ? own->region :
+	    other->region);
+	to->no_retention = own->retention != 0 || other->retention != 0;
+}
+
 static void
 make_key(struct load *l, const struct source *s, const struct src_key *k,
     const struct policy *p, struct placed *to)
 {
-	const struct rows *models = &k->models;
 	const struct src_tier *tier = NULL;
 
 	to->node = k->row.node;
@@ -216,12 +236,7 @@ make_key(struct load *l, const struct source *s, const struct src_key *k,
 		if (tier == NULL)
 			unknown_tier(l, s, k);
 	}
-	if (models->count > 0)
-		check_patterns(l, p, models, place(k, "models"));
-	else if (tier != NULL)
-		models = &tier->models;
-	to->key.models = keep_strings(l, models);
-	to->key.model_count = models->count;
+	make_grant(l, k, tier, p, &to->key);
 	to->key.tags = keep_strings(l, &k->tags);
 	to->key.tag_count = k->tags.count;
 }
@@ -287,7 +302,7 @@ check_tiers(struct load *l, const struct source *s, const struct policy *p)
 	for (i = 0; i < s->tiers.count; i++) {
 		n = node_get(rows[i].row.node, "models");
 		if (n != NULL)
-			check_patterns(l, p, &rows[i].models, n);
+			check_patterns(l, p, &rows[i].grant.models, n);
 	}
 }
 

@@ -115,16 +115,25 @@ struct src_model {
 	bool strict;
 };
 
+/* What a tier says for its keys, or a key for itself. */
+struct src_grant {
+	struct rows models; /* const char * */
+	unsigned may;	    /* MAY_* */
+	const char *region; /* NULL: not given */
+	int retention;	    /* 1: none */
+};
+
 struct src_key {
 	struct row row;
 	const char *name, *secret, *hash, *tier, *team, *user;
-	struct rows tags, models; /* const char * */
+	struct rows tags; /* const char * */
+	struct src_grant grant;
 	int64_t expires;
 };
 
 struct src_tier {
 	struct row row;
-	struct rows models; /* const char * */
+	struct src_grant grant;
 };
 
 struct source {

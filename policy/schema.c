@@ -667,6 +667,33 @@ static const struct shape provider_shape = {
 		   "    retention: none\n",
 };
 
+static const struct word rights[] = {
+	{ "none", 0, "" },
+	{ "explain", MAY_EXPLAIN, "see how its requests are routed" },
+	{ "metrics", MAY_METRICS, "read `/metrics`" },
+	{ "user", MAY_USER, "name the end user of a request" },
+	{ NULL, 0, NULL }
+};
+
+static const struct word retentions[] = {
+	{ "none", 1, "" },
+	{ NULL, 0, NULL }
+};
+
+#define GRANT(s, models_else, may_else, other)                               \
+	{ .key = "models", .type = V_PATTERNS, AT(s, grant.models),          \
+	  .max = 1000, .otherwise = models_else,                             \
+	  .help = "names to ask for; `*` stands for any characters" },       \
+	{ .key = "may", .type = V_SET, AT(s, grant.may), .words = rights,    \
+	  .otherwise = may_else, .help = "what is allowed beside asking" },  \
+	{ .key = "region", .type = V_TEXT, AT(s, grant.region),              \
+	  .max = TEXT_BYTES, .otherwise = other,                             \
+	  .help = "where requests may be processed: by providers of this "   \
+		  "`region` only" },                                         \
+	{ .key = "retention", .type = V_CHOICE, AT(s, grant.retention),      \
+	  .words = retentions, .otherwise = other,                           \
+	  .help = "`none`: only by providers whose `retention` is `none`" }
+
 static const struct field key_fields[] = {
 	{ .key = "name", .type = V_NAME, .flags = F_NEEDED,
 	  AT(src_key, name), .max = NAME_MAX_BYTES,
@@ -685,9 +712,8 @@ static const struct field key_fields[] = {
 	  .max = NAME_MAX_BYTES, .help = "who uses it" },
 	{ .key = "tags", .type = V_STRINGS, AT(src_key, tags), .max = 32,
 	  .help = "marks for records and sums" },
-	{ .key = "models", .type = V_PATTERNS, AT(src_key, models),
-	  .max = 1000, .otherwise = "those of the tier, else all",
-	  .help = "names it may ask for; `*` stands for any characters" },
+	GRANT(src_key, "those of the tier, else all",
+	    "that of the tier, else none", "that of the tier, else any"),
 	{ .key = "expires", .type = V_DATE, AT(src_key, expires),
 	  .otherwise = "never",
 	  .help = "from when on it is refused: RFC 3339; a date alone is its "
@@ -696,8 +722,6 @@ static const struct field key_fields[] = {
 	LATER("tpm", "tokens a minute"),
 	LATER("parallel", "requests at a time"),
 	LATER("budget", "money a window"),
-	LATER("retention", "what its providers may keep"),
-	LATER("region", "where its requests may be processed"),
 	END
 };
 
@@ -716,16 +740,11 @@ static const struct shape key_shape = {
 };
 
 static const struct field tier_fields[] = {
-	{ .key = "models", .type = V_PATTERNS, AT(src_tier, models),
-	  .max = 1000, .otherwise = "all",
-	  .help = "names that its keys may ask for, when they say nothing "
-		  "themselves" },
+	GRANT(src_tier, "all", "none", "any"),
 	LATER("rpm", "requests a minute"),
 	LATER("tpm", "tokens a minute"),
 	LATER("parallel", "requests at a time"),
 	LATER("budget", "money a window"),
-	LATER("retention", "what its providers may keep"),
-	LATER("region", "where its requests may be processed"),
 	END
 };
 
@@ -734,10 +753,11 @@ static const struct shape tier_shape = {
 	.title = "tiers",
 	.size = sizeof(struct src_tier),
 	.fields = tier_fields,
-	.help = "What keys have in common.",
+	.help = "What keys have in common, where they say nothing "
+		"themselves.",
 	.example = "tiers:\n"
-		   "  free: { models: [ cheap ] }\n"
-		   "  pro: { models: [ \"*\" ] }\n",
+		   "  free: { models: [ cheap ], region: eu }\n"
+		   "  pro: { models: [ \"*\" ], may: [ explain, user ] }\n",
 };
 
 static const struct field sections[] = {

@@ -338,6 +338,51 @@ full_keys(void **state)
 	policy_unref(p);
 }
 
+/* What a key does not say itself its tier says. */
+static void
+grants(void **state)
+{
+	static const char text[] =
+	    "providers: { openai: { key: none } }\n"
+	    "tiers:\n"
+	    "  strict: { may: [ explain, user ], region: eu, retention: none "
+	    "}\n"
+	    "  open: { may: metrics }\n"
+	    "keys:\n"
+	    "  - { name: a, secret: env:VK1, tier: strict }\n"
+	    "  - { name: b, secret: env:VK2, tier: strict, may: none, "
+	    "region: us }\n"
+	    "  - { name: c, secret: env:VK3, tier: open, retention: none }\n"
+	    "  - { name: d, secret: env:VK4 }\n";
+	static const struct {
+		const char *secret, *region;
+		unsigned may;
+		bool no_retention;
+	} rows[] = {
+		{ "client-secret-number-one", "eu", MAY_EXPLAIN | MAY_USER,
+		  true },
+		{ "client-secret-number-two", "us", 0, true },
+		{ "client-secret-number-three", "", MAY_METRICS, true },
+		{ "client-secret-number-four", "", 0, false },
+	};
+	struct policy *p;
+	const struct vkey *k;
+	size_t i;
+
+	(void)state;
+	setenv("VK3", rows[2].secret, 1);
+	setenv("VK4", rows[3].secret, 1);
+	p = load_good(text);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		k = key_of(p, rows[i].secret);
+		assert_non_null(k);
+		assert_string_equal(k->region, rows[i].region);
+		assert_int_equal(k->may, rows[i].may);
+		assert_int_equal(k->no_retention, rows[i].no_retention);
+	}
+	policy_unref(p);
+}
+
 static void
 key_look_up(void **state)
 {
@@ -1507,8 +1552,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(full_top), TEST(full_providers), TEST(full_models),
-		TEST(full_map_model), TEST(full_keys), TEST(key_look_up),
-		TEST(defaults), TEST(names_of_key),
+		TEST(full_map_model), TEST(full_keys), TEST(grants),
+		TEST(key_look_up), TEST(defaults), TEST(names_of_key),
 		TEST(empty_sections), TEST(single_values),
 		TEST(secrets_are_not_dumped), TEST(json_policy),
 		TEST(wildcards), TEST(ways_of_single_models),
