@@ -129,7 +129,6 @@ read_block(const struct json *doc, uint32_t b, struct parts *out)
 static struct str
 citations(const struct json *doc, uint32_t content, struct arena *a)
 {
-	struct str s = { NULL, 0 };
 	struct json_writer w;
 	uint32_t b, list, c;
 	struct buf out;
@@ -145,12 +144,7 @@ citations(const struct json *doc, uint32_t content, struct arena *a)
 			write_citation(doc, c, &w, a);
 	}
 	jw_end_array(&w);
-	if (!out.failed && out.len > 2) {
-		s.p = arena_dup(a, out.data, out.len);
-		s.len = s.p == NULL ? 0 : out.len;
-	}
-	buf_free(&out);
-	return s;
+	return canon_take_list(a, &out);
 }
 
 static enum err
@@ -290,17 +284,16 @@ on_block_start(struct event *e)
 {
 	uint32_t b = json_get(e->doc, JSON_ROOT, "content_block");
 	uint32_t type = json_get(e->doc, b, "type");
-	size_t n;
+	struct piece *p;
 
 	e->d.kind = DELTA_CONTENT;
 	if (json_is(e->doc, type, "tool_use")) {
 		call_start(e, b);
 	} else if (json_is(e->doc, type, "redacted_thinking")) {
-		n = e->pieces.count;
-		pieces_text(&e->pieces, PIECE_SEALED, 0, canon_str(e->doc,
+		p = pieces_text(&e->pieces, PIECE_SEALED, 0, canon_str(e->doc,
 		    json_get(e->doc, b, "data"), e->s->scratch));
-		if (e->pieces.count > n)
-			e->pieces.list[n].origin = "anthropic";
+		if (p != NULL)
+			p->origin = "anthropic";
 	} else if (json_is(e->doc, type, "text")) {
 		pieces_text(&e->pieces, PIECE_TEXT, 0, canon_str(e->doc,
 		    json_get(e->doc, b, "text"), e->s->scratch));
@@ -316,20 +309,12 @@ on_citation(struct event *e, uint32_t delta)
 {
 	struct json_writer w;
 	struct buf b;
-	char *p;
 
 	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	write_citation(e->doc, json_get(e->doc, delta, "citation"), &w,
 	    e->s->scratch);
-	if (b.len > 0) {
-		p = b.failed ? NULL : arena_dup(e->s->scratch, b.data, b.len);
-		e->pieces.failed |= p == NULL;
-		if (p != NULL)
-			pieces_text(&e->pieces, PIECE_CITATION, 0,
-			    (struct str){ p, b.len });
-	}
-	buf_free(&b);
+	pieces_take(&e->pieces, PIECE_CITATION, 0, &b);
 }
 
 static const struct {
@@ -347,8 +332,9 @@ on_block_delta(struct event *e)
 {
 	uint32_t delta = json_get(e->doc, JSON_ROOT, "delta");
 	int64_t i = block_index(e);
+	struct piece *p;
 	struct str s;
-	size_t k, n = e->pieces.count;
+	size_t k;
 
 	e->d.kind = DELTA_CONTENT;
 	if (json_is(e->doc, json_get(e->doc, delta, "type"),
@@ -365,10 +351,10 @@ on_block_delta(struct event *e)
 		if (deltas[k].kind == PIECE_ARGS && (e->seen->call[i] < 0 ||
 		    e->seen->input[i]))
 			return;
-		pieces_text(&e->pieces, deltas[k].kind, 0, s);
-		if (e->pieces.count > n) {
-			e->pieces.list[n].call = e->seen->call[i];
-			e->pieces.list[n].origin = "anthropic";
+		p = pieces_text(&e->pieces, deltas[k].kind, 0, s);
+		if (p != NULL) {
+			p->call = e->seen->call[i];
+			p->origin = "anthropic";
 		}
 	}
 }

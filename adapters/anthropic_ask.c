@@ -307,7 +307,7 @@ write_messages(struct writing *x)
 	    canon_refuse(x->fault, "a chat of instructions only") : e;
 }
 
-static enum err
+static void
 write_tools(struct writing *x)
 {
 	struct json_writer *w = &x->w;
@@ -315,28 +315,21 @@ write_tools(struct writing *x)
 	size_t i;
 
 	if (x->chat->tool_count == 0)
-		return ERR_OK;
+		return;
 	jw_key(w, "tools");
 	jw_array(w);
 	for (i = 0; i < x->chat->tool_count; i++) {
 		t = &x->chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
 		canon_put_str(w, "description", t->description);
-		canon_put_raw(w, "input_schema", t->schema.p != NULL ?
-		    t->schema : canon_lit("{\"type\":\"object\","
-					  "\"properties\":{}}"));
+		canon_put_raw(w, "input_schema", canon_parameters(t));
 		if (t->strict == 1)
 			canon_put_flag(w, "strict", 1);
 		write_cache(w, t->cache);
 		jw_end_object(w);
 	}
 	jw_end_array(w);
-	return ERR_OK;
 }
 
 static void
@@ -528,7 +521,6 @@ write_settings(struct writing *x, const struct deployment *d)
 	int64_t bound = bound_of(c, d);
 	bool adaptive = adapts(d->model);
 	struct json_writer *w = &x->w;
-	size_t i;
 
 	canon_put_int(w, "max_tokens", bound);
 	/* Thinking excludes them all. */
@@ -539,13 +531,7 @@ write_settings(struct writing *x, const struct deployment *d)
 		canon_put_raw(w, "top_p", c->top_p);
 		canon_put_raw(w, "top_k", c->top_k);
 	}
-	if (c->stop_count > 0) {
-		jw_key(w, "stop_sequences");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stop_sequences", c->stop, c->stop_count);
 	if (*c->user != '\0') {
 		jw_key(w, "metadata");
 		jw_object(w);
@@ -591,9 +577,10 @@ anthropic_write_chat(struct arena *a, const struct chat *chat,
 	if (e == ERR_OK)
 		e = write_messages(&x);
 	if (e == ERR_OK)
-		e = write_tools(&x);
+		e = canon_functions(chat, f);
 	if (e != ERR_OK)
 		return e;
+	write_tools(&x);
 	write_tool_choice(&x);
 	write_settings(&x, d);
 	jw_end_object(&x.w);

@@ -195,7 +195,6 @@ read_block(const struct json *doc, uint32_t b, struct parts *out)
 static struct str
 citations(const struct json *doc, uint32_t content, struct arena *a)
 {
-	struct str s = { NULL, 0 };
 	struct json_writer w;
 	uint32_t b, list, c;
 	struct buf out;
@@ -211,12 +210,7 @@ citations(const struct json *doc, uint32_t content, struct arena *a)
 			write_citation(doc, c, &w, a);
 	}
 	jw_end_array(&w);
-	if (!out.failed && out.len > 2) {
-		s.p = arena_dup(a, out.data, out.len);
-		s.len = s.p == NULL ? 0 : out.len;
-	}
-	buf_free(&out);
-	return s;
+	return canon_take_list(a, &out);
 }
 
 static enum err
@@ -346,19 +340,11 @@ on_citation(struct event *e, uint32_t c)
 {
 	struct json_writer w;
 	struct buf b;
-	char *p;
 
 	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	write_citation(e->doc, c, &w, e->scratch);
-	if (b.len > 0) {
-		p = b.failed ? NULL : arena_dup(e->scratch, b.data, b.len);
-		e->pieces.failed |= p == NULL;
-		if (p != NULL)
-			pieces_text(&e->pieces, PIECE_CITATION, 0,
-			    (struct str){ p, b.len });
-	}
-	buf_free(&b);
+	pieces_take(&e->pieces, PIECE_CITATION, 0, &b);
 }
 
 static void
@@ -370,15 +356,15 @@ on_reasoning(struct event *e, uint32_t v)
 	} keys[] = { { "text", PIECE_REASONING },
 		{ "signature", PIECE_SIGNATURE },
 		{ "redactedContent", PIECE_SEALED } };
-	size_t i, n;
+	struct piece *p;
 	struct str s;
+	size_t i;
 
 	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		s = text_at(e, v, keys[i].key);
-		n = e->pieces.count;
-		pieces_text(&e->pieces, keys[i].kind, 0, s);
-		if (e->pieces.count > n)
-			e->pieces.list[n].origin = "bedrock";
+		p = pieces_text(&e->pieces, keys[i].kind, 0, s);
+		if (p != NULL)
+			p->origin = "bedrock";
 		e->d.text_bytes += (int64_t)s.len;
 	}
 }

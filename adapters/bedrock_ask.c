@@ -173,7 +173,7 @@ write_past_tools(struct bedrock_writing *x)
 			write_spec(&x->w, p->name, none, none, -1);
 }
 
-static enum err
+static void
 write_own_tools(struct bedrock_writing *x)
 {
 	const struct tool *t;
@@ -181,15 +181,10 @@ write_own_tools(struct bedrock_writing *x)
 
 	for (i = 0; i < x->chat->tool_count; i++) {
 		t = &x->chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		write_spec(&x->w, t->name, t->description, t->schema,
 		    t->strict);
 		bedrock_write_cache(&x->w, t->cache);
 	}
-	return ERR_OK;
 }
 
 static void
@@ -218,7 +213,7 @@ write_tools(struct bedrock_writing *x)
 	const struct chat *chat = x->chat;
 	bool past = call_at(chat, 0) != NULL;
 	bool none = chat->tool_choice == CHOICE_NONE;
-	enum err e = ERR_OK;
+	enum err e;
 
 	if (none && past && chat->tool_count > 0)
 		return fault_set(x->fault, ERR_BAD_REQUEST, "tool_choice",
@@ -226,19 +221,22 @@ write_tools(struct bedrock_writing *x)
 		    "has some");
 	if (!past && (none || chat->tool_count == 0))
 		return ERR_OK;
+	e = canon_functions(chat, x->fault);
+	if (e != ERR_OK)
+		return e;
 	jw_key(&x->w, "toolConfig");
 	jw_object(&x->w);
 	jw_key(&x->w, "tools");
 	jw_array(&x->w);
 	if (chat->tool_count > 0)
-		e = write_own_tools(x);
+		write_own_tools(x);
 	else
 		write_past_tools(x);
 	jw_end_array(&x->w);
 	if (chat->tool_count > 0)
 		write_tool_choice(x);
 	jw_end_object(&x->w);
-	return e;
+	return ERR_OK;
 }
 
 /* ---------------------------------------------------------- settings */
@@ -299,7 +297,6 @@ write_inference(struct bedrock_writing *x)
 	bool free = !thinks(x);
 	int64_t bound = c->max_output;
 	struct json_writer *w = &x->w;
-	size_t i;
 
 	/* A budget must be below the bound, so there has to be one. */
 	if (bound == 0 && !free && x->family->think == THINK_BUDGET)
@@ -313,13 +310,7 @@ write_inference(struct bedrock_writing *x)
 		write_temperature(w, c->temperature);
 		canon_put_raw(w, "topP", c->top_p);
 	}
-	if (c->stop_count > 0) {
-		jw_key(w, "stopSequences");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stopSequences", c->stop, c->stop_count);
 	jw_end_object(w);
 }
 

@@ -28,6 +28,18 @@ parts_add(struct parts *p)
 	return &p->list[p->count++];
 }
 
+bool
+parts_text(struct parts *out, enum part_kind kind, struct str s)
+{
+	struct part *p = s.len == 0 ? NULL : parts_add(out);
+
+	if (p == NULL)
+		return s.len == 0;
+	p->kind = kind;
+	p->text = s;
+	return true;
+}
+
 struct piece *
 pieces_add(struct pieces *ps, enum piece_kind kind, int64_t choice)
 {
@@ -50,14 +62,37 @@ pieces_add(struct pieces *ps, enum piece_kind kind, int64_t choice)
 	return &ps->list[ps->count++];
 }
 
-void
+struct piece *
 pieces_text(struct pieces *ps, enum piece_kind kind, int64_t choice,
     struct str s)
 {
-	struct piece *p;
+	struct piece *p = s.len == 0 ? NULL : pieces_add(ps, kind, choice);
 
-	if (s.len > 0 && (p = pieces_add(ps, kind, choice)) != NULL)
+	if (p != NULL)
 		p->text = s;
+	return p;
+}
+
+void
+pieces_take(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    struct buf *b)
+{
+	bool any = b->len > 0;
+	struct str s = canon_take(ps->arena, b);
+
+	ps->failed |= any && s.p == NULL;
+	pieces_text(ps, kind, choice, s);
+}
+
+void
+pieces_list(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    const struct json *doc, uint32_t list)
+{
+	uint32_t v;
+
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v))
+		pieces_text(ps, kind, choice, canon_raw(doc, v));
 }
 
 void
@@ -100,6 +135,21 @@ void
 canon_put_text(struct json_writer *w, const char *key, struct str s)
 {
 	canon_put_str(w, key, s.p == NULL ? canon_lit("") : s);
+}
+
+void
+canon_put_list(struct json_writer *w, const char *key, const struct str *list,
+    size_t count)
+{
+	size_t i;
+
+	if (count == 0)
+		return;
+	jw_key(w, key);
+	jw_array(w);
+	for (i = 0; i < count; i++)
+		jw_stringn(w, list[i].p, list[i].len);
+	jw_end_array(w);
 }
 
 void
@@ -200,6 +250,14 @@ canon_take(struct arena *a, struct buf *b)
 	return s;
 }
 
+struct str
+canon_take_list(struct arena *a, struct buf *b)
+{
+	struct str s = canon_take(a, b);
+
+	return s.len > 2 ? s : (struct str){ NULL, 0 };
+}
+
 bool
 canon_same(struct str a, struct str b)
 {
@@ -223,6 +281,26 @@ canon_refuse(struct fault *f, const char *what)
 {
 	return fault_set(f, ERR_BAD_REQUEST, "messages",
 	    "the provider cannot take %s", what);
+}
+
+struct str
+canon_parameters(const struct tool *t)
+{
+	return t->schema.p != NULL ? t->schema :
+	    canon_lit("{\"type\":\"object\",\"properties\":{}}");
+}
+
+enum err
+canon_functions(const struct chat *chat, struct fault *f)
+{
+	size_t i;
+
+	for (i = 0; i < chat->tool_count; i++)
+		if (strcmp(chat->tools[i].type, "function") != 0)
+			return fault_set(f, ERR_BAD_REQUEST, "tools",
+			    "the tool '%s' is known to its own provider only",
+			    chat->tools[i].type);
+	return ERR_OK;
 }
 
 struct str

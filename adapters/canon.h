@@ -23,10 +23,13 @@ struct parts {
 };
 struct part *parts_add(struct parts *p);
 
+/* A part of this text; none for an empty one. False: no memory. */
+bool parts_text(struct parts *p, enum part_kind kind, struct str s);
+
 /*
  * A growing list of pieces of one event; failed when memory was short.
  * pieces_add: NULL then, else a zeroed piece. pieces_text adds nothing for an
- * empty text.
+ * empty text and returns NULL.
  */
 struct pieces {
 	struct arena *arena;
@@ -36,8 +39,16 @@ struct pieces {
 };
 struct piece *pieces_add(struct pieces *ps, enum piece_kind kind,
     int64_t choice);
-void pieces_text(struct pieces *ps, enum piece_kind kind, int64_t choice,
-    struct str s);
+struct piece *pieces_text(struct pieces *ps, enum piece_kind kind,
+    int64_t choice, struct str s);
+
+/* What a buffer holds as one piece, if anything; the buffer is freed. */
+void pieces_take(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    struct buf *b);
+
+/* Each element of a list as a piece, in JSON text. */
+void pieces_list(struct pieces *ps, enum piece_kind kind, int64_t choice,
+    const struct json *doc, uint32_t list);
 
 /* The decoded content of a JSON string, or nothing. */
 struct str canon_str(const struct json *doc, uint32_t v, struct arena *a);
@@ -58,6 +69,9 @@ struct str canon_keep(struct arena *a, struct str s);
 /* What a buffer holds, from the arena. p NULL: it failed, or no memory. */
 struct str canon_take(struct arena *a, struct buf *b);
 
+/* The same, but nothing for "[]". */
+struct str canon_take_list(struct arena *a, struct buf *b);
+
 /* true 1, false 0, all else -1. */
 int canon_flag(const struct json *doc, uint32_t v);
 
@@ -68,6 +82,12 @@ bool canon_is_text(const struct part *p);
 
 /* ERR_BAD_REQUEST for content that a provider has no word for: "audio". */
 enum err canon_refuse(struct fault *f, const char *what);
+
+/* The schema of its arguments: that of an empty object if it has none. */
+struct str canon_parameters(const struct tool *t);
+
+/* ERR_BAD_REQUEST for a tool that only its own provider runs. */
+enum err canon_functions(const struct chat *chat, struct fault *f);
 
 /* A part whose url is "data:TYPE;base64,DATA": split it. */
 void canon_data_url(struct part *p);
@@ -98,7 +118,11 @@ void canon_put_raw(struct json_writer *w, const char *key, struct str s);
 void canon_put_int(struct json_writer *w, const char *key, int64_t n);
 void canon_put_flag(struct json_writer *w, const char *key, int flag); /* -1: nothing */
 
-/* The same, but "" for nothing. */
+/* "key": [strings]; nothing at all for an empty list. */
+void canon_put_list(struct json_writer *w, const char *key,
+    const struct str *list, size_t count);
+
+/* canon_put_str, but "" for nothing. */
 void canon_put_text(struct json_writer *w, const char *key, struct str s);
 
 /* "key": what the buffer holds, as a string; the buffer is freed. */

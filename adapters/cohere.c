@@ -318,25 +318,20 @@ is_named(const struct chat *chat, const struct tool *t)
  * The one function that must be called is the only one offered: there is no
  * other word for it.
  */
-static enum err
+static void
 write_tools(struct writing *x)
 {
-	static const char empty[] = "{\"type\":\"object\",\"properties\":{}}";
 	const struct chat *chat = x->chat;
 	struct json_writer *w = &x->w;
 	const struct tool *t;
 	size_t i, strict = 0;
 
 	if (chat->tool_count == 0)
-		return ERR_OK;
+		return;
 	jw_key(w, "tools");
 	jw_array(w);
 	for (i = 0; i < chat->tool_count; i++) {
 		t = &chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		strict += t->strict == 1;
 		if (chat->tool_choice == CHOICE_NAMED && !is_named(chat, t))
 			continue;
@@ -345,8 +340,7 @@ write_tools(struct writing *x)
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
 		canon_put_str(w, "description", t->description);
-		canon_put_raw(w, "parameters", t->schema.p == NULL ?
-		    canon_lit(empty) : t->schema);
+		canon_put_raw(w, "parameters", canon_parameters(t));
 		jw_end_object(w);
 		jw_end_object(w);
 	}
@@ -357,7 +351,6 @@ write_tools(struct writing *x)
 		canon_put_str(w, "tool_choice", canon_lit("NONE"));
 	else if (chat->tool_choice >= CHOICE_REQUIRED)
 		canon_put_str(w, "tool_choice", canon_lit("REQUIRED"));
-	return ERR_OK;
 }
 
 static void
@@ -406,7 +399,6 @@ write_settings(struct writing *x)
 {
 	const struct chat *c = x->chat;
 	struct json_writer *w = &x->w;
-	size_t i;
 
 	if (c->max_output > 0)
 		canon_put_int(w, "max_tokens", c->max_output);
@@ -416,13 +408,7 @@ write_settings(struct writing *x)
 	canon_put_raw(w, "seed", c->seed);
 	canon_put_raw(w, "frequency_penalty", c->frequency_penalty);
 	canon_put_raw(w, "presence_penalty", c->presence_penalty);
-	if (c->stop_count > 0) {
-		jw_key(w, "stop_sequences");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stop_sequences", c->stop, c->stop_count);
 	if (c->logprobs)
 		canon_put_flag(w, "logprobs", 1);
 	write_thinking(x);
@@ -445,9 +431,10 @@ write_chat(struct writing *x)
 		e = write_message(x, &x->chat->messages[i]);
 	jw_end_array(w);
 	if (e == ERR_OK)
-		e = write_tools(x);
+		e = canon_functions(x->chat, x->fault);
 	if (e != ERR_OK)
 		return e;
+	write_tools(x);
 	write_format(x);
 	write_settings(x);
 	jw_end_object(w);

@@ -143,7 +143,6 @@ write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
 static struct str
 citations(const struct json *doc, uint32_t v, struct arena *a)
 {
-	struct str s = { NULL, 0 };
 	struct json_writer w;
 	struct buf b;
 	uint32_t c;
@@ -157,12 +156,7 @@ citations(const struct json *doc, uint32_t v, struct arena *a)
 	    JSON_NONE; c != JSON_NONE; c = json_next(doc, v, c))
 		write_citation(doc, c, &w, a);
 	jw_end_array(&w);
-	if (!b.failed && b.len > 2) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take_list(a, &b);
 }
 
 /* ----------------------------------------------------------- logprobs */
@@ -236,21 +230,6 @@ static const struct {
 };
 
 static bool
-add_text(struct parts *out, enum part_kind kind, struct str s)
-{
-	struct part *p;
-
-	if (s.len == 0)
-		return true;
-	p = parts_add(out);
-	if (p == NULL)
-		return false;
-	p->kind = kind;
-	p->text = s;
-	return true;
-}
-
-static bool
 add_call(const struct json *doc, uint32_t call, struct parts *out)
 {
 	uint32_t fn = member(doc, call, "function");
@@ -278,15 +257,15 @@ read_message(const struct json *doc, uint32_t msg, struct parts *out)
 	size_t i;
 
 	if (json_type(doc, list) == JSON_STRING)
-		good = add_text(out, PART_TEXT, canon_str(doc, list,
+		good = parts_text(out, PART_TEXT, canon_str(doc, list,
 		    out->arena));
 	for (v = json_first(doc, list); v != JSON_NONE && good;
 	    v = json_next(doc, list, v))
 		for (i = 0; i < 2 && good; i++)
-			good = add_text(out, contents[i].part, canon_str(doc,
+			good = parts_text(out, contents[i].part, canon_str(doc,
 			    member(doc, v, contents[i].key), out->arena));
 	if (good)
-		good = add_text(out, PART_TEXT, canon_str(doc,
+		good = parts_text(out, PART_TEXT, canon_str(doc,
 		    member(doc, msg, "tool_plan"), out->arena));
 	list = member(doc, msg, "tool_calls");
 	for (v = json_first(doc, list); v != JSON_NONE && good;
@@ -487,15 +466,10 @@ on_citation(struct event *e)
 	struct str all = citations(e->doc, member(e->doc, e->msg,
 	    "citations"), e->scratch);
 	struct json doc;
-	uint32_t c;
 
-	if (all.p == NULL ||
-	    json_parse(&doc, e->scratch, all.p, all.len, NULL) != ERR_OK)
-		return;
-	for (c = json_first(&doc, JSON_ROOT); c != JSON_NONE;
-	    c = json_next(&doc, JSON_ROOT, c))
-		pieces_text(&e->pieces, PIECE_CITATION, 0,
-		    canon_raw(&doc, c));
+	if (all.p != NULL &&
+	    json_parse(&doc, e->scratch, all.p, all.len, NULL) == ERR_OK)
+		pieces_list(&e->pieces, PIECE_CITATION, 0, &doc, JSON_ROOT);
 }
 
 static void

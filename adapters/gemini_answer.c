@@ -131,12 +131,7 @@ citations(const struct json *doc, uint32_t candidate, struct arena *a)
 		jw_end_object(&w);
 	}
 	jw_end_array(&w);
-	if (!b.failed && b.len > 2) {
-		s.p = arena_dup(a, b.data, b.len);
-		s.len = s.p == NULL ? 0 : b.len;
-	}
-	buf_free(&b);
-	return s;
+	return canon_take_list(a, &b);
 }
 
 /* ----------------------------------------------------- whole answers */
@@ -339,7 +334,7 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	    e->scratch);
 	bool thought = json_type(e->doc, json_get(e->doc, v, "thought")) ==
 	    JSON_TRUE;
-	size_t n;
+	struct piece *p;
 
 	if (s.len > 0 || call != JSON_NONE || data != JSON_NONE)
 		e->d.kind = DELTA_CONTENT;
@@ -353,10 +348,9 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	}
 	pieces_text(&e->pieces, thought ? PIECE_REASONING : PIECE_TEXT,
 	    choice, s);
-	n = e->pieces.count;
-	pieces_text(&e->pieces, PIECE_SIGNATURE, choice, sign);
-	if (e->pieces.count > n)
-		e->pieces.list[n].origin = "gemini";
+	p = pieces_text(&e->pieces, PIECE_SIGNATURE, choice, sign);
+	if (p != NULL)
+		p->origin = "gemini";
 }
 
 static void
@@ -380,15 +374,11 @@ piece_citations(struct event *e, uint32_t v, int64_t choice)
 {
 	struct str all = citations(e->doc, v, e->scratch);
 	struct json doc;
-	uint32_t c;
 
-	if (all.p == NULL ||
-	    json_parse(&doc, e->scratch, all.p, all.len, NULL) != ERR_OK)
-		return;
-	for (c = json_first(&doc, JSON_ROOT); c != JSON_NONE;
-	    c = json_next(&doc, JSON_ROOT, c))
-		pieces_text(&e->pieces, PIECE_CITATION, choice,
-		    canon_raw(&doc, c));
+	if (all.p != NULL &&
+	    json_parse(&doc, e->scratch, all.p, all.len, NULL) == ERR_OK)
+		pieces_list(&e->pieces, PIECE_CITATION, choice, &doc,
+		    JSON_ROOT);
 }
 
 /*

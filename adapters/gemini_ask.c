@@ -368,7 +368,7 @@ write_contents(struct writing *x)
 	    canon_refuse(x->fault, "a chat of instructions only") : e;
 }
 
-static enum err
+static void
 write_tools(struct writing *x)
 {
 	struct json_writer *w = &x->w;
@@ -376,7 +376,7 @@ write_tools(struct writing *x)
 	size_t i;
 
 	if (x->chat->tool_count == 0)
-		return ERR_OK;
+		return;
 	jw_key(w, "tools");
 	jw_array(w);
 	jw_object(w);
@@ -384,10 +384,6 @@ write_tools(struct writing *x)
 	jw_array(w);
 	for (i = 0; i < x->chat->tool_count; i++) {
 		t = &x->chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
 		canon_put_text(w, "description", t->description);
@@ -397,7 +393,6 @@ write_tools(struct writing *x)
 	jw_end_array(w);
 	jw_end_object(w);
 	jw_end_array(w);
-	return ERR_OK;
 }
 
 static void
@@ -463,7 +458,6 @@ write_config(struct writing *x)
 {
 	const struct chat *c = x->chat;
 	struct json_writer *w = &x->w;
-	size_t i;
 
 	jw_key(w, "generationConfig");
 	jw_object(w);
@@ -481,13 +475,7 @@ write_config(struct writing *x)
 		canon_put_flag(w, "responseLogprobs", 1);
 	if (c->top_logprobs > 0)
 		canon_put_int(w, "logprobs", c->top_logprobs);
-	if (c->stop_count > 0) {
-		jw_key(w, "stopSequences");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stopSequences", c->stop, c->stop_count);
 	if (c->format == FORMAT_JSON || c->format == FORMAT_SCHEMA) {
 		jw_key(w, "responseMimeType");
 		jw_string(w, "application/json");
@@ -510,9 +498,10 @@ gemini_write_chat(struct arena *a, const struct chat *chat,
 	if (e == ERR_OK)
 		e = write_contents(&x);
 	if (e == ERR_OK)
-		e = write_tools(&x);
+		e = canon_functions(chat, f);
 	if (e != ERR_OK)
 		return e;
+	write_tools(&x);
 	write_tool_choice(&x);
 	write_config(&x);
 	jw_end_object(&x.w);

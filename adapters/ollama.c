@@ -242,30 +242,28 @@ write_message(struct writing *x, const struct message *m)
 static enum err
 write_tools(struct writing *x)
 {
-	static const char empty[] = "{\"type\":\"object\",\"properties\":{}}";
 	const struct chat *chat = x->chat;
 	struct json_writer *w = &x->w;
 	const struct tool *t;
+	enum err e;
 	size_t i;
 
 	if (chat->tool_count == 0 || chat->tool_choice == CHOICE_NONE)
 		return ERR_OK;
+	e = canon_functions(chat, x->fault);
+	if (e != ERR_OK)
+		return e;
 	jw_key(w, "tools");
 	jw_array(w);
 	for (i = 0; i < chat->tool_count; i++) {
 		t = &chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		jw_object(w);
 		canon_put_str(w, "type", canon_lit("function"));
 		jw_key(w, "function");
 		jw_object(w);
 		canon_put_str(w, "name", t->name);
 		canon_put_str(w, "description", t->description);
-		canon_put_raw(w, "parameters", t->schema.p == NULL ?
-		    canon_lit(empty) : t->schema);
+		canon_put_raw(w, "parameters", canon_parameters(t));
 		jw_end_object(w);
 		jw_end_object(w);
 	}
@@ -276,8 +274,6 @@ write_tools(struct writing *x)
 static void
 write_options(struct json_writer *w, const struct chat *c)
 {
-	size_t i;
-
 	jw_key(w, "options");
 	jw_object(w);
 	if (c->max_output > 0)
@@ -288,13 +284,7 @@ write_options(struct json_writer *w, const struct chat *c)
 	canon_put_raw(w, "seed", c->seed);
 	canon_put_raw(w, "frequency_penalty", c->frequency_penalty);
 	canon_put_raw(w, "presence_penalty", c->presence_penalty);
-	if (c->stop_count > 0) {
-		jw_key(w, "stop");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stop", c->stop, c->stop_count);
 	jw_end_object(w);
 }
 

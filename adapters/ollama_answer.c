@@ -166,13 +166,8 @@ read_message(const struct json *doc, uint32_t msg, struct parts *out)
 
 	for (i = 0; i < 2; i++) {
 		s = text_at(doc, msg, texts[i].key, out->arena);
-		if (s.len == 0)
-			continue;
-		p = parts_add(out);
-		if (p == NULL)
+		if (!parts_text(out, texts[i].part, s))
 			return false;
-		p->kind = texts[i].part;
-		p->text = s;
 	}
 	for (v = json_first(doc, list); v != JSON_NONE;
 	    v = json_next(doc, list, v)) {

@@ -273,22 +273,18 @@ write_message(struct json_writer *w, const struct message *m, unsigned quirks)
 	jw_end_object(w);
 }
 
-static enum err
-write_tools(struct json_writer *w, const struct chat *chat, struct fault *f)
+static void
+write_tools(struct json_writer *w, const struct chat *chat)
 {
 	const struct tool *t;
 	size_t i;
 
 	if (chat->tool_count == 0)
-		return ERR_OK;
+		return;
 	jw_key(w, "tools");
 	jw_array(w);
 	for (i = 0; i < chat->tool_count; i++) {
 		t = &chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(f, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		canon_begin(w, "function");
 		jw_key(w, "function");
 		jw_object(w);
@@ -300,7 +296,6 @@ write_tools(struct json_writer *w, const struct chat *chat, struct fault *f)
 		jw_end_object(w);
 	}
 	jw_end_array(w);
-	return ERR_OK;
 }
 
 static void
@@ -353,8 +348,6 @@ static void
 write_settings(struct json_writer *w, const struct chat *c,
     const char *max_name)
 {
-	size_t i;
-
 	if (c->max_output > 0) {
 		jw_key(w, max_name);
 		jw_int(w, c->max_output);
@@ -375,13 +368,7 @@ write_settings(struct json_writer *w, const struct chat *c,
 		jw_key(w, "top_logprobs");
 		jw_int(w, c->top_logprobs);
 	}
-	if (c->stop_count > 0) {
-		jw_key(w, "stop");
-		jw_array(w);
-		for (i = 0; i < c->stop_count; i++)
-			jw_stringn(w, c->stop[i].p, c->stop[i].len);
-		jw_end_array(w);
-	}
+	canon_put_list(w, "stop", c->stop, c->stop_count);
 	if (c->effort != EFFORT_UNSET) {
 		jw_key(w, "reasoning_effort");
 		jw_string(w, canon_effort_word(c->effort));
@@ -420,9 +407,10 @@ openai_write_chat(struct arena *a, const struct chat *chat,
 		write_message(&w, &chat->messages[i], quirks);
 	}
 	jw_end_array(&w);
-	e = write_tools(&w, chat, f);
+	e = canon_functions(chat, f);
 	if (e != ERR_OK)
 		return e;
+	write_tools(&w, chat);
 	write_tool_choice(&w, chat);
 	if (chat->tool_count > 0)
 		canon_put_flag(&w, "parallel_tool_calls", chat->parallel_calls);

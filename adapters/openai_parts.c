@@ -39,21 +39,6 @@ call_args(const struct json *doc, uint32_t fn, struct arena *a)
 
 /* ------------------------------------------------------ whole answers */
 
-static bool
-add_text(struct parts *out, enum part_kind kind, struct str s)
-{
-	struct part *p;
-
-	if (s.len == 0)
-		return true;
-	p = parts_add(out);
-	if (p == NULL)
-		return false;
-	p->kind = kind;
-	p->text = s;
-	return true;
-}
-
 /* OpenRouter's details of reasoning: text with what proves it. */
 static bool
 add_details(struct parts *out, const struct json *doc, uint32_t list)
@@ -142,11 +127,11 @@ read_choice(const struct json *doc, uint32_t v, struct arena *a,
 		out->citations = canon_raw(doc, json_get(doc, msg,
 		    "annotations"));
 	ok = json_count(doc, details) > 0 ? add_details(&parts, doc,
-	    details) : add_text(&parts, PART_REASONING,
+	    details) : parts_text(&parts, PART_REASONING,
 	    reasoning_text(doc, msg, a));
-	ok = ok && add_text(&parts, PART_TEXT, canon_str(doc,
+	ok = ok && parts_text(&parts, PART_TEXT, canon_str(doc,
 	    json_get(doc, msg, "content"), a));
-	ok = ok && add_text(&parts, PART_REFUSAL, canon_str(doc,
+	ok = ok && parts_text(&parts, PART_REFUSAL, canon_str(doc,
 	    json_get(doc, msg, "refusal"), a));
 	ok = ok && add_calls(&parts, doc, json_get(doc, msg, "tool_calls"));
 	ok = ok && add_function_call(&parts, doc, json_get(doc, msg,
@@ -260,7 +245,7 @@ piece_function_call(struct pieces *ps, const struct json *doc, uint32_t fn,
 static void
 piece_choice(struct pieces *ps, const struct json *doc, uint32_t v)
 {
-	uint32_t delta = json_get(doc, v, "delta"), list, n;
+	uint32_t delta = json_get(doc, v, "delta"), list;
 	int64_t choice = 0;
 	enum finish finish;
 	struct piece *p;
@@ -279,10 +264,8 @@ piece_choice(struct pieces *ps, const struct json *doc, uint32_t v)
 	piece_calls(ps, doc, json_get(doc, delta, "tool_calls"), choice);
 	piece_function_call(ps, doc, json_get(doc, delta, "function_call"),
 	    choice);
-	list = json_get(doc, delta, "annotations");
-	for (n = json_first(doc, list); n != JSON_NONE;
-	    n = json_next(doc, list, n))
-		pieces_text(ps, PIECE_CITATION, choice, canon_raw(doc, n));
+	pieces_list(ps, PIECE_CITATION, choice, doc,
+	    json_get(doc, delta, "annotations"));
 	if (json_type(doc, json_get(doc, v, "logprobs")) == JSON_OBJECT)
 		pieces_text(ps, PIECE_LOGPROBS, choice, canon_raw(doc,
 		    json_get(doc, v, "logprobs")));

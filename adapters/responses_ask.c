@@ -233,7 +233,7 @@ write_input(struct writing *x)
  * Schema and strictness are always said: what is not said would be taken as
  * strict here, which no other dialect does.
  */
-static enum err
+static void
 write_tools(struct writing *x)
 {
 	struct json_writer *w = &x->w;
@@ -241,27 +241,20 @@ write_tools(struct writing *x)
 	size_t i;
 
 	if (x->chat->tool_count == 0)
-		return ERR_OK;
+		return;
 	jw_key(w, "tools");
 	jw_array(w);
 	for (i = 0; i < x->chat->tool_count; i++) {
 		t = &x->chat->tools[i];
-		if (strcmp(t->type, "function") != 0)
-			return fault_set(x->fault, ERR_BAD_REQUEST, "tools",
-			    "the tool '%s' is known to its own provider only",
-			    t->type);
 		canon_begin(w, "function");
 		canon_put_str(w, "name", t->name);
 		canon_put_str(w, "description", t->description);
-		canon_put_raw(w, "parameters", t->schema.p != NULL ?
-		    t->schema : canon_lit("{\"type\":\"object\","
-					  "\"properties\":{}}"));
+		canon_put_raw(w, "parameters", canon_parameters(t));
 		canon_put_flag(w, "strict", t->strict == 1);
 		jw_end_object(w);
 	}
 	jw_end_array(w);
 	canon_put_flag(w, "parallel_tool_calls", x->chat->parallel_calls);
-	return ERR_OK;
 }
 
 static void
@@ -383,9 +376,10 @@ responses_write_chat(const struct chat *chat, const struct deployment *d,
 	jw_string(&x.w, d->model);
 	e = write_input(&x);
 	if (e == ERR_OK)
-		e = write_tools(&x);
+		e = canon_functions(chat, f);
 	if (e != ERR_OK)
 		return e;
+	write_tools(&x);
 	write_tool_choice(&x);
 	write_text_settings(&x);
 	write_reasoning_settings(&x);

@@ -140,7 +140,7 @@ whole_message(struct reading *r, uint32_t item)
 static void
 end_reasoning(struct reading *r, struct item_seen *it, uint32_t item)
 {
-	size_t from = r->pieces.count;
+	struct piece *p;
 	struct str s;
 
 	if (!it->said) {
@@ -149,11 +149,11 @@ end_reasoning(struct reading *r, struct item_seen *it, uint32_t item)
 		else
 			say(r, PIECE_REASONING, s);
 	}
-	from = r->pieces.count;
-	say(r, PIECE_SEALED, text(r, item, "encrypted_content"));
-	if (r->pieces.count > from) {
-		r->pieces.list[from].origin = "responses";
-		r->pieces.list[from].id = text(r, item, "id");
+	p = pieces_text(&r->pieces, PIECE_SEALED, 0,
+	    text(r, item, "encrypted_content"));
+	if (p != NULL) {
+		p->origin = "responses";
+		p->id = text(r, item, "id");
 	}
 }
 
