@@ -46,9 +46,17 @@ static const struct {
 	{ "prompt is too long", S4 | S0, FAIL_REQUEST | FAIL_CONTEXT },
 	{ "input is too long", S4 | S0, FAIL_REQUEST | FAIL_CONTEXT },
 	{ "too many tokens", S4 | S0, FAIL_REQUEST | FAIL_CONTEXT },
+	{ "exceeds the maximum number of tokens", S4 | S0, /* Gemini */
+	    FAIL_REQUEST | FAIL_CONTEXT },
+	{ "exceed context limit", S4 | S0, /* Anthropic: with max_tokens */
+	    FAIL_REQUEST | FAIL_CONTEXT },
+	{ "maximum prompt length", S4 | S0, FAIL_REQUEST | FAIL_CONTEXT },
+	{ "context size has been exceeded", S4 | S5 | S0, /* llama.cpp */
+	    FAIL_REQUEST | FAIL_CONTEXT },
 	{ "content_filter", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
 	{ "content_policy", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
 	{ "content management policy", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
+	{ "content filtering policy", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
 	{ "insufficient_quota", S4 | S0, FAIL_QUOTA },
 	{ "credit balance", S4 | S0, FAIL_QUOTA },
 	{ "invalid_api_key", S4 | S0, FAIL_AUTH },

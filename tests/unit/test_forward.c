@@ -31,6 +31,25 @@ test_errors(void **state)
 		       "length is 8192 tokens\"}}",
 		    FAIL_REQUEST | FAIL_CONTEXT,
 		    "This model's maximum context length is 8192 tokens", "" },
+		{ 400, "{\"error\":{\"message\":\"The input token count (9) "
+		       "exceeds the maximum number of tokens allowed (8).\"}}",
+		    FAIL_REQUEST | FAIL_CONTEXT, "The input token count (9) "
+		    "exceeds the maximum number of tokens allowed (8).", "" },
+		{ 400, "{\"error\":{\"message\":\"input length and "
+		       "`max_tokens` exceed context limit: 9 + 2 > 10\"}}",
+		    FAIL_REQUEST | FAIL_CONTEXT, "input length and "
+		    "`max_tokens` exceed context limit: 9 + 2 > 10", "" },
+		{ 400, "{\"error\":\"This model's maximum prompt length is 8\"}",
+		    FAIL_REQUEST | FAIL_CONTEXT,
+		    "This model's maximum prompt length is 8", "" },
+		{ 500, "{\"error\":{\"code\":500,\"message\":"
+		       "\"Context size has been exceeded.\"}}",
+		    FAIL_REQUEST | FAIL_CONTEXT,
+		    "Context size has been exceeded.", "500" },
+		{ 400, "{\"error\":{\"message\":"
+		       "\"Output blocked by content filtering policy\"}}",
+		    FAIL_REQUEST | FAIL_CONTENT,
+		    "Output blocked by content filtering policy", "" },
 		{ 400, "{\"error\":{\"code\":\"content_filter\","
 		       "\"message\":\"no\"}}",
 		    FAIL_REQUEST | FAIL_CONTENT, "no", "content_filter" },
