@@ -1,10 +1,9 @@
 /*
  * FastCGI connections on the loop. Requests are gathered as they come
  * (app/intake.h); a whole one is given to libfcgi, which decodes its
- * parameters. libfcgi blocks when it reads: so its head is read from a pipe
- * that holds it whole, never from the socket. Answers are framed here, since
- * libfcgi's writer takes 8 KiB of memory for each exchange; at most one record
- * of content at a time is written, when poll says that it fits.
+ * parameters (app/front_head.h). Answers are framed here, since libfcgi's
+ * writer takes 8 KiB of memory for each exchange; at most one record of
+ * content at a time is written, when poll says that it fits.
  *
  * The socket is polled for reading all the time, also while its exchange
  * runs: so an abort, a hang-up and the rest of a refused upload are seen.
@@ -13,12 +12,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <fcgiapp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,6 +23,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/front_head.h"
 #include "app/front_int.h"
 #include "app/intake.h"
 #include "app/ready.h"
@@ -35,8 +32,6 @@
 #define RECORD 8184	   /* content of an answer's record: 8 KiB with its head */
 #define RECORD_LAST 8160   /* … with the records that end it behind */
 #define READS 8		   /* recv calls of one connection before others' turn */
-#define HEAD_MAX (128 << 10) /* bytes that the pipe for heads holds */
-#define HEAD_ONE_READ KIB(7) /* parameters that libfcgi takes in one read */
 #define ACCEPTS 2	   /* new connections before other workers' turn */
 #define ACCEPTS_LATE 16   /* … when they have had their turn */
 #define YIELD_MS 2	   /* for a worker with less to take it */
@@ -59,7 +54,7 @@ struct fcgi {
 	bool accepting;
 	bool yielded; /* others had the time to accept */
 	struct share share;
-	int head[2]; /* pipe that libfcgi reads heads from */
+	struct head_pipe head;
 	const char *allowed; /* FCGI_WEB_SERVER_ADDRS, or NULL */
 	unsigned char bytes[KIB(64)];
 };
@@ -187,118 +182,9 @@ conn_linger(struct conn *c)
 /* --- a request, from whole to released -------------------------------- */
 
 static void
-head_close(struct fcgi *s)
-{
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		if (s->head[i] >= 0)
-			close(s->head[i]);
-		s->head[i] = -1;
-	}
-}
-
-/* An empty pipe with room for the largest head. */
-static bool
-head_open(struct fcgi *s)
-{
-	if (s->head[0] >= 0)
-		return true;
-	if (pipe2(s->head, O_CLOEXEC | O_NONBLOCK) != 0)
-		return false;
-	/* Where it may not be larger, only the largest heads do not fit. */
-	(void)fcntl(s->head[1], F_SETPIPE_SZ, HEAD_MAX);
-	return true;
-}
-
-/* Write the records of the request's head into the pipe. */
-static bool
-head_write(struct fcgi *s, struct intake *in)
-{
-	/* BEGIN, two PARAMS, the end of PARAMS, the end of STDIN */
-	unsigned char heads[5][RECORD_HEAD], body[RECORD_BODY] = { 0, 1 };
-	size_t first = in->params.len, second = 0, total;
-	struct iovec iov[8];
-	int n = 0;
-
-	if (!head_open(s))
-		return false;
-	if (first > RECORD_CONTENT) {
-		first = RECORD_CONTENT;
-		second = in->params.len - first;
-	}
-	record_head(heads[0], RECORD_BEGIN, in->id, sizeof body);
-	record_head(heads[1], RECORD_PARAMS, in->id, first);
-	record_head(heads[2], RECORD_PARAMS, in->id, second);
-	record_head(heads[3], RECORD_PARAMS, in->id, 0);
-	record_head(heads[4], RECORD_STDIN, in->id, 0);
-	iov[n++] = (struct iovec){ heads[0], RECORD_HEAD };
-	iov[n++] = (struct iovec){ body, sizeof body };
-	if (first > 0) {
-		iov[n++] = (struct iovec){ heads[1], RECORD_HEAD };
-		iov[n++] = (struct iovec){ in->params.data, first };
-	}
-	if (second > 0) {
-		iov[n++] = (struct iovec){ heads[2], RECORD_HEAD };
-		iov[n++] = (struct iovec){ in->params.data + first, second };
-	}
-	iov[n++] = (struct iovec){ heads[3], 2 * RECORD_HEAD };
-	total = 4 * RECORD_HEAD + in->params.len +
-	    (first > 0 ? RECORD_HEAD : 0) + (second > 0 ? RECORD_HEAD : 0);
-	return writev(s->head[1], iov, n) == (ssize_t)total;
-}
-
-/* libfcgi leaves at most the end of STDIN unread. */
-static void
-head_drain(struct fcgi *s)
-{
-	unsigned char rest[RECORD_HEAD];
-
-	while (read(s->head[0], rest, sizeof rest) > 0)
-		continue;
-}
-
-/*
- * Have libfcgi accept the request. With a descriptor and keepConnection set
- * it takes that one instead of accepting by itself.
- */
-static bool
-request_accept(struct fcgi_request *r, struct fcgi *s, struct intake *in)
-{
-	FCGX_Request *q = &r->fcgx;
-
-	FCGX_InitRequest(q, -1, 0);
-	if (!head_write(s, in)) {
-		head_close(s);
-		return false;
-	}
-	q->ipcFd = s->head[0];
-	q->keepConnection = 1;
-	if (FCGX_Accept_r(q) != 0) {
-		s->head[0] = -1; /* it has closed it */
-		head_close(s);
-		return false;
-	}
-	if (in->params.len > HEAD_ONE_READ)
-		head_drain(s);
-	q->ipcFd = r->conn->fd;
-	r->id = in->id;
-	/* No use for them any more: 17 KiB of each exchange. */
-	FCGX_FreeStream(&q->in);
-	FCGX_FreeStream(&q->err);
-	FCGX_FreeStream(&q->out);
-	return true;
-}
-
-static void
 request_free(struct fcgi_request *r)
 {
-	char **p;
-
-	if (r->fcgx.envp != NULL)
-		for (p = r->fcgx.envp; *p != NULL; p++)
-			explicit_bzero(*p, strlen(*p));
-	FCGX_Free(&r->fcgx, 0);
+	head_free(&r->fcgx);
 	if (r->body != NULL)
 		explicit_bzero(r->body, r->body_len);
 	free(r->body);
@@ -332,11 +218,12 @@ request_start(struct conn *c)
 		return;
 	}
 	r->conn = c;
-	if (!request_accept(r, c->fcgi, &c->in)) {
+	if (!head_decode(&c->fcgi->head, &c->in, c->fd, &r->fcgx)) {
 		request_free(r);
 		conn_close(c);
 		return;
 	}
+	r->id = c->in.id;
 	body_move(r, &c->in.body);
 	r->keep = c->in.keep && c->in.refused == ERR_OK;
 	buf_free(&c->in.params);
@@ -817,7 +704,7 @@ fcgi_close(struct front *f)
 		next = c->next;
 		conn_close(c);
 	}
-	head_close(s);
+	head_close(&s->head);
 	uv_close((uv_handle_t *)&s->listen, on_closed);
 	uv_close((uv_handle_t *)&s->pause, on_closed);
 	uv_close((uv_handle_t *)&s->tick, on_closed);
@@ -835,32 +722,13 @@ static const struct front_ops fcgi_ops = {
 	.close = fcgi_close,
 };
 
-/* libfcgi may not take signals from their owner. */
-static bool
-library_init(void)
-{
-	static const int signals[] = { SIGPIPE, SIGUSR1, SIGTERM };
-	struct sigaction saved[3];
-	size_t i;
-	int rc;
-
-	for (i = 0; i < 3; i++)
-		sigaction(signals[i], NULL, &saved[i]);
-	rc = FCGX_Init();
-	saved[0].sa_handler = SIG_IGN;
-	saved[0].sa_flags = 0;
-	for (i = 0; i < 3; i++)
-		sigaction(signals[i], &saved[i], NULL);
-	return rc == 0;
-}
-
 struct front *
 front_listen(uv_loop_t *loop, int listen_fd, const struct front_calls *calls,
     void *arg)
 {
 	struct fcgi *s = calloc(1, sizeof *s);
 
-	if (s == NULL || !library_init() ||
+	if (s == NULL || !head_library() ||
 	    (s->ready = ready_set_new(loop)) == NULL) {
 		free(s);
 		return NULL;
@@ -875,7 +743,7 @@ front_listen(uv_loop_t *loop, int listen_fd, const struct front_calls *calls,
 	s->listen.data = s->pause.data = s->tick.data = s;
 	s->front.handles += 4;
 	s->fd = listen_fd;
-	s->head[0] = s->head[1] = -1;
+	head_init(&s->head);
 	s->patience = LIMIT_INTAKE_SECONDS;
 	s->allowed = getenv("FCGI_WEB_SERVER_ADDRS");
 	share_join(&s->share);

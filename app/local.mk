@@ -13,6 +13,7 @@ libapp_a_SOURCES += app/forward.c app/forward.h
 libapp_a_SOURCES += app/front.c app/front.h
 libapp_a_SOURCES += app/front_cgi.c
 libapp_a_SOURCES += app/front_fcgi.c app/front_fcgi.h
+libapp_a_SOURCES += app/front_head.c app/front_head.h
 libapp_a_SOURCES += app/headers.c app/headers.h
 libapp_a_SOURCES += app/health.c app/health.h
 libapp_a_SOURCES += app/intake.c app/intake.h

@@ -5,15 +5,12 @@
  * pairs that params_whole has found.
  */
 #include <assert.h>
-#include <fcgiapp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "app/base/limits.h"
-#include "app/intake.h"
+#include "app/front_head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -57,39 +54,20 @@ pairs_count(const struct buf *b)
 	return count;
 }
 
-/* libfcgi on the gathered parameters, as app/front_fcgi.c does it. */
 static void
 accept_whole(const struct intake *in)
 {
-	unsigned char head[RECORD_HEAD], body[RECORD_BODY] = { 0, 1 };
-	size_t n, at, count;
+	static struct head_pipe pipe = { { -1, -1 } };
 	FCGX_Request q;
-	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	size_t count;
 
-	assert(fd >= 0 && in->params.len <= LIMIT_PARAMS);
-	record_head(head, RECORD_BEGIN, in->id, sizeof body);
-	assert(write(fd, head, sizeof head) == sizeof head);
-	assert(write(fd, body, sizeof body) == sizeof body);
-	for (at = 0; at < in->params.len; at += n) {
-		n = in->params.len - at;
-		n = n < RECORD_CONTENT ? n : RECORD_CONTENT;
-		record_head(head, RECORD_PARAMS, in->id, n);
-		assert(write(fd, head, sizeof head) == sizeof head);
-		assert(write(fd, in->params.data + at, n) == (ssize_t)n);
-	}
-	record_head(head, RECORD_PARAMS, in->id, 0);
-	assert(write(fd, head, sizeof head) == sizeof head);
-	lseek(fd, 0, SEEK_SET);
-	FCGX_InitRequest(&q, -1, 0);
-	q.ipcFd = fd;
-	q.keepConnection = 1;
-	assert(FCGX_Accept_r(&q) == 0);
+	assert(in->params.len <= LIMIT_PARAMS);
+	assert(head_decode(&pipe, in, -1, &q));
 	for (count = 0; q.envp[count] != NULL; count++)
 		assert(strchr(q.envp[count], '=') != NULL);
 	assert(count == pairs_count(&in->params) + 1); /* and FCGI_ROLE */
 	assert(count <= LIMIT_HEADERS + 1);
-	FCGX_Free(&q, 0);
-	close(fd);
+	head_free(&q);
 }
 
 static void
