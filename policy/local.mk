@@ -2,7 +2,10 @@ noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
 	policy/policy.h \
 	policy/price.c policy/price.h \
+	policy/forecast.c policy/forecast.h \
+	policy/region.c policy/region.def policy/region.h \
 	policy/route.c policy/route.h \
+	policy/rule.c policy/rule.h \
 	policy/zone.c policy/zone.h
 
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \

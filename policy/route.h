@@ -7,6 +7,11 @@
  * The way: rules (first match: another model) → filters (may it, can it,
  * does it fit, is it allowed to see this, is it well, is there time) → the
  * strategy's order → general fallbacks behind it.
+ *
+ * Every name that the client gives must be allowed to its key. Where a rule
+ * or a fallback of the policy leads need not: its owner has decided that.
+ * What is asked for as provider/model is sent there whatever the catalog
+ * knows of it; only region and retention, health and time can keep it back.
  */
 #ifndef TOLLGATE_POLICY_ROUTE_H
 #define TOLLGATE_POLICY_ROUTE_H
@@ -32,7 +37,7 @@ struct facts_calls {
 	const char *(*metadata)(void *arg, const char *name);
 	/* Is that a tag of the request or of its key? */
 	bool (*tag)(void *arg, const char *pattern);
-	/* Per cent left of the key's tightest budget, -1 = it has none. */
+	/* Per cent left of the key's tightest budget, < 0 = it has none. */
 	int (*budget_left)(void *arg);
 };
 
@@ -48,6 +53,8 @@ struct route_facts {
 	bool tools;		  /* it brings tools that may act */
 	unsigned needs;		  /* CAP_* */
 	int64_t max_output;	  /* tokens, 0 = not bounded by the client */
+	int64_t input_bytes;	  /* of the body: no more tokens than these, 0
+				   * = not known */
 	const char *user;	  /* end user, where the key may name one */
 	const char *session;	  /* x-tollgate-session */
 	const char *region;	  /* x-tollgate-region: beside the key's */
