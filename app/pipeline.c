@@ -88,6 +88,7 @@ step_plan(struct request *r)
 		.model = r->chat.model,
 		.needs = r->chat.needs,
 		.draw = worker_random(r->worker),
+		.left = INT64_MAX,
 	};
 	struct route_view view = {
 		.look = look,

@@ -2,9 +2,11 @@ noinst_LIBRARIES += libpolicy.a
 libpolicy_a_SOURCES = \
 	policy/policy.h \
 	policy/price.c policy/price.h \
+	policy/filter.c \
 	policy/forecast.c policy/forecast.h \
+	policy/order.c \
 	policy/region.c policy/region.def policy/region.h \
-	policy/route.c policy/route.h \
+	policy/route.c policy/route.h policy/route_int.h \
 	policy/rule.c policy/rule.h \
 	policy/zone.c policy/zone.h
 
