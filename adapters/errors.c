@@ -51,8 +51,8 @@ static const struct {
 	{ "exceed context limit", S4 | S0, /* Anthropic: with max_tokens */
 	    FAIL_REQUEST | FAIL_CONTEXT },
 	{ "maximum prompt length", S4 | S0, FAIL_REQUEST | FAIL_CONTEXT },
-	{ "context size has been exceeded", S4 | S5 | S0, /* llama.cpp */
-	    FAIL_REQUEST | FAIL_CONTEXT },
+	{ "context size has been exceeded", S5, /* llama.cpp, as a 500 */
+	    FAIL_SERVER | FAIL_CONTEXT },
 	{ "content_filter", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
 	{ "content_policy", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },
 	{ "content management policy", S4 | S0, FAIL_REQUEST | FAIL_CONTENT },

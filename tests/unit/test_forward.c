@@ -44,7 +44,7 @@ test_errors(void **state)
 		    "This model's maximum prompt length is 8", "" },
 		{ 500, "{\"error\":{\"code\":500,\"message\":"
 		       "\"Context size has been exceeded.\"}}",
-		    FAIL_REQUEST | FAIL_CONTEXT,
+		    FAIL_SERVER | FAIL_CONTEXT,
 		    "Context size has been exceeded.", "500" },
 		{ 400, "{\"error\":{\"message\":"
 		       "\"Output blocked by content filtering policy\"}}",
