@@ -77,18 +77,11 @@ write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
 
 	if (url.len == 0)
 		return;
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, "url_citation");
-	jw_key(w, "url_citation");
-	jw_object(w);
-	canon_put_str(w, "url", url);
-	canon_put_str(w, "title", canon_str(doc, json_get(doc, c, "title"),
-	    a));
+	reply_begin_citation(w, url, canon_str(doc, json_get(doc, c,
+	    "title"), a));
 	canon_put_str(w, "content", canon_str(doc,
 	    json_get(doc, c, "cited_text"), a));
-	jw_end_object(w);
-	jw_end_object(w);
+	reply_end_citation(w);
 }
 
 static bool
@@ -459,8 +452,7 @@ anthropic_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return reply_bad(f, e.seen->started ?
-		    "the stream was cut off" : "an empty stream");
+		return reply_cut(f, e.seen->started);
 	if (ev->len == 0)
 		return ERR_OK;
 	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);

@@ -285,11 +285,8 @@ write_messages(struct writing *x)
 		end = i + 1;
 		if (!is_spoken(&chat->messages[i]))
 			continue;
+		end = canon_turn(chat, i, is_spoken);
 		side = chat->messages[i].role == ROLE_ASSISTANT;
-		while (end < chat->message_count &&
-		    (!is_spoken(&chat->messages[end]) ||
-			(chat->messages[end].role == ROLE_ASSISTANT) == side))
-			end++;
 		jw_object(&x->w);
 		jw_key(&x->w, "role");
 		jw_string(&x->w, side ? "assistant" : "user");

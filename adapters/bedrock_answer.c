@@ -84,17 +84,10 @@ write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
 	if (title.p == NULL)
 		title = canon_str(doc, json_at(doc, c, "location", "web",
 		    "domain", NULL), a);
-	jw_object(w);
-	jw_key(w, "type");
-	jw_string(w, "url_citation");
-	jw_key(w, "url_citation");
-	jw_object(w);
-	canon_put_str(w, "url", url);
-	canon_put_str(w, "title", title);
+	reply_begin_citation(w, url, title);
 	canon_put_str(w, "content", canon_str(doc, json_get(doc,
 	    json_first(doc, json_get(doc, c, "sourceContent")), "text"), a));
-	jw_end_object(w);
-	jw_end_object(w);
+	reply_end_citation(w);
 }
 
 static bool
@@ -526,8 +519,7 @@ bedrock_read_event(struct stream *s, const struct sse_event *ev,
 		return ERR_OK;
 	if (ev == NULL)
 		return e.seen->stopped ? emit_end(e.seen, emit, arg) :
-		    reply_bad(f, e.seen->started ?
-		    "the stream was cut off" : "an empty stream");
+		    reply_cut(f, e.seen->started);
 	if (ev->failure)
 		return emit_error(s, ev, emit, arg);
 	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);

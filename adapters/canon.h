@@ -78,6 +78,13 @@ int canon_flag(const struct json *doc, uint32_t v);
 /* Is it an instruction rather than a turn of the talk? */
 bool canon_is_system(const struct message *m);
 
+/*
+ * Where the turn ends that begins with message `from`: behind it stands the
+ * first one of the other side. Only messages that are spoken count.
+ */
+size_t canon_turn(const struct chat *chat, size_t from,
+    bool (*is_spoken)(const struct message *m));
+
 bool canon_is_text(const struct part *p);
 
 /* ERR_BAD_REQUEST for content that a provider has no word for: "audio". */

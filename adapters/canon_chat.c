@@ -1,7 +1,7 @@
 /*
- * What every reader of a client's request does in the same way: the model's
- * name, stop sequences, members without a place in the canonical form, and the
- * estimate of its length.
+ * The canonical request: what every reader of one does in the same way (the
+ * model's name, stop sequences, members without a place in it), its turns, and
+ * the estimate of its length.
  */
 #include "adapters/canon.h"
 
@@ -30,6 +30,20 @@ canon_model(struct chat *chat, struct arena *a, struct fault *f)
 			return fault_set(f, ERR_BAD_REQUEST, "model",
 			    "'model' holds a space or control character");
 	return ERR_OK;
+}
+
+size_t
+canon_turn(const struct chat *chat, size_t from,
+    bool (*is_spoken)(const struct message *m))
+{
+	const struct message *m = chat->messages;
+	bool side = m[from].role == ROLE_ASSISTANT;
+	size_t end = from + 1;
+
+	while (end < chat->message_count && (!is_spoken(&m[end]) ||
+	    (m[end].role == ROLE_ASSISTANT) == side))
+		end++;
+	return end;
 }
 
 #define ESTIMATE_MEDIUM 1000 /* an image, a page: providers differ much */

@@ -38,12 +38,6 @@ finish_of(const struct json *doc, uint32_t v)
 	return json_nonempty(doc, v) ? FINISH_STOP : FINISH_NONE;
 }
 
-static uint32_t
-member(const struct json *doc, uint32_t obj, const char *key)
-{
-	return json_get(doc, obj, key);
-}
-
 /* ------------------------------------------------------------- usage */
 
 /*
@@ -54,8 +48,8 @@ member(const struct json *doc, uint32_t obj, const char *key)
 static void
 read_usage(const struct json *doc, uint32_t u, struct usage *out)
 {
-	uint32_t billed = member(doc, u, "billed_units");
-	uint32_t all = member(doc, u, "tokens"), from;
+	uint32_t billed = json_get(doc, u, "billed_units");
+	uint32_t all = json_get(doc, u, "tokens"), from;
 	int64_t in = 0, answer = 0, cached = 0, thought = 0;
 	bool any;
 
@@ -82,7 +76,7 @@ static bool
 is_error(const struct json *doc)
 {
 	return errors_present(doc) ||
-	    json_type(doc, member(doc, JSON_ROOT, "message")) == JSON_STRING;
+	    json_type(doc, json_get(doc, JSON_ROOT, "message")) == JSON_STRING;
 }
 
 /* A finish that is an error: its words, if any, stand beside the reason. */
@@ -90,10 +84,10 @@ static void
 read_failure(const struct json *doc, uint32_t obj, struct arena *a,
     struct upstream_error *out)
 {
-	struct str text = canon_raw(doc, member(doc, obj, "error"));
+	struct str text = canon_raw(doc, json_get(doc, obj, "error"));
 	char *body;
 
-	if (json_type(doc, member(doc, obj, "error")) != JSON_STRING)
+	if (json_type(doc, json_get(doc, obj, "error")) != JSON_STRING)
 		text = canon_lit("\"the provider ended its answer with an "
 		    "error\"");
 	body = arena_printf(a, "{\"message\":%.*s}", (int)text.len, text.p);
@@ -111,31 +105,25 @@ static void
 write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
     struct arena *a)
 {
-	uint32_t list = member(doc, c, "sources"), s, from;
+	uint32_t list = json_get(doc, c, "sources"), s, from;
 	struct str url;
 	int64_t n;
 
 	for (s = json_first(doc, list); s != JSON_NONE;
 	    s = json_next(doc, list, s)) {
-		from = member(doc, s, "document");
+		from = json_get(doc, s, "document");
 		if (json_type(doc, from) != JSON_OBJECT)
-			from = member(doc, s, "tool_output");
-		url = canon_str(doc, member(doc, from, "url"), a);
+			from = json_get(doc, s, "tool_output");
+		url = canon_str(doc, json_get(doc, from, "url"), a);
 		if (url.len == 0)
 			continue;
-		jw_object(w);
-		canon_put_str(w, "type", canon_lit("url_citation"));
-		jw_key(w, "url_citation");
-		jw_object(w);
-		canon_put_str(w, "url", url);
-		canon_put_str(w, "title", canon_str(doc, member(doc, from,
+		reply_begin_citation(w, url, canon_str(doc, json_get(doc, from,
 		    "title"), a));
-		if (json_int(doc, member(doc, c, "start"), &n))
+		if (json_int(doc, json_get(doc, c, "start"), &n))
 			canon_put_int(w, "start_index", n);
-		if (json_int(doc, member(doc, c, "end"), &n))
+		if (json_int(doc, json_get(doc, c, "end"), &n))
 			canon_put_int(w, "end_index", n);
-		jw_end_object(w);
-		jw_end_object(w);
+		reply_end_citation(w);
 	}
 }
 
@@ -169,8 +157,8 @@ static void
 write_logprob(const struct json *doc, uint32_t item, struct json_writer *w,
     struct arena *a)
 {
-	struct str text = canon_str(doc, member(doc, item, "text"), a);
-	uint32_t list = member(doc, item, "logprobs"), v;
+	struct str text = canon_str(doc, json_get(doc, item, "text"), a);
+	uint32_t list = json_get(doc, item, "logprobs"), v;
 	double sum = 0, d;
 	size_t i;
 
@@ -232,17 +220,17 @@ static const struct {
 static bool
 add_call(const struct json *doc, uint32_t call, struct parts *out)
 {
-	uint32_t fn = member(doc, call, "function");
+	uint32_t fn = json_get(doc, call, "function");
 	struct part *p = parts_add(out);
 
 	if (p == NULL)
 		return false;
 	p->kind = PART_CALL;
-	p->id = canon_str(doc, member(doc, call, "id"), out->arena);
+	p->id = canon_str(doc, json_get(doc, call, "id"), out->arena);
 	if (p->id.len == 0)
 		p->id = canon_call_id(out->arena);
-	p->name = canon_str(doc, member(doc, fn, "name"), out->arena);
-	p->args = canon_str(doc, member(doc, fn, "arguments"), out->arena);
+	p->name = canon_str(doc, json_get(doc, fn, "name"), out->arena);
+	p->args = canon_str(doc, json_get(doc, fn, "arguments"), out->arena);
 	if (p->args.len == 0)
 		p->args = canon_lit("{}");
 	return true;
@@ -252,7 +240,7 @@ add_call(const struct json *doc, uint32_t call, struct parts *out)
 static bool
 read_message(const struct json *doc, uint32_t msg, struct parts *out)
 {
-	uint32_t list = member(doc, msg, "content"), v;
+	uint32_t list = json_get(doc, msg, "content"), v;
 	bool good = true;
 	size_t i;
 
@@ -263,11 +251,11 @@ read_message(const struct json *doc, uint32_t msg, struct parts *out)
 	    v = json_next(doc, list, v))
 		for (i = 0; i < 2 && good; i++)
 			good = parts_text(out, contents[i].part, canon_str(doc,
-			    member(doc, v, contents[i].key), out->arena));
+			    json_get(doc, v, contents[i].key), out->arena));
 	if (good)
 		good = parts_text(out, PART_TEXT, canon_str(doc,
-		    member(doc, msg, "tool_plan"), out->arena));
-	list = member(doc, msg, "tool_calls");
+		    json_get(doc, msg, "tool_plan"), out->arena));
+	list = json_get(doc, msg, "tool_calls");
 	for (v = json_first(doc, list); v != JSON_NONE && good;
 	    v = json_next(doc, list, v))
 		good = add_call(doc, v, out);
@@ -286,8 +274,8 @@ read_choice(struct arena *a, const struct json *doc, uint32_t msg,
 	c->parts = parts.list;
 	c->part_count = parts.count;
 	c->finish = reply->finish;
-	c->citations = citations(doc, member(doc, msg, "citations"), a);
-	c->logprobs = logprobs(doc, member(doc, JSON_ROOT, "logprobs"), a);
+	c->citations = citations(doc, json_get(doc, msg, "citations"), a);
+	c->logprobs = logprobs(doc, json_get(doc, JSON_ROOT, "logprobs"), a);
 	reply->choices = c;
 	reply->choice_count = 1;
 	return ERR_OK;
@@ -320,17 +308,17 @@ cohere_read_reply(struct arena *a, const struct chat *chat,
 	(void)d;
 	if (json_parse(&doc, a, body, len, NULL) != ERR_OK)
 		return reply_bad(f, "not JSON");
-	reply->finish = finish_of(&doc, member(&doc, JSON_ROOT,
+	reply->finish = finish_of(&doc, json_get(&doc, JSON_ROOT,
 	    "finish_reason"));
 	if (is_error(&doc) || reply->finish == FINISH_ERROR)
 		return set_error(a, &doc, reply);
-	msg = member(&doc, JSON_ROOT, "message");
+	msg = json_get(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
 		return reply_bad(f, "no message");
 	reply->from = &adapter_cohere;
 	reply->raw = (struct str){ body, len };
-	reply->id = canon_str(&doc, member(&doc, JSON_ROOT, "id"), a);
-	read_usage(&doc, member(&doc, JSON_ROOT, "usage"), &reply->usage);
+	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
+	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
 	reply->text_bytes = (int64_t)canon_raw(&doc, msg).len;
 	return read_choice(a, &doc, msg, reply);
 }
@@ -359,7 +347,7 @@ struct event {
 static struct str
 text_at(struct event *e, uint32_t obj, const char *key)
 {
-	return canon_str(e->doc, member(e->doc, obj, key), e->scratch);
+	return canon_str(e->doc, json_get(e->doc, obj, key), e->scratch);
 }
 
 static void
@@ -381,14 +369,14 @@ on_start(struct event *e)
 static void
 on_content(struct event *e)
 {
-	uint32_t content = member(e->doc, e->msg, "content");
+	uint32_t content = json_get(e->doc, e->msg, "content");
 	size_t i;
 
 	for (i = 0; i < 2; i++)
 		say(e, contents[i].piece, text_at(e, content,
 		    contents[i].key));
 	pieces_text(&e->pieces, PIECE_LOGPROBS, 0, logprobs(e->doc,
-	    member(e->doc, JSON_ROOT, "logprobs"), e->scratch));
+	    json_get(e->doc, JSON_ROOT, "logprobs"), e->scratch));
 }
 
 static void
@@ -403,7 +391,7 @@ call_of(struct event *e)
 {
 	int64_t theirs = 0, i;
 
-	json_int(e->doc, member(e->doc, JSON_ROOT, "index"), &theirs);
+	json_int(e->doc, json_get(e->doc, JSON_ROOT, "index"), &theirs);
 	for (i = e->seen->calls - 1; i >= 0; i--)
 		if (e->seen->index[i] == theirs)
 			return i;
@@ -427,8 +415,8 @@ add_args(struct event *e, int64_t call, uint32_t fn)
 static void
 on_call(struct event *e)
 {
-	uint32_t call = member(e->doc, e->msg, "tool_calls");
-	uint32_t fn = member(e->doc, call, "function");
+	uint32_t call = json_get(e->doc, e->msg, "tool_calls");
+	uint32_t fn = json_get(e->doc, call, "function");
 	struct seen *seen = e->seen;
 	struct piece *p;
 
@@ -439,7 +427,7 @@ on_call(struct event *e)
 	if (p == NULL)
 		return;
 	e->d.kind = DELTA_CONTENT;
-	json_int(e->doc, member(e->doc, JSON_ROOT, "index"),
+	json_int(e->doc, json_get(e->doc, JSON_ROOT, "index"),
 	    &seen->index[seen->calls]);
 	p->call = seen->calls++;
 	p->id = text_at(e, call, "id");
@@ -463,7 +451,7 @@ on_args(struct event *e)
 static void
 on_citation(struct event *e)
 {
-	struct str all = citations(e->doc, member(e->doc, e->msg,
+	struct str all = citations(e->doc, json_get(e->doc, e->msg,
 	    "citations"), e->scratch);
 	struct json doc;
 
@@ -477,12 +465,12 @@ on_end(struct event *e)
 {
 	struct piece *p;
 
-	e->d.finish = finish_of(e->doc, member(e->doc, e->delta,
+	e->d.finish = finish_of(e->doc, json_get(e->doc, e->delta,
 	    "finish_reason"));
 	if (e->d.finish == FINISH_NONE)
 		e->d.finish = e->seen->calls > 0 ? FINISH_TOOLS : FINISH_STOP;
 	e->failed = e->d.finish == FINISH_ERROR;
-	read_usage(e->doc, member(e->doc, e->delta, "usage"), &e->d.usage);
+	read_usage(e->doc, json_get(e->doc, e->delta, "usage"), &e->d.usage);
 	e->d.kind = DELTA_FINISH;
 	p = pieces_add(&e->pieces, PIECE_FINISH, 0);
 	if (p != NULL)
@@ -520,13 +508,13 @@ static enum err
 read_known(struct event *e, const struct sse_event *ev, delta_fn *emit,
     void *arg, struct fault *f)
 {
-	uint32_t type = member(e->doc, JSON_ROOT, "type");
+	uint32_t type = json_get(e->doc, JSON_ROOT, "type");
 	bool last = json_is(e->doc, type, "message-end");
 	enum err err;
 	size_t i;
 
-	e->delta = member(e->doc, JSON_ROOT, "delta");
-	e->msg = member(e->doc, e->delta, "message");
+	e->delta = json_get(e->doc, JSON_ROOT, "delta");
+	e->msg = json_get(e->doc, e->delta, "message");
 	e->seen->started = true;
 	e->d.from = &adapter_cohere;
 	e->d.raw = (struct str){ ev->data, ev->len };
@@ -567,8 +555,7 @@ cohere_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return reply_bad(f, e.seen->started ?
-		    "the stream was cut off" : "an empty stream");
+		return reply_cut(f, e.seen->started);
 	if (ev->len == 0)
 		return ERR_OK;
 	err = reply_event(s->scratch, ev->data, ev->len, &doc, f);

@@ -119,16 +119,10 @@ citations(const struct json *doc, uint32_t candidate, struct arena *a)
 		web = json_get(doc, c, "web");
 		if (json_type(doc, web) != JSON_OBJECT)
 			continue;
-		jw_object(&w);
-		canon_put_str(&w, "type", canon_lit("url_citation"));
-		jw_key(&w, "url_citation");
-		jw_object(&w);
-		canon_put_str(&w, "url", canon_str(doc,
-		    json_get(doc, web, "uri"), a));
-		canon_put_str(&w, "title", canon_str(doc,
-		    json_get(doc, web, "title"), a));
-		jw_end_object(&w);
-		jw_end_object(&w);
+		reply_begin_citation(&w,
+		    canon_str(doc, json_get(doc, web, "uri"), a),
+		    canon_str(doc, json_get(doc, web, "title"), a));
+		reply_end_citation(&w);
 	}
 	jw_end_array(&w);
 	return canon_take_list(a, &b);
@@ -420,8 +414,7 @@ static enum err
 emit_end(struct seen *seen, delta_fn *emit, void *arg, struct fault *f)
 {
 	if (!seen->finished)
-		return reply_bad(f, seen->answered ? "the stream was cut off" :
-		    "an empty stream");
+		return reply_cut(f, seen->answered);
 	seen->ended = true;
 	return reply_end(&adapter_gemini, emit, arg);
 }

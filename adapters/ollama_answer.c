@@ -10,30 +10,24 @@
 #include "app/base/buf.h"
 #include "app/base/sse.h"
 
-static uint32_t
-member(const struct json *doc, uint32_t obj, const char *key)
-{
-	return json_get(doc, obj, key);
-}
-
 static struct str
 text_at(const struct json *doc, uint32_t obj, const char *key,
     struct arena *a)
 {
-	return canon_str(doc, member(doc, obj, key), a);
+	return canon_str(doc, json_get(doc, obj, key), a);
 }
 
 static bool
 is_done(const struct json *doc)
 {
-	return json_type(doc, member(doc, JSON_ROOT, "done")) == JSON_TRUE;
+	return json_type(doc, json_get(doc, JSON_ROOT, "done")) == JSON_TRUE;
 }
 
 /* Calls end an answer with "stop" here as well. */
 static enum finish
 finish_of(const struct json *doc, bool calls)
 {
-	return json_is(doc, member(doc, JSON_ROOT, "done_reason"), "length") ?
+	return json_is(doc, json_get(doc, JSON_ROOT, "done_reason"), "length") ?
 	    FINISH_LENGTH : calls ? FINISH_TOOLS : FINISH_STOP;
 }
 
@@ -89,12 +83,12 @@ seconds_of(struct str s)
 static void
 write_logprob(const struct json *doc, uint32_t v, struct json_writer *w)
 {
-	uint32_t top = member(doc, v, "top_logprobs");
-	uint32_t bytes = member(doc, v, "bytes");
+	uint32_t top = json_get(doc, v, "top_logprobs");
+	uint32_t bytes = json_get(doc, v, "bytes");
 
 	jw_object(w);
-	canon_put_raw(w, "token", canon_raw(doc, member(doc, v, "token")));
-	canon_put_raw(w, "logprob", canon_raw(doc, member(doc, v,
+	canon_put_raw(w, "token", canon_raw(doc, json_get(doc, v, "token")));
+	canon_put_raw(w, "logprob", canon_raw(doc, json_get(doc, v,
 	    "logprob")));
 	canon_put_raw(w, "bytes", json_type(doc, bytes) == JSON_ARRAY ?
 	    canon_raw(doc, bytes) : canon_lit("null"));
@@ -106,7 +100,7 @@ write_logprob(const struct json *doc, uint32_t v, struct json_writer *w)
 static struct str
 logprobs(const struct json *doc, struct arena *a)
 {
-	uint32_t list = member(doc, JSON_ROOT, "logprobs"), v;
+	uint32_t list = json_get(doc, JSON_ROOT, "logprobs"), v;
 	struct str s = { NULL, 0 };
 	struct json_writer w;
 	struct buf b;
@@ -132,15 +126,15 @@ static bool
 read_call(const struct json *doc, uint32_t v, struct part *out,
     struct arena *a)
 {
-	uint32_t fn = member(doc, v, "function");
+	uint32_t fn = json_get(doc, v, "function");
 
 	out->kind = PART_CALL;
 	out->id = text_at(doc, v, "id", a);
 	if (out->id.len == 0)
 		out->id = canon_call_id(a);
 	out->name = text_at(doc, fn, "name", a);
-	out->args = canon_raw(doc, member(doc, fn, "arguments"));
-	if (json_type(doc, member(doc, fn, "arguments")) <= JSON_NULL)
+	out->args = canon_raw(doc, json_get(doc, fn, "arguments"));
+	if (json_type(doc, json_get(doc, fn, "arguments")) <= JSON_NULL)
 		out->args = canon_lit("{}");
 	return out->id.p != NULL;
 }
@@ -159,7 +153,7 @@ static const struct {
 static bool
 read_message(const struct json *doc, uint32_t msg, struct parts *out)
 {
-	uint32_t list = member(doc, msg, "tool_calls"), v;
+	uint32_t list = json_get(doc, msg, "tool_calls"), v;
 	struct part *p;
 	struct str s;
 	size_t i;
@@ -189,7 +183,7 @@ read_choice(struct arena *a, const struct json *doc, uint32_t msg,
 		return ERR_INTERNAL;
 	c->parts = parts.list;
 	c->part_count = parts.count;
-	c->finish = finish_of(doc, json_count(doc, member(doc, msg,
+	c->finish = finish_of(doc, json_count(doc, json_get(doc, msg,
 	    "tool_calls")) > 0);
 	c->logprobs = logprobs(doc, a);
 	reply->finish = c->finish;
@@ -212,7 +206,7 @@ ollama_read_reply(struct arena *a, const struct chat *chat,
 	e = reply_parse(a, body, len, &doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
-	msg = member(&doc, JSON_ROOT, "message");
+	msg = json_get(&doc, JSON_ROOT, "message");
 	if (json_type(&doc, msg) != JSON_OBJECT)
 		return reply_bad(f, "no message");
 	if (!is_done(&doc))
@@ -269,7 +263,7 @@ piece_call(struct event *e, uint32_t v)
 static void
 piece_message(struct event *e)
 {
-	uint32_t msg = member(e->doc, JSON_ROOT, "message"), list, v;
+	uint32_t msg = json_get(e->doc, JSON_ROOT, "message"), list, v;
 	struct str s;
 	size_t i;
 
@@ -278,7 +272,7 @@ piece_message(struct event *e)
 		e->d.text_bytes += (int64_t)s.len;
 		pieces_text(&e->pieces, texts[i].piece, 0, s);
 	}
-	list = member(e->doc, msg, "tool_calls");
+	list = json_get(e->doc, msg, "tool_calls");
 	for (v = json_first(e->doc, list); v != JSON_NONE;
 	    v = json_next(e->doc, list, v))
 		piece_call(e, v);
@@ -343,8 +337,7 @@ ollama_read_event(struct stream *s, const struct sse_event *ev,
 	if (e.seen->ended)
 		return ERR_OK;
 	if (ev == NULL)
-		return reply_bad(f, e.seen->started ?
-		    "the stream was cut off" : "an empty stream");
+		return reply_cut(f, e.seen->started);
 	if (ev->len == 0)
 		return ERR_OK;
 	if (json_parse(&doc, s->scratch, ev->data, ev->len, NULL) != ERR_OK ||

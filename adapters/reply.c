@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "app/base/arena.h"
 
@@ -11,6 +12,13 @@ reply_bad(struct fault *f, const char *what)
 {
 	return fault_set(f, ERR_BAD_UPSTREAM, NULL,
 	    "the provider sent no usable answer: %s", what);
+}
+
+enum err
+reply_cut(struct fault *f, bool started)
+{
+	return reply_bad(f, started ? "the stream was cut off" :
+	    "an empty stream");
 }
 
 bool
@@ -59,6 +67,23 @@ reply_event(struct arena *a, const char *data, size_t len, struct json *doc,
 	return json_parse(doc, a, data, len, NULL) == ERR_OK &&
 	    json_type(doc, JSON_ROOT) == JSON_OBJECT ? ERR_OK :
 	    reply_bad(f, "an event that is not JSON");
+}
+
+void
+reply_begin_citation(struct json_writer *w, struct str url, struct str title)
+{
+	canon_begin(w, "url_citation");
+	jw_key(w, "url_citation");
+	jw_object(w);
+	canon_put_str(w, "url", url);
+	canon_put_str(w, "title", title);
+}
+
+void
+reply_end_citation(struct json_writer *w)
+{
+	jw_end_object(w);
+	jw_end_object(w);
 }
 
 enum err

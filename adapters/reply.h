@@ -14,6 +14,9 @@
 /* ERR_BAD_UPSTREAM; what: "an empty stream". */
 enum err reply_bad(struct fault *f, const char *what);
 
+/* The same for a stream without its end. */
+enum err reply_cut(struct fault *f, bool started);
+
 /*
  * A count of tokens, brought into 0..TOKENS_MAX. False, and out untouched,
  * when the member is no whole number.
@@ -41,6 +44,14 @@ enum err reply_parse(struct arena *a, const char *body, size_t len,
 /* The data of an event → doc, an object. ERR_BAD_UPSTREAM: it is none. */
 enum err reply_event(struct arena *a, const char *data, size_t len,
     struct json *doc, struct fault *f);
+
+/*
+ * A page that an answer rests on, as OpenAI's annotations have it. Members
+ * may be added up to the end.
+ */
+void reply_begin_citation(struct json_writer *w, struct str url,
+    struct str title);
+void reply_end_citation(struct json_writer *w);
 
 /* DELTA_ERROR: one that was read already, or the one in an event. */
 enum err reply_failed(const struct upstream_error *error, delta_fn *emit,
