@@ -145,8 +145,7 @@ unknown_tier(struct load *l, const struct source *s, const struct src_key *k)
 	    guess_words(&g, hint, sizeof hint));
 }
 
-/* The strings of a list, for as long as the policy lives. */
-static const char *const *
+const char *const *
 keep_strings(struct load *l, const struct rows *rows)
 {
 	const char **to;

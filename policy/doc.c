@@ -99,7 +99,8 @@ put_table(struct buf *out, const struct shape *s)
 	for (f = s->fields; f->key != NULL; f++) {
 		if (f->type == V_LATER)
 			continue;
-		buf_printf(out, "| `%s` | ", f->key);
+		buf_printf(out, f->flags & F_DOT ? "| `%s`, `%s.NAME` | " :
+		    "| `%s` | ", f->key, f->key);
 		put_type(out, f);
 		buf_puts(out, " | ");
 		put_default(out, f);
@@ -179,6 +180,9 @@ static const char doc_head[] =
     "95th |\n"
     "| scores | names and numbers: `{ \"SWE-Bench Verified\": 40, "
     "triage: 72.5 }` |\n"
+    "| comparison | `\"> 8000\"`, `\"<= 40k\"`, `100..2k`, or a number "
+    "alone; of per cent `\"< 20 %\"`, `10..20 %` |\n"
+    "| times of day | `\"22:00-06:00\"` |\n"
     "| date | RFC 3339: `2027-01-31` or `2027-01-31T12:00:00Z` |\n"
     "| name | letters, digits and `. _ - : @ +`, the first one a letter or "
     "digit |\n"

@@ -62,6 +62,15 @@ put_choice(struct buf *out, const struct field *f)
 	buf_puts(out, " ]");
 }
 
+/* One text or a list of them. */
+static void
+put_strings(struct buf *out)
+{
+	buf_puts(out, "\"anyOf\": [ { \"type\": [ \"string\", \"number\" "
+	    "] }, { \"type\": \"array\", \"minItems\": 1, "
+	    "\"items\": { \"type\": [ \"string\", \"number\" ] } } ]");
+}
+
 /* A number, or a word that stands for one. */
 static void
 put_count(struct buf *out, const struct field *f)
@@ -112,9 +121,13 @@ put_value(struct buf *out, const struct field *f)
 		break;
 	case V_STRINGS:
 	case V_PATTERNS:
-		buf_puts(out, "\"anyOf\": [ { \"type\": \"string\" }, "
-		    "{ \"type\": \"array\", \"minItems\": 1, "
-		    "\"items\": { \"type\": [ \"string\", \"number\" ] } } ]");
+		put_strings(out);
+		break;
+	case V_MATCHES:
+		buf_puts(out, "\"type\": \"object\", \"minProperties\": 1, "
+		    "\"additionalProperties\": { ");
+		put_strings(out);
+		buf_puts(out, " }");
 		break;
 	case V_HEADERS:
 		buf_puts(out, "\"type\": \"object\", "
@@ -168,6 +181,28 @@ put_required(struct buf *out, const struct shape *s, const char *indent)
 		buf_puts(out, " ]");
 }
 
+/* Keys of which only the beginning is fixed: metadata.NAME. */
+static void
+put_dotted(struct buf *out, const struct shape *s, const char *indent)
+{
+	const struct field *f;
+	const char *sep = "";
+
+	for (f = s->fields; f->key != NULL; f++) {
+		if (!(f->flags & F_DOT))
+			continue;
+		if (sep[0] == '\0')
+			buf_printf(out, ",\n%s\"patternProperties\": { ",
+			    indent);
+		buf_printf(out, "%s\"^%s\\\\..+$\": { ", sep, f->key);
+		put_strings(out);
+		buf_puts(out, " }");
+		sep = ", ";
+	}
+	if (sep[0] != '\0')
+		buf_puts(out, " }");
+}
+
 /* The map itself: its keys, and no others. */
 static void
 put_object(struct buf *out, const struct shape *s, const char *indent)
@@ -190,6 +225,7 @@ put_object(struct buf *out, const struct shape *s, const char *indent)
 		sep = ",\n";
 	}
 	buf_printf(out, "\n%s}", indent);
+	put_dotted(out, s, indent);
 	put_required(out, s, indent);
 }
 

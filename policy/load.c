@@ -237,6 +237,7 @@ check(struct loading *ld)
 	check_fallbacks(&ld->l, &s, p);
 	if (!policy_index_targets(p))
 		diag_nomem(ld->l.diag);
+	check_rules(&ld->l, &s, p);
 	check_keys(&ld->l, &s, ld->root, p);
 }
 

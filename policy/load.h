@@ -136,9 +136,36 @@ struct src_tier {
 	struct src_grant grant;
 };
 
+/* A name and patterns for its value. */
+struct src_match {
+	const struct node *node;
+	const char *name;
+	struct rows patterns; /* const char * */
+};
+
+struct src_when {
+	struct rows keys, teams, tiers, users, tags, models,
+	    endpoints; /* const char * */
+	struct rows metadata, headers; /* struct src_match */
+	bool stream;
+	struct range input_tokens, output_tokens, budget_left;
+	unsigned needs;
+	const char *prompt;
+	int prompt_part;
+	int script; /* enum script_id + 1; 0: not given */
+	int64_t script_share;
+	struct hours hours;
+};
+
+struct src_rule {
+	struct row row;
+	const char *name, *use;
+	struct src_when when;
+};
+
 struct source {
 	const char *store, *log, *timezone, *pepper;
-	struct rows providers, models, keys, tiers;
+	struct rows providers, models, rules, keys, tiers;
 	struct timeouts timeouts;
 	int64_t attempts, drain;
 };
@@ -157,6 +184,7 @@ const char *value_log(const char *s);
 const char *value_zone(const char *s, bool outside);
 const char *value_retention(const char *s);
 const char *value_header_name(const char *s);
+const char *value_header_seen(const char *s);
 const char *value_text(const char *s);
 
 /*
@@ -204,14 +232,18 @@ const struct model *check_alias(struct load *l, const struct policy *p,
     const struct node *n, const char *name);
 
 /*
- * Models and keys against providers and tiers (check.c, check_key.c).
- * Between the two steps of models comes policy_index_names.
+ * Models, rules and keys against providers and tiers (check.c, check_rule.c,
+ * check_key.c). Between the two steps of models comes policy_index_names.
  */
 void check_models(struct load *l, const struct source *s, struct policy *p);
 void check_fallbacks(struct load *l, const struct source *s,
     struct policy *p);
+void check_rules(struct load *l, const struct source *s, struct policy *p);
 void check_keys(struct load *l, const struct source *s,
     const struct node *root, struct policy *p);
+
+/* The strings of a list, for as long as the policy lives (check_key.c). */
+const char *const *keep_strings(struct load *l, const struct rows *rows);
 
 /* The policy's indexes, of names and of targets (policy.c). False: memory. */
 bool policy_index_names(struct policy *p);
@@ -224,6 +256,12 @@ bool policy_facts(const struct catalog *c, const struct provider *provider,
 /* A new empty policy with one reference, or NULL (policy.c). */
 struct policy *policy_new(void);
 struct vault *policy_vault(struct policy *p);
+
+/*
+ * Have a thing ended with the policy. False when memory is short: it has been
+ * ended then.
+ */
+bool policy_own(struct policy *p, void *thing, void (*end)(void *thing));
 
 /*
  * policy_load of a text in memory that stands for a file of that name. It

@@ -18,6 +18,7 @@ libpolicy_a_SOURCES += \
 	policy/check.c \
 	policy/check_key.c \
 	policy/check_provider.c \
+	policy/check_rule.c \
 	policy/check_target.c \
 	policy/diag.c policy/diag.h \
 	policy/doc.c \
@@ -29,6 +30,7 @@ libpolicy_a_SOURCES += \
 	policy/read.c policy/read.h \
 	policy/read_form.c \
 	policy/read_value.c \
+	policy/read_when.c \
 	policy/schema.c policy/schema.h \
 	policy/script.c policy/script.def policy/script.h \
 	policy/secret.c policy/secret.h \

@@ -91,7 +91,7 @@ pattern_new(const char *text, char *why, size_t size)
 	return p;
 short_of_memory:
 	pattern_free(p);
-	snprintf(why, size, "out of memory");
+	snprintf(why, size, "%s", "");
 	return NULL;
 }
 

@@ -14,8 +14,8 @@ struct pattern; /* opaque */
 
 /*
  * Compile a text of at most LIMIT_PATTERN bytes. NULL when it is wrong: why
- * then says what and where, "missing closing parenthesis (at byte 4)". The
- * result is the caller's.
+ * then says what and where, "missing closing parenthesis (at byte 4)", or
+ * is "" when memory is short. The result is the caller's.
  */
 struct pattern *pattern_new(const char *text, char *why, size_t size);
 void pattern_free(struct pattern *p); /* NULL is fine */

@@ -17,11 +17,19 @@
 
 #define MAGIC 0x706f6c31u
 
+/* A thing that ends with the policy. */
+struct owned {
+	struct owned *next;
+	void *thing;
+	void (*end)(void *thing);
+};
+
 /* What a policy is inside: it lives in its own vault, pepper and all. */
 struct own {
 	struct policy p; /* first: the two are one address */
 	unsigned magic;
 	struct vault *vault;
+	struct owned *things;
 	const struct model **models;	   /* by name */
 	const struct provider **providers; /* by name */
 	const struct deployment **targets; /* by id */
@@ -63,6 +71,23 @@ policy_vault(struct policy *p)
 	return own_of(p)->vault;
 }
 
+bool
+policy_own(struct policy *p, void *thing, void (*end)(void *thing))
+{
+	struct own *own = own_of(p);
+	struct owned *o = arena_alloc(p->arena, sizeof *o);
+
+	if (o == NULL) {
+		end(thing);
+		return false;
+	}
+	o->next = own->things;
+	o->thing = thing;
+	o->end = end;
+	own->things = o;
+	return true;
+}
+
 struct policy *
 policy_ref(struct policy *p)
 {
@@ -75,6 +100,7 @@ void
 policy_unref(struct policy *p)
 {
 	struct vault *v;
+	struct owned *o;
 
 	if (p == NULL)
 		return;
@@ -82,6 +108,8 @@ policy_unref(struct policy *p)
 	assert(p->refs > 0);
 	if (--p->refs > 0)
 		return;
+	for (o = own_of(p)->things; o != NULL; o = o->next)
+		o->end(o->thing);
 	arena_free(p->arena);
 	own_of(p)->magic = 0;
 	vault_free(v); /* p lies in it */

@@ -106,6 +106,7 @@ static read_fn *const readers[V_TYPES] = {
 	[V_ZONE] = read_text,
 	[V_RETENTION] = read_text,
 	[V_HASH] = read_hash,
+	[V_REGEX] = read_text,
 	[V_DURATION] = read_number,
 	[V_COUNT] = read_number,
 	[V_SHARE] = read_number,
@@ -116,10 +117,14 @@ static read_fn *const readers[V_TYPES] = {
 	[V_CHOICE] = read_choice,
 	[V_SET] = read_set,
 	[V_DELAY] = read_delay,
+	[V_RANGE] = read_range,
+	[V_SHARES] = read_range,
+	[V_HOURS] = read_hours,
 	[V_STRINGS] = read_strings,
 	[V_PATTERNS] = read_strings,
 	[V_HEADERS] = read_headers,
 	[V_SCORES] = read_scores,
+	[V_MATCHES] = read_matches,
 	[V_STRUCT] = read_struct,
 	[V_LIST] = read_rows,
 	[V_MAP] = read_rows,
@@ -137,10 +142,14 @@ static const struct field *
 field_find(const struct shape *s, const char *key)
 {
 	const struct field *f;
+	size_t n;
 
-	for (f = s->fields; f->key != NULL; f++)
-		if (strcmp(f->key, key) == 0)
+	for (f = s->fields; f->key != NULL; f++) {
+		n = strlen(f->key);
+		if (strncmp(f->key, key, n) == 0 && (key[n] == '\0' ||
+		    ((f->flags & F_DOT) && key[n] == '.')))
 			return f;
+	}
 	return NULL;
 }
 

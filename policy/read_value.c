@@ -72,6 +72,8 @@ text_flaw(struct load *l, const struct field *f, const char *s)
 		return value_retention(s);
 	case V_PATTERNS:
 		return value_pattern(s);
+	case V_REGEX:
+		return NULL; /* it is compiled later */
 	default:
 		return value_text(s);
 	}
@@ -311,7 +313,7 @@ void
 read_strings(struct load *l, const struct node *n, const struct field *f,
     void *out)
 {
-	struct field one = { .type = f->type, .max = 256 };
+	const struct field one = { .type = f->type, .max = 256 };
 	struct rows *rows = out;
 	const char **items;
 	const struct node *c;

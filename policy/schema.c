@@ -8,6 +8,7 @@
 
 #include "app/base/limits.h"
 #include "policy/load.h"
+#include "policy/script.h"
 
 #define US INT64_C(1000000)
 #define MINUTE (60 * US)
@@ -40,6 +41,7 @@ static const struct type_words names[V_TYPES] = {
 	[V_LOG] = { "path", "^(stderr|/.+)$", false },
 	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$", false },
 	[V_RETENTION] = { "retention", "^(none|" N " *[a-z]+)$", false },
+	[V_REGEX] = { "regular expression", NULL, false },
 	[V_HASH] = { "hash", "^hmac-sha256:[0-9A-Fa-f]{64}$", false },
 	[V_DURATION] = { "duration", "^(none|0|" N " *[a-z]+)$", true },
 	[V_COUNT] = { "number", "^" N "[kKM]?$", true },
@@ -52,10 +54,17 @@ static const struct type_words names[V_TYPES] = {
 	[V_SET] = { "list of words", NULL, false },
 	[V_DELAY] = { "duration or quantile", "^(p[1-9][0-9]?|0|" N
 		" *[a-z]+)$", true },
+	[V_RANGE] = { "comparison", "^((<|>|<=|>=|=)? *" N "[kKM]?|"
+		N "[kKM]? *\\.\\. *" N "[kKM]?)$", true },
+	[V_SHARES] = { "comparison of per cent", "^((<|>|<=|>=|=)? *" N
+		" *%|" N " *%? *\\.\\. *" N " *%)$", false },
+	[V_HOURS] = { "times of day", "^[0-2][0-9]:[0-5][0-9] *- *"
+		"[0-2][0-9]:[0-5][0-9]$", false },
 	[V_STRINGS] = { "list of text", NULL, false },
 	[V_PATTERNS] = { "list of patterns", NULL, false },
 	[V_HEADERS] = { "map of text", NULL, false },
 	[V_SCORES] = { "map of scores", NULL, false },
+	[V_MATCHES] = { "map of text or lists of it", NULL, false },
 	[V_STRUCT] = { "map", NULL, false },
 	[V_LIST] = { "list", NULL, false },
 	[V_MAP] = { "map by name", NULL, false },
@@ -739,6 +748,149 @@ static const struct shape key_shape = {
 		   "models: [ smart, openai/* ], expires: 2027-01-01 }\n",
 };
 
+static const struct word prompt_parts[] = {
+	{ "last", PROMPT_LAST, "the last turn of the user" },
+	{ "system", PROMPT_SYSTEM, "what the application tells the model" },
+	{ "all", PROMPT_ALL, "every text" },
+	{ NULL, 0, NULL }
+};
+
+static const struct word scripts[] = {
+#define SCRIPT(name, class) { #name, SCRIPT_##name + 1, "" },
+#include "policy/script.def"
+#undef SCRIPT
+	{ NULL, 0, NULL }
+};
+
+static const struct word needed_caps[] = {
+	CAP_WORDS,
+	{ NULL, 0, NULL }
+};
+
+static const struct word days[] = {
+	{ "mon", 1 << 1, "" },
+	{ "tue", 1 << 2, "" },
+	{ "wed", 1 << 3, "" },
+	{ "thu", 1 << 4, "" },
+	{ "fri", 1 << 5, "" },
+	{ "sat", 1 << 6, "" },
+	{ "sun", 1 << 0, "" },
+	{ NULL, 0, NULL }
+};
+
+#define ONE_OF(name, kind, member, words)                                    \
+	{ .key = name, .type = kind, AT(src_when, member), .max = 256,       \
+	  .help = words }
+
+static const struct field when_fields[] = {
+	ONE_OF("key", V_STRINGS, keys, "name of the client's key"),
+	ONE_OF("team", V_STRINGS, teams, "its team"),
+	ONE_OF("tier", V_STRINGS, tiers, "its tier"),
+	ONE_OF("user", V_STRINGS, users,
+	    "the end user that the request names, else the key's user"),
+	ONE_OF("tag", V_STRINGS, tags, "a tag of the key or the request"),
+	ONE_OF("tags", V_STRINGS, tags, "the same"),
+	ONE_OF("model", V_PATTERNS, models,
+	    "what the client asks for; it need be no row of `models`"),
+	ONE_OF("endpoint", V_STRINGS, endpoints,
+	    "`chat`, `messages`, `responses`, `completions` or `generate`"),
+	{ .key = "metadata", .type = V_MATCHES, .flags = F_DOT,
+	  AT(src_when, metadata), .max = 32,
+	  .help = "members of the request's metadata" },
+	{ .key = "header", .type = V_MATCHES, .flags = F_DOT | F_HEADER,
+	  AT(src_when, headers), .max = 32,
+	  .help = "headers of the request" },
+	{ .key = "stream", .type = V_BOOL, AT(src_when, stream),
+	  .otherwise = "either", .help = "is the answer to be streamed?" },
+	{ .key = "input_tokens", .type = V_RANGE,
+	  AT(src_when, input_tokens), .min = 0, .max = INT64_MAX,
+	  .help = "estimated tokens of the request" },
+	{ .key = "output_tokens", .type = V_RANGE,
+	  AT(src_when, output_tokens), .min = 0, .max = INT64_MAX,
+	  .help = "tokens that the answer may have, as the client says; not "
+		  "met when it says nothing" },
+	{ .key = "budget_left", .type = V_SHARES,
+	  AT(src_when, budget_left), .min = 0, .max = 100,
+	  .help = "what is left of the key's tightest budget; not met when it "
+		  "has none" },
+	{ .key = "needs", .type = V_SET, AT(src_when, needs),
+	  .words = needed_caps,
+	  .help = "what the request asks of a model, all of these" },
+	{ .key = "prompt", .type = V_REGEX, AT(src_when, prompt),
+	  .max = LIMIT_PATTERN,
+	  .help = "is found in the prompt: a regular expression (PCRE2, "
+		  "Unicode); case counts unless it begins with `(?i)`" },
+	{ .key = "prompt_part", .type = V_CHOICE, AT(src_when, prompt_part),
+	  .words = prompt_parts, .preset = "last",
+	  .help = "where `prompt` and `script` look" },
+	{ .key = "script", .type = V_CHOICE, AT(src_when, script),
+	  .words = scripts, .help = "in which the prompt is written" },
+	{ .key = "script_share", .type = V_SHARE,
+	  AT(src_when, script_share), .min = 1, .max = 100, .preset = "50 %",
+	  .help = "share of the letters that must be of `script`" },
+	{ .key = "time", .type = V_HOURS, AT(src_when, hours),
+	  .help = "from one time of day to another, also over midnight; the "
+		  "end is not part of it" },
+	{ .key = "days", .type = V_SET, AT(src_when, hours.days),
+	  .words = days, .otherwise = "all",
+	  .help = "on which `time` begins" },
+	{ .key = "zone", .type = V_ZONE, AT(src_when, hours.zone),
+	  .otherwise = "`timezone` of the top level",
+	  .help = "whose time and days" },
+	END
+};
+
+static const struct shape when_shape = {
+	.name = "condition",
+	.title = "conditions",
+	.size = sizeof(struct src_when),
+	.fields = when_fields,
+	.help = "What a request must be for a rule to hold: all that is given "
+		"must be met. Texts are patterns, in which `*` stands for any "
+		"characters; of a list one must match. Of a prompt its last "
+		"64 KiB are searched and the letters of its last 16 KiB "
+		"counted. A search that would cost too much finds nothing.",
+	.example = "when: { model: \"gpt-*\", team: [ web, shop ], "
+		   "metadata.env: staging }\n"
+		   "when: { prompt: \"(?i)opening hours|faq\", "
+		   "input_tokens: \"< 2k\" }\n"
+		   "when: { script: Han, script_share: 30 %, prompt_part: all "
+		   "}\n"
+		   "when: { time: \"22:00-06:00\", days: [ sat, sun ], zone: "
+		   "Europe/Berlin }\n",
+};
+
+static const struct field rule_fields[] = {
+	{ .key = "name", .type = V_NAME, AT(src_rule, name),
+	  .max = NAME_MAX_BYTES, .otherwise = "`rule 1` and so on",
+	  .help = "what answers and records call it" },
+	{ .key = "when", .type = V_STRUCT, AT(src_rule, when),
+	  .shape = &when_shape, .otherwise = "always",
+	  .help = "what the request must be" },
+	{ .key = "use", .type = V_USE, .flags = F_NEEDED,
+	  AT(src_rule, use),
+	  .help = "what it gets: a row of `models`, or a provider's model" },
+	END
+};
+
+static const struct shape rule_shape = {
+	.name = "rule",
+	.title = "rules",
+	.size = sizeof(struct src_rule),
+	.fields = rule_fields,
+	.help = "Which model for which request. The first rule that holds "
+		"counts, and once; without one the client gets what it asks "
+		"for.",
+	.example = "rules:\n"
+		   "  - { when: { tier: free }, use: cheap }\n"
+		   "  - { when: { model: support, input_tokens: \"> 8000\" }, "
+		   "use: smart }\n"
+		   "  - { name: faq, when: { model: support, prompt: "
+		   "\"(?i)faq\" }, use: cheap }\n"
+		   "  - { when: { metadata.env: staging, budget_left: "
+		   "\"< 20 %\" }, use: cheap }\n",
+};
+
 static const struct field tier_fields[] = {
 	GRANT(src_tier, "all", "none", "any"),
 	LATER("rpm", "requests a minute"),
@@ -767,6 +919,8 @@ static const struct field sections[] = {
 	  .help = "accounts at providers" },
 	{ .key = "models", .type = V_MAP, AT(source, models), .max = 100000,
 	  .shape = &model_shape, .help = "what clients ask for" },
+	{ .key = "rules", .type = V_LIST, AT(source, rules), .max = 1000,
+	  .shape = &rule_shape, .help = "which model for which request" },
 	{ .key = "tiers", .type = V_MAP, AT(source, tiers), .max = 1000,
 	  .shape = &tier_shape, .help = "what keys have in common" },
 	{ .key = "keys", .type = V_LIST, AT(source, keys), .max = 1000000,
@@ -795,7 +949,6 @@ static const struct field sections[] = {
 	{ .key = "timezone", .type = V_ZONE, AT(source, timezone),
 	  .preset = "UTC",
 	  .help = "whose days the windows follow (IANA name)" },
-	LATER("rules", "which model for which request"),
 	LATER("cache", "answers kept for the next who asks"),
 	LATER("retention", "how long things are kept"),
 	END

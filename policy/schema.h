@@ -25,6 +25,7 @@ enum value_type {
 	V_ZONE,	      /* const char * */
 	V_RETENTION,  /* const char * */
 	V_HASH,	      /* const char *: 64 hex digits */
+	V_REGEX,      /* const char *: not compiled yet */
 	V_DURATION,   /* int64_t, µs */
 	V_COUNT,      /* int64_t; or one of the words */
 	V_SHARE,      /* int64_t, per cent */
@@ -35,10 +36,14 @@ enum value_type {
 	V_CHOICE,     /* int: one of the words */
 	V_SET,	      /* unsigned: the words' bits */
 	V_DELAY,      /* struct src_delay */
+	V_RANGE,      /* struct range, of counts */
+	V_SHARES,     /* struct range, of per cent */
+	V_HOURS,      /* struct hours: from and to */
 	V_STRINGS,    /* struct rows of const char * (V_TEXT each) */
 	V_PATTERNS,   /* struct rows of const char *: names with '*' */
 	V_HEADERS,    /* struct rows of struct header */
 	V_SCORES,     /* struct rows of struct src_score */
+	V_MATCHES,    /* struct rows of struct src_match */
 	V_STRUCT,     /* the shape's struct in place */
 	V_LIST,	      /* struct rows of the shape's struct */
 	V_MAP,	      /* the same, each with a name */
@@ -50,6 +55,8 @@ enum value_type {
 #define F_BARE 2   /* V_STRUCT: no defaults inside, unset stays unset */
 #define F_ONE 4	   /* V_LIST: a single value is a list of one */
 #define F_NONE 8   /* V_SECRET: may be `none` */
+#define F_DOT 16   /* V_MATCHES: KEY.NAME is taken for NAME in it, too */
+#define F_HEADER 32 /* V_MATCHES: the names are those of headers */
 
 #define UNSET INT64_C(-1) /* a number that was not given */
 

@@ -1,4 +1,4 @@
-/* Durations, counts, shares, money and dates from text. */
+/* Durations, counts, shares, comparisons, money and dates from text. */
 #include "policy/unit.h"
 
 #include <stddef.h>
@@ -38,6 +38,11 @@ static const struct scale counts[] = {
 	{ "k", 1000 },
 	{ "K", 1000 },
 	{ "M", 1000000 },
+	{ NULL, 0 }
+};
+
+static const struct scale plain[] = {
+	{ "", 1 },
 	{ NULL, 0 }
 };
 
@@ -156,6 +161,97 @@ digits(const char **s, int n, char then, int *out)
 		(*s)++;
 	}
 	*out = v;
+	return true;
+}
+
+/* "<", ">=", … in front of a number, as bits; 0: none. */
+#define LESS 1
+#define MORE 2
+#define SAME 4
+
+static unsigned
+comparison(const char **text)
+{
+	const char *s = *text;
+	unsigned bits = 0;
+
+	if (*s == '<' || *s == '>')
+		bits = *s++ == '<' ? LESS : MORE;
+	if (*s == '=') {
+		s++;
+		bits |= SAME;
+	}
+	*text = blanks(s);
+	return bits;
+}
+
+/* "100..2k", "10..20 %": the unit of per cent may stand once. */
+static bool
+between(const char *text, const char *dots, bool share, int64_t *least,
+    int64_t *most)
+{
+	char first[32];
+	size_t len = (size_t)(dots - text);
+	int64_t a, b;
+
+	while (len > 0 && text[len - 1] == ' ')
+		len--;
+	if (len >= sizeof first)
+		return false;
+	memcpy(first, text, len);
+	first[len] = '\0';
+	if (!scaled(blanks(dots + 2), share ? shares : counts, &b) ||
+	    (!scaled(first, share ? shares : counts, &a) &&
+		!(share && scaled(first, plain, &a))))
+		return false;
+	*least = a;
+	*most = b;
+	return true;
+}
+
+bool
+unit_range(const char *text, bool share, int64_t *least, int64_t *most)
+{
+	unsigned op = comparison(&text);
+	const char *dots = strstr(text, "..");
+	int64_t n;
+
+	if (op == 0 && dots != NULL)
+		return between(text, dots, share, least, most);
+	if (!scaled(text, share ? shares : counts, &n))
+		return false;
+	*least = op & LESS ? INT64_MIN : op == MORE ? n + 1 : n;
+	*most = op & MORE ? INT64_MAX : op == LESS ? n - 1 : n;
+	return true;
+}
+
+static bool
+clock_time(const char **text, int *minutes)
+{
+	int h, m;
+
+	if (!digits(text, 2, ':', &h) || !digits(text, 2, '\0', &m) ||
+	    m > 59 || h * 60 + m > 1440)
+		return false;
+	*minutes = h * 60 + m;
+	return true;
+}
+
+bool
+unit_hours(const char *text, int *from, int *to)
+{
+	int a, b;
+
+	if (!clock_time(&text, &a) || a == 1440)
+		return false;
+	text = blanks(text);
+	if (*text != '-')
+		return false;
+	text = blanks(text + 1);
+	if (!clock_time(&text, &b) || *text != '\0')
+		return false;
+	*from = a;
+	*to = b;
 	return true;
 }
 

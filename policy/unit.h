@@ -24,6 +24,16 @@ bool unit_share(const char *text, int64_t *percent);
 bool unit_hourly(const char *text, int64_t *nano);
 
 /*
+ * "> 8000", "<= 40k", "= 3", "3", "100..2k" as the whole numbers that it
+ * holds for, least to most (INT64_MIN and INT64_MAX: no bound); per cent
+ * when share: "< 20 %", "10..20 %". least > most when it holds for none.
+ */
+bool unit_range(const char *text, bool share, int64_t *least, int64_t *most);
+
+/* "22:00-06:00" as minutes since midnight, 0..1439; the end up to 1440. */
+bool unit_hours(const char *text, int *from, int *to);
+
+/*
  * RFC 3339 "2026-12-31" (its first second, UTC) or
  * "2026-12-31T23:59:59+01:00", as seconds since 1970; fractions are cut.
  */

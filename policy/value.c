@@ -255,6 +255,24 @@ value_retention(const char *s)
 	return NULL;
 }
 
+/* A header that a rule may look at. */
+const char *
+value_header_seen(const char *s)
+{
+	static const char *const secret[] = { "authorization",
+		"proxy-authorization", "x-api-key", "x-goog-api-key",
+		"cookie" };
+	size_t i;
+
+	if (s[0] == '\0' || strlen(s) > 128 ||
+	    strspn(s, token_chars) != strlen(s))
+		return "is not the name of a header";
+	for (i = 0; i < sizeof secret / sizeof secret[0]; i++)
+		if (strcasecmp(s, secret[i]) == 0)
+			return "this header holds a secret";
+	return NULL;
+}
+
 const char *
 value_header_name(const char *s)
 {

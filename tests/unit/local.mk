@@ -252,3 +252,9 @@ tests_unit_test_policy_models_SOURCES = tests/unit/test_policy_models.c \
 	tests/unit/policy_help.h
 tests_unit_test_policy_models_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_models_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_policy_rules
+tests_unit_test_policy_rules_SOURCES = tests/unit/test_policy_rules.c \
+	tests/unit/policy_help.h
+tests_unit_test_policy_rules_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_rules_LDADD = $(UNIT_LINK)
