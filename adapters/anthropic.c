@@ -249,7 +249,8 @@ const struct adapter adapter_anthropic = {
 	    PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K) | PARAM_BIT(STOP) |
 	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) |
 	    PARAM_BIT(PARALLEL_CALLS) | PARAM_BIT(FORMAT) |
-	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) | PARAM_BIT(USER),
+	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) | PARAM_BIT(USER) |
+	    PARAM_BIT(CACHE_MARKS) | PARAM_BIT(STRICT_TOOLS),
 	.framing = FRAMING_SSE,
 	.read_request = anthropic_read_request,
 	.read_chat = anthropic_read_chat,

@@ -12,6 +12,21 @@ static const char *const known[] = { "model", "messages", "max_tokens",
 	"stop_sequences", "tools", "tool_choice", "thinking", "metadata",
 	"output_config", "output_format" };
 
+/*
+ * The same of objects inside: what an answer had that is given back
+ * (citations, caller) is no setting.
+ */
+static const char *const known_block[] = { "type", "text", "source", "title",
+	"id", "name", "input", "tool_use_id", "is_error", "content",
+	"thinking", "signature", "data", "cache_control", "citations",
+	"caller" };
+static const char *const known_tool[] = { "type", "name", "description",
+	"input_schema", "strict", "cache_control" };
+static const char *const known_thinking[] = { "type", "budget_tokens",
+	"display" };
+static const char *const known_output[] = { "effort", "format" };
+static const char *const known_metadata[] = { "user_id" };
+
 static enum err read_blocks(struct reading *r, uint32_t v, struct parts *out);
 
 static enum err
@@ -164,6 +179,8 @@ read_block(struct reading *r, uint32_t b, struct parts *out)
 			break;
 		}
 	part.cache = rd_cache(r, b);
+	if (e == ERR_OK)
+		e = RD_REST(r, b, "messages", known_block);
 	p = e == ERR_OK ? parts_add(out) : NULL;
 	if (p == NULL)
 		return e == ERR_OK ? fault_memory(r->fault) : e;
@@ -234,6 +251,7 @@ read_tools(struct reading *r)
 {
 	uint32_t list = rd_get(r, JSON_ROOT, "tools"), v;
 	struct chat *chat = r->chat;
+	enum err e = ERR_OK;
 	struct tool *t;
 	char *type;
 
@@ -244,9 +262,10 @@ read_tools(struct reading *r)
 	    sizeof *chat->tools);
 	if (chat->tools == NULL)
 		return fault_memory(r->fault);
-	for (v = json_first(r->doc, list); v != JSON_NONE;
+	for (v = json_first(r->doc, list); v != JSON_NONE && e == ERR_OK;
 	    v = json_next(r->doc, list, v)) {
 		t = &chat->tools[chat->tool_count++];
+		e = RD_REST(r, v, "tools", known_tool);
 		type = json_cstr(r->doc, rd_get(r, v, "type"), r->arena);
 		t->type = type == NULL || strcmp(type, "custom") == 0 ?
 		    "function" : type;
@@ -261,7 +280,7 @@ read_tools(struct reading *r)
 			t->schema = canon_raw(r->doc,
 			    rd_get(r, v, "input_schema"));
 	}
-	return ERR_OK;
+	return e;
 }
 
 static enum err
@@ -336,6 +355,25 @@ read_format(struct reading *r)
 	chat->set |= PARAM_BIT(FORMAT);
 }
 
+/* What settings have beside what is read of them. */
+static enum err
+read_rest(struct reading *r)
+{
+	enum err e = canon_extras(r->chat, r->arena, known,
+	    sizeof known / sizeof known[0], r->fault);
+
+	if (e == ERR_OK)
+		e = RD_REST(r, rd_get(r, JSON_ROOT, "thinking"), "thinking",
+		    known_thinking);
+	if (e == ERR_OK)
+		e = RD_REST(r, rd_get(r, JSON_ROOT, "output_config"),
+		    "output_config", known_output);
+	if (e == ERR_OK)
+		e = RD_REST(r, rd_get(r, JSON_ROOT, "metadata"), "metadata",
+		    known_metadata);
+	return e;
+}
+
 enum err
 anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 {
@@ -354,8 +392,7 @@ anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 		e = canon_stop(chat, a, rd_get(&r, JSON_ROOT,
 		    "stop_sequences"), f);
 	if (e == ERR_OK)
-		e = canon_extras(chat, a, known,
-		    sizeof known / sizeof known[0], f);
+		e = read_rest(&r);
 	if (e != ERR_OK)
 		return e;
 	read_reasoning(&r);
@@ -366,6 +403,6 @@ anthropic_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	    PARAM_BIT(TOP_P));
 	rd_pass(&r, "top_k", JSON_NUMBER, &chat->top_k,
 	    PARAM_BIT(TOP_K));
-	chat->whole = true;
+	canon_done(chat);
 	return ERR_OK;
 }

@@ -40,6 +40,26 @@ bedrock_family(const char *model)
 	return &families[i];
 }
 
+bool
+bedrock_caches(const struct bedrock_family *family, bool tools)
+{
+	return family->claude || (!tools && family->mark != NULL &&
+	    strncmp(family->mark, "nova", 4) == 0);
+}
+
+/* Marks of tools, where only those of messages are taken. */
+static uint64_t
+bedrock_lacks(const struct chat *chat, const struct deployment *d)
+{
+	size_t i;
+
+	for (i = 0; i < chat->tool_count; i++)
+		if (chat->tools[i].cache != CACHE_NONE &&
+		    !bedrock_caches(bedrock_family(d->model), true))
+			return PARAM_BIT(CACHE_MARKS);
+	return 0;
+}
+
 static uint64_t
 bedrock_takes(const struct deployment *d)
 {
@@ -50,6 +70,8 @@ bedrock_takes(const struct deployment *d)
 		takes &= ~(PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET));
 	if (family->top_k == NULL)
 		takes &= ~PARAM_BIT(TOP_K);
+	if (!bedrock_caches(family, false))
+		takes &= ~PARAM_BIT(CACHE_MARKS);
 	return takes;
 }
 
@@ -114,8 +136,10 @@ const struct adapter adapter_bedrock = {
 	    PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K) | PARAM_BIT(STOP) |
 	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) | PARAM_BIT(FORMAT) |
 	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) |
-	    PARAM_BIT(SERVICE_TIER),
+	    PARAM_BIT(SERVICE_TIER) | PARAM_BIT(CACHE_MARKS) |
+	    PARAM_BIT(STRICT_TOOLS),
 	.takes_of = bedrock_takes,
+	.lacks = bedrock_lacks,
 	.framing = FRAMING_EVENTSTREAM,
 	.error_header = "x-amzn-errortype",
 	.write_request = bedrock_write_request,

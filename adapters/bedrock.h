@@ -43,6 +43,12 @@ struct bedrock_writing {
 enum err bedrock_write_block(struct bedrock_writing *x,
     const struct part *p);
 
+/*
+ * May prompts of this family be marked for the cache: what is said, and tools?
+ * (Bedrock User Guide, Prompt caching, read 2026-11.)
+ */
+bool bedrock_caches(const struct bedrock_family *family, bool tools);
+
 /* What marks the end of what may be cached; nothing without a mark. */
 void bedrock_write_cache(struct json_writer *w, enum cache_mark mark);
 

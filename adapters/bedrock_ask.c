@@ -13,15 +13,30 @@
 
 static const char no_schema[] = "{\"type\":\"object\",\"properties\":{}}";
 
+/* Inside a result there is no place for a mark: it goes behind it. */
+static enum cache_mark
+mark_of(const struct part *p)
+{
+	enum cache_mark mark = p->cache;
+	size_t i;
+
+	for (i = 0; i < p->part_count; i++)
+		if (p->parts[i].cache > mark)
+			mark = p->parts[i].cache;
+	return mark;
+}
+
 static enum err
 write_parts(struct bedrock_writing *x, const struct message *m)
 {
+	bool caches = bedrock_caches(x->family, false);
 	enum err e = ERR_OK;
 	size_t i;
 
 	for (i = 0; i < m->part_count && e == ERR_OK; i++) {
 		e = bedrock_write_block(x, &m->parts[i]);
-		bedrock_write_cache(&x->w, m->parts[i].cache);
+		if (caches)
+			bedrock_write_cache(&x->w, mark_of(&m->parts[i]));
 	}
 	return e;
 }
@@ -183,7 +198,8 @@ write_own_tools(struct bedrock_writing *x)
 		t = &x->chat->tools[i];
 		write_spec(&x->w, t->name, t->description, t->schema,
 		    t->strict);
-		bedrock_write_cache(&x->w, t->cache);
+		if (bedrock_caches(x->family, true))
+			bedrock_write_cache(&x->w, t->cache);
 	}
 }
 

@@ -249,6 +249,20 @@ enum err canon_stop(struct chat *chat, struct arena *a, uint32_t v,
 enum err canon_body(struct arena *a, struct http_call *call,
     struct buf *body, enum err e, struct fault *f);
 
+/* One more name in chat->extras, once; NULL: ERR_INTERNAL. */
+enum err canon_extra(struct chat *chat, struct arena *a, const char *name);
+
+/*
+ * Members of an object of the request that are not among the known and say
+ * something go into chat->extras, as "tools.defer_loading".
+ */
+enum err canon_rest(struct chat *chat, struct arena *a, uint32_t obj,
+    const char *prefix, const char *const *known, size_t count,
+    struct fault *f);
+
+/* A chat was read whole: note what its messages and tools set. */
+void canon_done(struct chat *chat);
+
 /* Members of the root that are not among the known: chat->extras. */
 enum err canon_extras(struct chat *chat, struct arena *a,
     const char *const *known, size_t count, struct fault *f);

@@ -10,6 +10,8 @@
 #include "app/base/arena.h"
 #include "policy/estimate.h"
 
+#define EXTRAS_MAX 64
+
 enum err
 canon_model(struct chat *chat, struct arena *a, struct fault *f)
 {
@@ -126,28 +128,116 @@ canon_stop(struct chat *chat, struct arena *a, uint32_t v, struct fault *f)
 }
 
 enum err
-canon_extras(struct chat *chat, struct arena *a, const char *const *known,
-    size_t count, struct fault *f)
+canon_extra(struct chat *chat, struct arena *a, const char *name)
+{
+	size_t i;
+
+	if (name == NULL)
+		return ERR_INTERNAL;
+	for (i = 0; i < chat->extra_count; i++)
+		if (strcmp(chat->extras[i], name) == 0)
+			return ERR_OK;
+	if (chat->extras == NULL)
+		chat->extras = arena_alloc(a, EXTRAS_MAX *
+		    sizeof *chat->extras);
+	if (chat->extras == NULL)
+		return ERR_INTERNAL;
+	if (chat->extra_count < EXTRAS_MAX) /* enough to know of */
+		chat->extras[chat->extra_count++] = name;
+	return ERR_OK;
+}
+
+/* What says as much as a member that is not there. */
+static bool
+is_nothing(const struct json *doc, uint32_t v, bool root)
+{
+	switch (json_type(doc, v)) {
+	case JSON_ABSENT:
+	case JSON_NULL:
+		return true;
+	case JSON_FALSE:
+		return !root;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return !root && json_count(doc, v) == 0;
+	case JSON_STRING:
+		return !root && !json_nonempty(doc, v);
+	default:
+		return false;
+	}
+}
+
+enum err
+canon_rest(struct chat *chat, struct arena *a, uint32_t obj,
+    const char *prefix, const char *const *known, size_t count,
+    struct fault *f)
 {
 	const struct json *doc = &chat->doc;
+	const char *name;
 	uint32_t key;
 	size_t i;
 
-	chat->extras = arena_alloc(a, (json_count(doc, JSON_ROOT) + 1) *
-	    sizeof *chat->extras);
-	if (chat->extras == NULL)
-		return fault_memory(f);
-	for (key = json_first(doc, JSON_ROOT); key != JSON_NONE;
-	    key = json_next(doc, JSON_ROOT, key)) {
+	if (json_type(doc, obj) != JSON_OBJECT)
+		return ERR_OK;
+	for (key = json_first(doc, obj); key != JSON_NONE;
+	    key = json_next(doc, obj, key)) {
 		for (i = 0; i < count; i++)
 			if (json_is(doc, key, known[i]))
 				break;
-		if (i < count ||
-		    json_type(doc, json_value(doc, key)) == JSON_NULL)
+		if (i < count || is_nothing(doc, json_value(doc, key),
+		    prefix == NULL))
 			continue;
-		chat->extras[chat->extra_count] = json_cstr(doc, key, a);
-		if (chat->extras[chat->extra_count++] == NULL)
+		name = json_cstr(doc, key, a);
+		if (name != NULL && prefix != NULL)
+			name = arena_printf(a, "%s.%s", prefix, name);
+		if (canon_extra(chat, a, name) != ERR_OK)
 			return fault_memory(f);
 	}
 	return ERR_OK;
+}
+
+enum err
+canon_extras(struct chat *chat, struct arena *a, const char *const *known,
+    size_t count, struct fault *f)
+{
+	return canon_rest(chat, a, JSON_ROOT, NULL, known, count, f);
+}
+
+/* Of parts and the parts of results: the settings among them. */
+static uint64_t
+set_of(const struct part *parts, size_t n)
+{
+	uint64_t set = 0;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (parts[i].cache != CACHE_NONE)
+			set |= PARAM_BIT(CACHE_MARKS);
+		if (parts[i].kind == PART_IMAGE && parts[i].detail.len > 0 &&
+		    !canon_is(parts[i].detail, "auto"))
+			set |= PARAM_BIT(IMAGE_DETAIL);
+		set |= set_of(parts[i].parts, parts[i].part_count);
+	}
+	return set;
+}
+
+void
+canon_done(struct chat *chat)
+{
+	const struct message *m;
+	size_t i;
+
+	for (i = 0; i < chat->message_count; i++) {
+		m = &chat->messages[i];
+		chat->set |= set_of(m->parts, m->part_count);
+		if (m->name.len > 0 && m->role != ROLE_TOOL)
+			chat->set |= PARAM_BIT(NAMES);
+	}
+	for (i = 0; i < chat->tool_count; i++) {
+		if (chat->tools[i].cache != CACHE_NONE)
+			chat->set |= PARAM_BIT(CACHE_MARKS);
+		if (chat->tools[i].strict == 1)
+			chat->set |= PARAM_BIT(STRICT_TOOLS);
+	}
+	chat->whole = true;
 }

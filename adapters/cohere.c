@@ -464,7 +464,8 @@ const struct adapter adapter_cohere = {
 	    PARAM_BIT(SEED) | PARAM_BIT(FREQUENCY_PENALTY) |
 	    PARAM_BIT(PRESENCE_PENALTY) | PARAM_BIT(LOGPROBS) |
 	    PARAM_BIT(TOOLS) | PARAM_BIT(TOOL_CHOICE) | PARAM_BIT(FORMAT) |
-	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET),
+	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) |
+	    PARAM_BIT(STRICT_TOOLS),
 	.framing = FRAMING_SSE,
 	.write_request = cohere_write_request,
 	.read_reply = cohere_read_reply,

@@ -58,11 +58,28 @@ pass(struct chat *chat, const char *key, struct str *out, uint64_t bit)
 	chat->set |= bit;
 }
 
+static enum err
+read_more(struct arena *a, struct chat *c, struct fault *f)
+{
+	const struct json *doc = &c->doc;
+	int64_t n = 1, best;
+	enum err e = ERR_OK;
+
+	/* Its keys are tokens: another model's mean other words. */
+	if (json_count(doc, json_get(doc, JSON_ROOT, "logit_bias")) > 0)
+		e = canon_extra(c, a, "logit_bias");
+	json_int(doc, json_get(doc, JSON_ROOT, "n"), &n);
+	if (e == ERR_OK && json_int(doc, json_get(doc, JSON_ROOT, "best_of"),
+	    &best) && best > n)
+		e = canon_extra(c, a, "best_of");
+	return e == ERR_OK ? ERR_OK : fault_memory(f);
+}
+
 static void
 read_settings(struct chat *c)
 {
 	const struct json *doc = &c->doc;
-	int64_t n = 1, best;
+	int64_t n = 1;
 
 	pass(c, "temperature", &c->temperature, PARAM_BIT(TEMPERATURE));
 	pass(c, "top_p", &c->top_p, PARAM_BIT(TOP_P));
@@ -71,13 +88,7 @@ read_settings(struct chat *c)
 	    PARAM_BIT(FREQUENCY_PENALTY));
 	pass(c, "presence_penalty", &c->presence_penalty,
 	    PARAM_BIT(PRESENCE_PENALTY));
-	/* Its keys are tokens: another model's mean other words. */
-	if (json_count(doc, json_get(doc, JSON_ROOT, "logit_bias")) > 0)
-		c->extras[c->extra_count++] = "logit_bias";
 	json_int(doc, json_get(doc, JSON_ROOT, "n"), &n);
-	if (json_int(doc, json_get(doc, JSON_ROOT, "best_of"), &best) &&
-	    best > n)
-		c->extras[c->extra_count++] = "best_of";
 	c->choices = n;
 	c->logprobs = json_int(doc, json_get(doc, JSON_ROOT, "logprobs"),
 	    &c->top_logprobs);
@@ -105,9 +116,11 @@ completions_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = canon_extras(chat, a, known,
 		    sizeof known / sizeof known[0], f);
+	if (e == ERR_OK)
+		e = read_more(a, chat, f);
 	if (e != ERR_OK)
 		return e;
 	read_settings(chat);
-	chat->whole = true;
+	canon_done(chat);
 	return ERR_OK;
 }

@@ -24,6 +24,17 @@ static const char *const known_config[] = { "temperature", "topP", "topK",
 	"responseSchema", "responseJsonSchema", "responseLogprobs",
 	"logprobs", "thinkingConfig" };
 
+static const char *const known_part[] = { "text", "thought",
+	"thoughtSignature", "inlineData", "fileData", "functionCall",
+	"functionResponse" };
+static const char *const known_function[] = { "name", "description",
+	"parameters", "parametersJsonSchema" };
+static const char *const known_choice[] = { "functionCallingConfig" };
+static const char *const known_calling[] = { "mode",
+	"allowedFunctionNames" };
+static const char *const known_thinking[] = { "includeThoughts",
+	"thinkingBudget", "thinkingLevel" };
+
 static uint32_t
 member(struct reading *r, uint32_t obj, const char *key)
 {
@@ -35,6 +46,38 @@ text(struct reading *r, uint32_t obj, const char *key)
 {
 	return canon_str(r->doc, member(r, obj, key), r->arena);
 }
+
+/*
+ * Members of an object that have no place, under either form of their names:
+ * named like the rest.
+ */
+static enum err
+rest(struct reading *r, uint32_t obj, const char *prefix,
+    const char *const *known_here, size_t count)
+{
+	uint32_t key, v;
+	const char *name;
+	size_t i;
+
+	for (key = json_type(r->doc, obj) != JSON_OBJECT ? JSON_NONE :
+	    json_first(r->doc, obj); key != JSON_NONE;
+	    key = json_next(r->doc, obj, key)) {
+		v = json_value(r->doc, key);
+		for (i = 0; i < count; i++)
+			if (member(r, obj, known_here[i]) == v)
+				break;
+		if (i < count || json_type(r->doc, v) <= JSON_FALSE)
+			continue;
+		name = json_cstr(r->doc, key, r->arena);
+		if (name != NULL && prefix != NULL)
+			name = arena_printf(r->arena, "%s.%s", prefix, name);
+		if (canon_extra(r->chat, r->arena, name) != ERR_OK)
+			return fault_memory(r->fault);
+	}
+	return ERR_OK;
+}
+#define REST(r, obj, prefix, list)                                           \
+	rest(r, obj, prefix, list, sizeof list / sizeof list[0])
 
 /* What kind of part a MIME type is. */
 static enum part_kind
@@ -201,6 +244,8 @@ read_part(struct reading *r, uint32_t v, struct parts *out)
 		p->origin = "gemini";
 		p->raw = canon_raw(r->doc, v);
 	}
+	if (e == ERR_OK && p->kind != PART_OTHER)
+		e = REST(r, v, "contents", known_part);
 	if (e == ERR_OK)
 		read_proof(r, v, out);
 	return e;
@@ -289,6 +334,7 @@ read_tools(struct reading *r)
 {
 	uint32_t list = json_get(r->doc, JSON_ROOT, "tools"), t, key, fns, fn;
 	struct chat *chat = r->chat;
+	enum err e = ERR_OK;
 	struct tool *own;
 
 	if (json_count(r->doc, list) == 0)
@@ -301,9 +347,12 @@ read_tools(struct reading *r)
 	for (t = json_first(r->doc, list); t != JSON_NONE;
 	    t = json_next(r->doc, list, t)) {
 		fns = member(r, t, "functionDeclarations");
-		for (fn = json_first(r->doc, fns); fn != JSON_NONE;
-		    fn = json_next(r->doc, fns, fn))
+		for (fn = json_first(r->doc, fns);
+		    fn != JSON_NONE && e == ERR_OK;
+		    fn = json_next(r->doc, fns, fn)) {
 			read_function(r, fn, &chat->tools[chat->tool_count++]);
+			e = REST(r, fn, "tools", known_function);
+		}
 		for (key = json_first(r->doc, t); key != JSON_NONE;
 		    key = json_next(r->doc, t, key)) {
 			if (json_value(r->doc, key) == fns)
@@ -316,7 +365,7 @@ read_tools(struct reading *r)
 				return fault_memory(r->fault);
 		}
 	}
-	return ERR_OK;
+	return e;
 }
 
 /* Only these functions may be called: no other dialect need know of more. */
@@ -428,37 +477,6 @@ read_format(struct reading *r, uint32_t config)
 		chat->set |= PARAM_BIT(FORMAT);
 }
 
-/* Settings inside generationConfig that have no place: named like the rest. */
-static enum err
-config_extras(struct reading *r, uint32_t config)
-{
-	size_t n = json_count(r->doc, config), i;
-	struct chat *chat = r->chat;
-	const char **list;
-	uint32_t key;
-
-	list = arena_alloc(r->arena, (chat->extra_count + n + 1) *
-	    sizeof *list);
-	if (list == NULL)
-		return fault_memory(r->fault);
-	memcpy(list, chat->extras, chat->extra_count * sizeof *list);
-	chat->extras = list;
-	for (key = json_first(r->doc, config); key != JSON_NONE;
-	    key = json_next(r->doc, config, key)) {
-		for (i = 0; i < sizeof known_config / sizeof known_config[0];
-		    i++)
-			if (member(r, config, known_config[i]) ==
-			    json_value(r->doc, key))
-				break;
-		if (i < sizeof known_config / sizeof known_config[0])
-			continue;
-		list[chat->extra_count] = json_cstr(r->doc, key, r->arena);
-		if (list[chat->extra_count++] == NULL)
-			return fault_memory(r->fault);
-	}
-	return ERR_OK;
-}
-
 static enum err
 read_config(struct reading *r)
 {
@@ -487,7 +505,24 @@ read_config(struct reading *r)
 	read_format(r, c);
 	e = canon_stop(chat, r->arena, member(r, c, "stopSequences"),
 	    r->fault);
-	return e == ERR_OK ? config_extras(r, c) : e;
+	if (e == ERR_OK)
+		e = REST(r, c, NULL, known_config);
+	if (e == ERR_OK)
+		e = REST(r, member(r, c, "thinkingConfig"),
+		    "thinkingConfig", known_thinking);
+	return e;
+}
+
+/* What of the choice of tools no other dialect has. */
+static enum err
+tool_rest(struct reading *r)
+{
+	uint32_t v = member(r, JSON_ROOT, "toolConfig");
+	enum err e = REST(r, v, "toolConfig", known_choice);
+
+	return e != ERR_OK ? e : REST(r, member(r, v,
+	    "functionCallingConfig"), "functionCallingConfig",
+	    known_calling);
 }
 
 enum err
@@ -506,9 +541,11 @@ gemini_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 		    sizeof known / sizeof known[0], f);
 	if (e == ERR_OK)
 		e = read_config(&r);
+	if (e == ERR_OK)
+		e = tool_rest(&r);
 	if (e != ERR_OK)
 		return e;
 	read_tool_choice(&r);
-	chat->whole = true;
+	canon_done(chat);
 	return ERR_OK;
 }

@@ -225,7 +225,8 @@ const struct adapter adapter_openai = {
 	    PARAM_BIT(PARALLEL_CALLS) | PARAM_BIT(FORMAT) |
 	    PARAM_BIT(EFFORT) | PARAM_BIT(VERBOSITY) | PARAM_BIT(METADATA) |
 	    PARAM_BIT(USER) | PARAM_BIT(SERVICE_TIER) | PARAM_BIT(STORE) |
-	    PARAM_BIT(CACHE_KEY),
+	    PARAM_BIT(CACHE_KEY) | PARAM_BIT(NAMES) |
+	    PARAM_BIT(IMAGE_DETAIL) | PARAM_BIT(STRICT_TOOLS),
 	.read_request = openai_read_request,
 	.read_chat = openai_read_chat,
 	.write_reply = openai_write_reply,

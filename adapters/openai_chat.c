@@ -33,6 +33,21 @@ static const char *const known[] = { "model", "messages", "stream",
 	"reasoning", "metadata", "user", "service_tier", "store",
 	"prompt_cache_key", "verbosity", "models", "fallbacks" };
 
+/*
+ * The same of objects inside: what an answer had that is given back
+ * (annotations) is no setting.
+ */
+static const char *const known_message[] = { "role", "content", "name",
+	"tool_calls", "tool_call_id", "function_call", "refusal",
+	"reasoning", "reasoning_content", "reasoning_details",
+	"annotations", "cache_control" };
+static const char *const known_part[] = { "type", "text", "refusal",
+	"image_url", "input_audio", "file", "video_url", "cache_control" };
+static const char *const known_tool[] = { "type", "function",
+	"cache_control" };
+static const char *const known_function[] = { "name", "description",
+	"parameters", "strict" };
+
 static enum err
 wrong(struct reading *r, const char *param, const char *what)
 {
@@ -126,7 +141,7 @@ read_part(struct reading *r, uint32_t part, struct parts *out)
 	for (i = 0; i < sizeof readers / sizeof readers[0]; i++)
 		if (json_is(r->doc, type, readers[i].type)) {
 			readers[i].read(r, part, p);
-			return ERR_OK;
+			return RD_REST(r, part, "messages", known_part);
 		}
 	p->kind = PART_OTHER;
 	p->origin = "openai";
@@ -184,6 +199,33 @@ read_call(struct reading *r, uint32_t call, struct parts *out)
 	    "extra_content", "google", "thought_signature", NULL), r->arena);
 	if (p->signature.len > 0)
 		p->origin = "gemini";
+	return ERR_OK;
+}
+
+/*
+ * The older form of a call, and of its answer: both without an id, and one at
+ * a time.
+ */
+static struct str
+function_id(struct reading *r, struct str name)
+{
+	return canon_printf(r->arena, "call_%.*s", (int)name.len,
+	    name.len == 0 ? "" : name.p);
+}
+
+static enum err
+read_function_call(struct reading *r, uint32_t fn, struct parts *out)
+{
+	struct part *p = parts_add(out);
+
+	if (p == NULL)
+		return fault_memory(r->fault);
+	p->kind = PART_CALL;
+	p->name = rd_str(r, fn, "name");
+	p->id = function_id(r, p->name);
+	p->args = rd_str(r, fn, "arguments");
+	if (p->args.len == 0)
+		p->args = canon_lit("{}");
 	return ERR_OK;
 }
 
@@ -274,6 +316,9 @@ read_assistant(struct reading *r, uint32_t msg, struct parts *out)
 	for (c = json_first(r->doc, calls); c != JSON_NONE && e == ERR_OK;
 	    c = json_next(r->doc, calls, c))
 		e = read_call(r, c, out);
+	c = rd_get(r, msg, "function_call");
+	if (e == ERR_OK && json_type(r->doc, c) == JSON_OBJECT)
+		e = read_function_call(r, c, out);
 	return e;
 }
 
@@ -291,6 +336,8 @@ read_result(struct reading *r, uint32_t msg, struct parts *out)
 	p->cache = rd_cache(r, msg);
 	p->id = rd_str(r, msg, "tool_call_id");
 	p->name = rd_str(r, msg, "name");
+	if (json_is(r->doc, rd_get(r, msg, "role"), "function"))
+		p->id = function_id(r, p->name);
 	e = read_content(r, rd_get(r, msg, "content"), &inner);
 	p->parts = inner.list;
 	p->part_count = inner.count;
@@ -320,6 +367,8 @@ read_message(struct reading *r, uint32_t msg, struct message *out)
 		e = read_content(r, rd_get(r, msg, "content"), &parts);
 	if (parts.count > 0 && rd_cache(r, msg) != CACHE_NONE)
 		parts.list[parts.count - 1].cache = rd_cache(r, msg);
+	if (e == ERR_OK)
+		e = RD_REST(r, msg, "messages", known_message);
 	out->parts = parts.list;
 	out->part_count = parts.count;
 	return e;
@@ -342,9 +391,10 @@ read_messages(struct reading *r)
 	return e;
 }
 
-static void
+static enum err
 read_tool(struct reading *r, uint32_t v, struct tool *out)
 {
+	enum err e = ERR_OK;
 	uint32_t fn = rd_get(r, v, "function");
 	char *type = json_cstr(r->doc, rd_get(r, v, "type"), r->arena);
 
@@ -354,10 +404,14 @@ read_tool(struct reading *r, uint32_t v, struct tool *out)
 	    type != NULL && strcmp(type, "function") != 0) {
 		out->type = type;
 		out->name = rd_str(r, v, "name");
-		return;
+		return ERR_OK;
 	}
 	if (json_type(r->doc, fn) != JSON_OBJECT)
 		fn = v; /* the old `functions` */
+	else
+		e = RD_REST(r, v, "tools", known_tool);
+	if (e == ERR_OK)
+		e = RD_REST(r, fn, "tools", known_function);
 	out->type = "function";
 	out->name = rd_str(r, fn, "name");
 	out->description = rd_str(r, fn, "description");
@@ -365,6 +419,7 @@ read_tool(struct reading *r, uint32_t v, struct tool *out)
 	out->cache = rd_cache(r, v);
 	if (json_type(r->doc, rd_get(r, fn, "parameters")) == JSON_OBJECT)
 		out->schema = canon_raw(r->doc, rd_get(r, fn, "parameters"));
+	return e;
 }
 
 static enum err
@@ -372,6 +427,7 @@ read_tools(struct reading *r)
 {
 	uint32_t list = rd_get(r, JSON_ROOT, "tools"), v;
 	struct chat *chat = r->chat;
+	enum err e = ERR_OK;
 
 	if (json_count(r->doc, list) == 0)
 		list = rd_get(r, JSON_ROOT, "functions");
@@ -382,10 +438,10 @@ read_tools(struct reading *r)
 	    sizeof *chat->tools);
 	if (chat->tools == NULL)
 		return fault_memory(r->fault);
-	for (v = json_first(r->doc, list); v != JSON_NONE;
+	for (v = json_first(r->doc, list); v != JSON_NONE && e == ERR_OK;
 	    v = json_next(r->doc, list, v))
-		read_tool(r, v, &chat->tools[chat->tool_count++]);
-	return ERR_OK;
+		e = read_tool(r, v, &chat->tools[chat->tool_count++]);
+	return e;
 }
 
 static enum err
@@ -531,6 +587,6 @@ openai_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 		return e;
 	read_effort(&r);
 	read_settings(&r);
-	chat->whole = true;
+	canon_done(chat);
 	return ERR_OK;
 }

@@ -79,6 +79,14 @@ rd_str(const struct reading *r, uint32_t obj, const char *key)
 	return canon_str(r->doc, json_get(r->doc, obj, key), r->arena);
 }
 
+enum err
+rd_rest(struct reading *r, uint32_t obj, const char *prefix,
+    const char *const *known, size_t count)
+{
+	return canon_rest(r->chat, r->arena, obj, prefix, known, count,
+	    r->fault);
+}
+
 enum cache_mark
 rd_cache(const struct reading *r, uint32_t obj)
 {

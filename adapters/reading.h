@@ -57,6 +57,15 @@ struct reading {
 uint32_t rd_get(const struct reading *r, uint32_t obj, const char *key);
 struct str rd_str(const struct reading *r, uint32_t obj, const char *key);
 
+/*
+ * What an object has beside the known members goes into chat->extras, where
+ * it says something: "tools.defer_loading".
+ */
+enum err rd_rest(struct reading *r, uint32_t obj, const char *prefix,
+    const char *const *known, size_t count);
+#define RD_REST(r, obj, prefix, known)                                       \
+	rd_rest(r, obj, prefix, known, sizeof(known) / sizeof(known)[0])
+
 /* {"cache_control": {"type": "ephemeral", "ttl": "1h"}} of obj. */
 enum cache_mark rd_cache(const struct reading *r, uint32_t obj);
 

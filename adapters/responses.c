@@ -219,7 +219,8 @@ const struct adapter adapter_responses = {
 	    PARAM_BIT(FORMAT) | PARAM_BIT(EFFORT) | PARAM_BIT(VERBOSITY) |
 	    PARAM_BIT(METADATA) | PARAM_BIT(USER) |
 	    PARAM_BIT(SERVICE_TIER) | PARAM_BIT(STORE) |
-	    PARAM_BIT(CACHE_KEY),
+	    PARAM_BIT(CACHE_KEY) | PARAM_BIT(IMAGE_DETAIL) |
+	    PARAM_BIT(STRICT_TOOLS),
 	.framing = FRAMING_SSE,
 	.read_request = responses_read_request,
 	.read_chat = responses_read_chat,

@@ -20,6 +20,10 @@ static const char *const known[] = { "model", "input", "instructions",
 	"prompt_cache_key", "safety_identifier", "service_tier",
 	"truncation", "user", "models", "fallbacks" };
 
+static const char *const known_tool[] = { "type", "name", "description",
+	"parameters", "strict", "format" };
+static const char *const known_text[] = { "format", "verbosity" };
+
 /* Members that lean on what a provider has stored. */
 static const char *const stored[] = { "previous_response_id",
 	"conversation", "prompt" };
@@ -76,8 +80,10 @@ read_tool(struct reading *r, uint32_t v, struct tool *t)
 	    strcmp(t->type, "custom") == 0) && t->name.len == 0)
 		return fault_set(r->fault, ERR_BAD_REQUEST, "tools",
 		    "every function must have a 'name'");
-	return strcmp(t->type, "custom") == 0 ? read_custom(r, v, t) :
-	    ERR_OK;
+	if (strcmp(t->type, "custom") == 0)
+		return read_custom(r, v, t);
+	return strcmp(t->type, "function") == 0 ?
+	    RD_REST(r, v, "tools", known_tool) : ERR_OK;
 }
 
 static enum err
@@ -250,11 +256,26 @@ read_include(struct reading *r)
 	return all;
 }
 
-static void
-extra(struct chat *chat, bool is, const char *name)
+static enum err
+read_more(struct reading *r)
 {
-	if (is)
-		chat->extras[chat->extra_count++] = name;
+	const struct {
+		bool is;
+		const char *name;
+	} extras[] = {
+		{ !read_include(r), "include" },
+		{ json_type(r->doc, rd_get(r, JSON_ROOT, "store")) ==
+		    JSON_TRUE, "store" },
+		{ json_is(r->doc, rd_get(r, JSON_ROOT, "truncation"),
+		    "auto"), "truncation" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof extras / sizeof extras[0]; i++)
+		if (extras[i].is && canon_extra(r->chat, r->arena,
+		    extras[i].name) != ERR_OK)
+			return fault_memory(r->fault);
+	return RD_REST(r, rd_get(r, JSON_ROOT, "text"), "text", known_text);
 }
 
 static void
@@ -278,11 +299,6 @@ read_settings(struct reading *r)
 	    rd_get(r, JSON_ROOT, "parallel_tool_calls"));
 	json_int(r->doc, rd_get(r, JSON_ROOT, "top_logprobs"),
 	    &c->top_logprobs);
-	extra(c, !read_include(r), "include");
-	extra(c, json_type(r->doc, rd_get(r, JSON_ROOT, "store")) ==
-	    JSON_TRUE, "store");
-	extra(c, json_is(r->doc, rd_get(r, JSON_ROOT, "truncation"), "auto"),
-	    "truncation");
 	if (c->top_logprobs > 0)
 		c->logprobs = true; /* other dialects ask for both */
 	c->set |= (c->verbosity.len > 0 ? PARAM_BIT(VERBOSITY) : 0) |
@@ -317,9 +333,11 @@ responses_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = canon_extras(chat, a, known,
 		    sizeof known / sizeof known[0], f);
+	if (e == ERR_OK)
+		e = read_more(&r);
 	if (e != ERR_OK)
 		return e;
 	read_settings(&r);
-	chat->whole = true;
+	canon_done(chat);
 	return ERR_OK;
 }
