@@ -21,13 +21,22 @@ require_of(const struct group *g)
 	return g->model != NULL ? &g->model->require : &no_demands;
 }
 
+/*
+ * What the catalog tells where it is so and mostly does not where it is not
+ * known: those that surely can come alone, unless there are none.
+ */
+#define CAPS_SPARSE CAP_STRUCTURED
+
 static enum out
 by_capability(struct planning *p, const struct group *g, struct candidate *c)
 {
 	const struct require *r = require_of(g);
-	unsigned needs = r->caps | (r->any_caps ? 0 : p->facts->needs);
+	unsigned needs = r->any_caps ? 0 : p->facts->needs;
 
-	/* The catalog may know nothing of it: then it is believed. */
+	if (p->lenient)
+		needs &= ~(unsigned)CAPS_SPARSE;
+	needs |= r->caps;
+	/* Of what the catalog does not know at all, all is believed. */
 	return c->deployment->caps != 0 && (needs & ~c->deployment->caps) != 0 ?
 		OUT_CAPABILITY : OUT_NOT;
 }

@@ -173,6 +173,8 @@ add_groups(struct planning *p, const struct asked *asked, size_t count)
 	size_t i;
 	int kind;
 
+	p->count = p->group_count = 0;
+	p->largest = NULL;
 	for (i = 0; i < count; i++)
 		add_group(p, &asked[i], true, FALLBACK_GENERAL);
 	for (kind = 0; kind < FALLBACK_KINDS; kind++)
@@ -195,6 +197,32 @@ make_room(struct planning *p, const struct asked *asked, size_t count)
 	p->groups = arena_alloc(p->arena,
 	    count * (1 + FALLBACK_KINDS) * sizeof *p->groups);
 	return p->all != NULL && p->groups != NULL;
+}
+
+/* Is there one that may and can, whatever its health? */
+static bool
+any_able(const struct planning *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->count; i++)
+		if (p->all[i].kind == FALLBACK_GENERAL &&
+		    (p->all[i].out == OUT_NOT || p->all[i].out >= OUT_CAPPED))
+			return true;
+	return false;
+}
+
+/* All candidates, each with its reason. */
+static void
+gather(struct planning *p, const struct asked *asked, size_t count)
+{
+	add_groups(p, asked, count);
+	if (any_able(p))
+		return;
+	p->lenient = true;
+	add_groups(p, asked, count);
+	if (p->largest != NULL && !any_able(p))
+		p->largest->out = filter_standing(p, p->largest);
 }
 
 /* ---- prices ---- */
@@ -234,19 +262,6 @@ any_wants_price(const struct asked *asked, size_t count)
 }
 
 /* ---- the plan ---- */
-
-/* Is there one that may and can, whatever its health? */
-static bool
-any_able(const struct planning *p)
-{
-	size_t i;
-
-	for (i = 0; i < p->count; i++)
-		if (p->all[i].kind == FALLBACK_GENERAL &&
-		    (p->all[i].out == OUT_NOT || p->all[i].out >= OUT_CAPPED))
-			return true;
-	return false;
-}
 
 /* Append what is in of a group to the list of its kind. */
 static void
@@ -355,9 +370,7 @@ make(struct planning *p, struct plan *plan, struct fault *f)
 	if (!make_room(p, asked, count))
 		return no_memory(f);
 	take_terms(p, &asked[0], plan);
-	add_groups(p, asked, count);
-	if (p->largest != NULL && !any_able(p))
-		p->largest->out = filter_standing(p, p->largest);
+	gather(p, asked, count);
 	if (any_wants_price(asked, count))
 		price_candidates(p, plan);
 	if (!take_groups(p, plan))

@@ -31,6 +31,8 @@ struct planning {
 	size_t group_count;
 	struct candidate *all;
 	size_t count;
+	bool lenient;	      /* not even by what may be a gap of the catalog
+			       * is one left out */
 	struct candidate *largest; /* of those in order that only the
 				    * estimate says to be too small */
 };

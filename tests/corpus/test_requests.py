@@ -453,8 +453,6 @@ def test_no_thinking_behind_foreign_calls(gate, up):
         "file_id": "file-1"}}])]}, "gemini"),
     ("anthropic", {"messages": [o_user([{"type": "image", "source": {
         "type": "file", "file_id": "file_1"}}])]}, "openai"),
-    ("openai", {"messages": [o_user([{"type": "input_audio", "input_audio": {
-        "data": PNG, "format": "wav"}}])]}, "anthropic"),
     ("anthropic", {"messages": [o_user([{"type": "search_result",
                                          "source": "x", "title": "t",
                                          "content": []}])]}, "openai"),
@@ -470,6 +468,15 @@ def test_refused(gate, up, surface, doc, target):
     answer, _ = send(gate, up, surface, doc, target)
     assert answer.status == 400, answer.body
     assert json.loads(answer.body)["error"]["message"]
+
+
+def test_nobody_can(gate, up):
+    """The catalog knows that this model hears nothing: it is not asked."""
+    doc = {"messages": [o_user([{"type": "input_audio", "input_audio": {
+        "data": PNG, "format": "wav"}}])]}
+    answer, _ = send(gate, up, "openai", doc, "anthropic")
+    assert answer.status == 503, answer.body
+    assert json.loads(answer.body)["error"]["code"] == "no_compliant_route"
 
 
 # --- counting -----------------------------------------------------------------------------
