@@ -239,6 +239,7 @@ check(struct loading *ld)
 		diag_nomem(ld->l.diag);
 	check_rules(&ld->l, &s, p);
 	check_keys(&ld->l, &s, ld->root, p);
+	fingerprint_providers(&ld->l, p);
 }
 
 static bool

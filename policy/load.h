@@ -211,6 +211,12 @@ const char *address_fill(struct load *l, const struct node *at,
 void variants_make(struct load *l, struct provider *p,
     const struct catalog_provider *row, bool own_url);
 
+/* They have p's secrets: so its fingerprint is theirs. */
+void variants_fingerprint(struct provider *p);
+
+/* Every provider's fingerprint, when the pepper is there (fingerprint.c). */
+void fingerprint_providers(struct load *l, struct policy *p);
+
 /*
  * The provider as this model of its is spoken to: p itself or one of its
  * variants; NULL when this version cannot.

@@ -24,6 +24,7 @@ libpolicy_a_SOURCES += \
 	policy/doc.c \
 	policy/doc_schema.c \
 	policy/files.c policy/files.h \
+	policy/fingerprint.c \
 	policy/load.c policy/load.h \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.c \

@@ -375,7 +375,9 @@ policy_direct(const struct policy *p, const char *name, struct arena *a,
 	if (d.id == NULL || d.model == NULL)
 		return false;
 	price_init(&d.price);
+	d.unlisted = true;
 	if (policy_facts(p->catalog, provider, slash + 1, &m)) {
+		d.unlisted = false;
 		d.price = m.price;
 		d.context = m.context;
 		d.max_output = m.max_output;

@@ -87,6 +87,8 @@ struct provider {
 	const struct header *headers;
 	size_t header_count;
 	size_t index;		  /* 0.. in policy.providers */
+	/* Of its secrets and where they go, keyed: changes when they do. */
+	uint64_t fingerprint;
 	const struct variant *variants; /* the loader's: for single models */
 };
 
@@ -122,6 +124,7 @@ struct deployment {
 	unsigned caps;		      /* CAP_*, 0 = unknown */
 	const struct task_score *scores; /* of the policy */
 	size_t score_count;
+	bool unlisted; /* neither policy nor catalog know it: the client's word */
 };
 
 enum strategy {

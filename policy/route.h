@@ -69,7 +69,7 @@ struct route_facts {
 /* How a deployment stands at this moment. */
 struct standing {
 	int64_t cooling;    /* µs of clock_mono until which it rests, 0 = not */
-	unsigned why;	    /* FAIL_* for which it rests */
+	unsigned why;	    /* FAIL_* for which it rests, or did until now */
 	bool probing;	    /* it may be back, and one request is finding out */
 	unsigned in_flight; /* attempts under way, of all workers */
 	int64_t ttft;	    /* learned of late, µs, 0 = nothing */

@@ -103,6 +103,16 @@ variants_make(struct load *l, struct provider *p,
 	}
 }
 
+void
+variants_fingerprint(struct provider *p)
+{
+	const struct variant *v;
+
+	for (v = p->variants; v != NULL; v = v->next)
+		((struct variant *)(uintptr_t)v)->p.fingerprint =
+		    p->fingerprint;
+}
+
 const struct provider *
 variant_for(const struct provider *p, const struct catalog_model *m)
 {
