@@ -1,35 +1,77 @@
-/* Cooldowns, by deployment, in this worker's memory. */
+/*
+ * How deployments stand: the contract of health.h on the shared table. Here
+ * the parts come together; each is explained where it lives: the table
+ * (health_table.h), rests (health_rest.h), what is learned (health_stat.h).
+ */
 #include "app/health.h"
 
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "adapters/adapter.h"
 #include "app/base/clock.h"
+#include "app/base/draw.h"
 #include "app/base/limits.h"
+#include "app/health_rest.h"
+#include "app/health_table.h"
 
 #define SECOND INT64_C(1000000)
-#define COOL_RATE (5 * SECOND)	 /* 429 that does not say how long */
-#define COOL_AUTH (60 * SECOND)	 /* our credential: it rarely heals itself */
-#define NODES 4096		 /* deployments remembered at most */
+#define MINUTE (60 * SECOND)
 
-struct node {
-	const char *id; /* text, but in a key to look for */
-	int64_t until;
-	char text[];
-};
+#define TTFT_TAU (2 * SECOND) /* follows a change within 10 s */
+#define TTFT_OLD MINUTE	      /* then it is tried anew, not avoided for ever */
+#define SPEED_TAU (20 * SECOND)
+#define SPEED_OLD (10 * MINUTE)
+#define SPEED_LEAST (SECOND / 20) /* a shorter answer tells no speed */
+
+#define RING_LEN (10 * SECOND)
+#define FEW 5 /* requests of a minute that tell no share of failures */
+
+#define RETRY_PERCENT 20 /* of what is under way may be asked again … */
+#define RETRY_MORE 3	 /* … and so many more, each second */
+
+#define HEDGE_LEN MINUTE
+#define MONEY_LEN (10 * MINUTE)
+
+#define QUANTILE_OLD 250 /* ms that quantiles are kept */
+#define TTFT_MOST (60 * MINUTE)
+
+/* Not the deployment's doing. */
+#define FAIL_CLIENT (FAIL_REQUEST | FAIL_CONTEXT | FAIL_CONTENT)
 
 struct health {
-	void *tree;
-	size_t count;
+	struct table_map map;
+	uint64_t random;
+	int64_t now; /* of the last call that told it */
 };
+
+static const unsigned percents[QUANTILES] = { 50, 90, 95 };
 
 struct health *
 health_open(const char *dir)
 {
-	(void)dir;
-	return calloc(1, sizeof(struct health));
+	struct health *h = calloc(1, sizeof *h);
+
+	if (h == NULL || !table_open(&h->map, dir)) {
+		free(h);
+		return NULL;
+	}
+	if (getrandom(&h->random, sizeof h->random, GRND_NONBLOCK) < 0)
+		h->random = (uint64_t)clock_wall();
+	return h;
+}
+
+struct health *
+health_watch(const char *dir)
+{
+	struct health *h = calloc(1, sizeof *h);
+
+	if (h == NULL || !table_look(&h->map, dir)) {
+		free(h);
+		return NULL;
+	}
+	return h;
 }
 
 void
@@ -37,104 +79,471 @@ health_free(struct health *h)
 {
 	if (h == NULL)
 		return;
-	tdestroy(h->tree, free);
+	table_close(&h->map);
 	free(h);
 }
 
-static int
-by_id(const void *a, const void *b)
+static uint64_t
+get(const word *w)
 {
-	return strcmp(((const struct node *)a)->id,
-	    ((const struct node *)b)->id);
+	return atomic_load_explicit(w, memory_order_relaxed);
 }
 
-static struct node *
-find(const struct health *h, const struct deployment *d)
+static void
+put(word *w, uint64_t value)
 {
-	struct node key = { .id = d->id };
-	void *p = tfind(&key, &h->tree, by_id);
-
-	return p == NULL ? NULL : *(struct node **)p;
+	atomic_store_explicit(w, value, memory_order_relaxed);
 }
 
-static struct node *
-find_or_add(struct health *h, const struct deployment *d)
+static void
+count(word *w, int64_t n)
 {
-	struct node *n = find(h, d);
-	size_t size = strlen(d->id) + 1;
+	if (n > 0)
+		atomic_fetch_add_explicit(w, (uint64_t)n,
+		    memory_order_relaxed);
+}
 
-	if (n != NULL || h->count >= NODES)
-		return n;
-	n = calloc(1, sizeof *n + size);
-	if (n == NULL)
-		return NULL;
-	memcpy(n->text, d->id, size);
-	n->id = n->text;
-	if (tsearch(n, &h->tree, by_id) == NULL) {
-		free(n);
-		return NULL;
+/*
+ * A name that a client made up gets no slot: there is no end of such names.
+ */
+static struct slot *
+slot_of(struct health *h, const struct deployment *d, bool make, int64_t now)
+{
+	if (now > h->now)
+		h->now = now;
+	return d->unlisted ? NULL : table_slot(h->map.table, d->id, make, now);
+}
+
+/* Is it held against a credential that is not in use any more? */
+static bool
+pardoned(const struct slot *s, const struct deployment *d, uint64_t rest)
+{
+	return d->provider != NULL &&
+	    (rest_why(rest) & (FAIL_AUTH | FAIL_QUOTA)) != 0 &&
+	    get(&s->fingerprint) != d->provider->fingerprint;
+}
+
+/* -------------------------------------------------------------- looks */
+
+static uint64_t
+under_way(const struct table *t, const struct slot *s)
+{
+	uint64_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < TABLE_COLUMNS; i++)
+		if (atomic_load_explicit(&t->column[i],
+		    memory_order_relaxed) != 0)
+			n += atomic_load_explicit(&s->active[i],
+			    memory_order_relaxed);
+	return n < INT32_MAX ? n : INT32_MAX;
+}
+
+/* Reading them off the spread costs more than a look should. */
+static void
+quantiles(struct slot *s, int64_t now, int64_t out[QUANTILES])
+{
+	uint32_t ms = (uint32_t)(now / 1000), at, kept;
+	unsigned i;
+
+	at = atomic_load_explicit(&s->quantile_at, memory_order_acquire);
+	if (at != 0 && ms - at < QUANTILE_OLD) {
+		for (i = 0; i < QUANTILES; i++) {
+			kept = atomic_load_explicit(&s->quantile[i],
+			    memory_order_relaxed);
+			out[i] = kept < TTFT_MOST ? kept : TTFT_MOST;
+		}
+		return;
 	}
-	h->count++;
-	return n;
+	spread_read(&s->spread, now, percents, out, QUANTILES);
+	for (i = 0; i < QUANTILES; i++)
+		atomic_store_explicit(&s->quantile[i], (uint32_t)out[i],
+		    memory_order_relaxed);
+	atomic_store_explicit(&s->quantile_at, ms, memory_order_release);
+}
+
+static void
+look(const struct table *t, struct slot *s, int64_t now, struct standing *out)
+{
+	uint64_t rest = get(&s->rest);
+	int64_t q[QUANTILES];
+	struct counts c;
+
+	out->cooling = rest_until(rest, now);
+	out->why = rest_why(rest);
+	out->probing = rest_probing(rest, now);
+	out->in_flight = (unsigned)under_way(t, s);
+	out->ttft = level_read(&s->ttft, now, TTFT_OLD);
+	out->speed = level_read(&s->speed, now, SPEED_OLD);
+	quantiles(s, now, q);
+	out->p50 = q[0];
+	out->p90 = q[1];
+	out->p95 = q[2];
+	c = ring_read(s->minute, MINUTE_RING, RING_LEN, now);
+	out->requests = c.all;
+	out->failures = c.also < c.all ? c.also : c.all;
+	if (c.all > 0)
+		out->success = (unsigned)((out->requests - out->failures) *
+		    1000 / out->requests);
 }
 
 void
 health_look(struct health *h, const struct deployment *d, int64_t now,
     struct standing *out)
 {
-	const struct node *n = h->count == 0 ? NULL : find(h, d);
+	struct slot *s = slot_of(h, d, false, now);
 
-	(void)now;
 	memset(out, 0, sizeof *out);
 	out->success = 1000;
-	if (n != NULL)
-		out->cooling = n->until;
+	if (s == NULL)
+		return;
+	table_sweep(&h->map, now);
+	look(h->map.table, s, now, out);
+	if (out->why != 0 && pardoned(s, d, get(&s->rest))) {
+		out->cooling = 0;
+		out->why = 0;
+		out->probing = false;
+	}
+}
+
+int64_t
+health_quantile(struct health *h, const struct deployment *d,
+    unsigned percent, int64_t now)
+{
+	struct slot *s = slot_of(h, d, false, now);
+	int64_t out = 0;
+
+	if (s != NULL && percent >= 1 && percent <= 99)
+		spread_read(&s->spread, now, &percent, &out, 1);
+	return out;
+}
+
+/* ------------------------------------------------------------- claims */
+
+/* The word: the second in the high half, how many in the low one. */
+static bool
+take_retry(struct health *h, struct slot *s, int64_t now)
+{
+	uint64_t second = (uint32_t)(now / SECOND), old = get(&s->retries), n;
+	uint64_t most = under_way(h->map.table, s) * RETRY_PERCENT / 100 +
+	    RETRY_MORE;
+
+	do {
+		n = old >> 32 == second ? (uint32_t)old : 0;
+		if (n >= most)
+			return false;
+	} while (!atomic_compare_exchange_weak_explicit(&s->retries, &old,
+	    second << 32 | (n + 1), memory_order_relaxed,
+	    memory_order_relaxed));
+	return true;
+}
+
+static bool
+enter(struct slot *s, const struct deployment *d, enum claim claim,
+    int64_t now, bool *probe)
+{
+	uint64_t old = get(&s->rest), next, from;
+
+	do {
+		from = pardoned(s, d, old) ? REST_WELL : old;
+		if (!rest_claim(from, now, claim == CLAIM_LAST, &next, probe))
+			return false;
+	} while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
+	    next));
+	return true;
+}
+
+static _Atomic uint32_t *
+column(struct health *h, struct slot *s)
+{
+	return h->map.column < 0 ? NULL : &s->active[h->map.column];
 }
 
 bool
 health_claim(struct health *h, const struct deployment *d, enum claim claim,
     int64_t now, bool *probe)
 {
-	const struct node *n = h->count == 0 ? NULL : find(h, d);
+	struct slot *s = slot_of(h, d, true, now);
+	_Atomic uint32_t *mine;
 
 	*probe = false;
-	return n == NULL || n->until <= now || claim == CLAIM_LAST;
+	if (s == NULL)
+		return true;
+	table_name(s, d->id, now);
+	table_sweep(&h->map, now);
+	if (claim == CLAIM_AGAIN && !take_retry(h, s, now))
+		return false;
+	if (!enter(s, d, claim, now, probe))
+		return false;
+	mine = column(h, s);
+	if (mine != NULL)
+		atomic_fetch_add_explicit(mine, 1, memory_order_relaxed);
+	count(&s->attempts, 1);
+	count(&s->hedges, claim == CLAIM_HEDGE);
+	count(&s->probes, *probe);
+	return true;
+}
+
+/* --------------------------------------------------------------- ends */
+
+/* The column is written by its owner alone. */
+static void
+leave(struct health *h, struct slot *s)
+{
+	_Atomic uint32_t *mine = column(h, s);
+	uint32_t n;
+
+	if (mine == NULL)
+		return;
+	n = atomic_load_explicit(mine, memory_order_relaxed);
+	if (n > 0)
+		atomic_store_explicit(mine, n - 1, memory_order_relaxed);
 }
 
 static void
-failed(struct health *h, const struct deployment *d, unsigned fail,
-    int64_t rest, int64_t now)
+learn(struct slot *s, const struct outcome *o, int64_t now)
 {
-	struct node *n;
+	int64_t ttft = o->ttft < TTFT_MOST ? o->ttft : TTFT_MOST;
 
-	if (rest < 0) {
-		if ((fail & (FAIL_AUTH | FAIL_QUOTA)) != 0)
-			rest = COOL_AUTH;
-		else if ((fail & FAIL_RATE) != 0)
-			rest = COOL_RATE;
-		else
-			return;
-	} else if ((fail & (FAIL_RATE | FAIL_OVERLOAD | FAIL_SERVER)) == 0) {
-		return;
+	if (ttft > 0) {
+		level_add(&s->ttft, ttft, now, TTFT_TAU);
+		spread_add(&s->spread, ttft, now);
 	}
-	n = find_or_add(h, d);
-	if (n != NULL && now + rest > n->until)
-		n->until = now + rest;
+	if (o->tokens > 1 && o->tokens < INT32_MAX &&
+	    o->duration >= SPEED_LEAST)
+		level_add(&s->speed, o->tokens * SECOND / o->duration * 1000 +
+		    o->tokens * SECOND % o->duration * 1000 / o->duration,
+		    now, SPEED_TAU);
+	share_add(&s->cached, o->input, o->cached);
+	count(&s->input, o->input);
+	count(&s->output, o->tokens);
+}
+
+static void
+forget_minute(struct slot *s)
+{
+	unsigned i;
+
+	for (i = 0; i < MINUTE_RING; i++)
+		put(&s->minute[i], 0);
+}
+
+/* The word of its rest after a failure that counts. */
+static uint64_t
+after_failure(const struct slot *s, uint64_t w, const struct outcome *o,
+    int64_t now, uint64_t draw)
+{
+	struct counts c;
+
+	if (o->probe && rest_why(w) != 0)
+		return rest_probe_failed(w, now, o->fail, o->rest, draw);
+	c = ring_read(s->minute, MINUTE_RING, RING_LEN, now);
+	if (rest_at_once(o->fail, o->rest) ||
+	    (rest_why(w) == 0 && c.all >= FEW && c.also * 2 > c.all))
+		return rest_failed(w, now, o->fail, o->rest, draw);
+	return w;
+}
+
+static void
+failed(struct health *h, struct slot *s, const struct deployment *d,
+    const struct outcome *o, int64_t now)
+{
+	uint64_t old, next, draw = draw_next(&h->random);
+
+	ring_count(s->minute, MINUTE_RING, RING_LEN, now, true);
+	/* Before the rest, so that nobody takes it for that of an old one. */
+	if ((o->fail & (FAIL_AUTH | FAIL_QUOTA)) != 0 && d->provider != NULL)
+		put(&s->fingerprint, d->provider->fingerprint);
+	old = get(&s->rest);
+	do
+		next = after_failure(s, old, o, now, draw);
+	while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
+	    next));
+}
+
+static void
+served(struct slot *s, const struct outcome *o, int64_t now)
+{
+	uint64_t old = get(&s->rest);
+
+	count(&s->served, 1);
+	if (o->probe && rest_why(old) != 0) {
+		forget_minute(s);
+		while (!atomic_compare_exchange_weak(&s->rest, &old,
+		    rest_served(old, now)))
+			continue;
+	}
+	ring_count(s->minute, MINUTE_RING, RING_LEN, now, false);
+}
+
+/* The probe found out nothing: another one may. */
+static void
+released(struct slot *s)
+{
+	uint64_t old = get(&s->rest);
+
+	while (!atomic_compare_exchange_weak(&s->rest, &old,
+	    rest_released(old)))
+		continue;
+}
+
+static void
+count_failure(struct slot *s, unsigned fail)
+{
+	unsigned i;
+
+	for (i = 0; i < sizeof s->failed / sizeof s->failed[0]; i++)
+		count(&s->failed[i], fail >> i & 1);
 }
 
 void
 health_end(struct health *h, const struct deployment *d,
     const struct outcome *o, int64_t now)
 {
-	struct node *n = h->count == 0 ? NULL : find(h, d);
+	struct slot *s = slot_of(h, d, true, now);
 
-	if (o->silent)
+	if (s == NULL)
 		return;
+	table_name(s, d->id, now);
+	leave(h, s);
+	learn(s, o, now);
 	if (!o->served)
-		failed(h, d, o->fail, o->rest, now);
-	else if (n != NULL)
-		n->until = 0;
+		count_failure(s, o->fail);
+	if (o->served) {
+		served(s, o, now);
+	} else if (!o->silent && o->fail != 0 && (o->fail & FAIL_CLIENT) == 0) {
+		failed(h, s, d, o, now);
+	} else {
+		count(&s->given_up, o->fail == 0);
+		if (o->probe)
+			released(s);
+	}
 }
+
+void
+health_back(struct health *h, const struct deployment *d, int64_t now)
+{
+	struct slot *s = slot_of(h, d, false, now);
+	uint64_t old;
+
+	if (s == NULL)
+		return;
+	old = get(&s->rest);
+	if (rest_why(old) == 0)
+		return;
+	forget_minute(s);
+	while (!atomic_compare_exchange_weak(&s->rest, &old,
+	    rest_served(old, now)))
+		continue;
+}
+
+/* ------------------------------------------------------------- models */
+
+bool
+health_hedge(struct health *h, const char *model, unsigned share,
+    int64_t money, int64_t price, int64_t now)
+{
+	struct model_slot *m;
+
+	if (now > h->now)
+		h->now = now;
+	m = table_model(h->map.table, model, now);
+	if (m == NULL || (money > 0 && !sum_room(m->money, MONEY_RING,
+	    MONEY_LEN, now, price, money)))
+		return false;
+	if (share < 100 && !ring_within(m->hedges, HEDGE_RING, HEDGE_LEN, now,
+	    share))
+		return false;
+	return money <= 0 || sum_within(m->money, MONEY_RING, MONEY_LEN, now,
+	    price, money);
+}
+
+void
+health_answered(struct health *h, const char *model, int64_t tokens)
+{
+	struct model_slot *m = table_model(h->map.table, model, h->now);
+
+	if (m == NULL)
+		return;
+	ring_count(m->hedges, HEDGE_RING, HEDGE_LEN, h->now, false);
+	mean_add(&m->output, tokens);
+}
+
+int64_t
+health_expected_output(struct health *h, const char *model)
+{
+	const struct model_slot *m = table_model(h->map.table, model, h->now);
+
+	return m == NULL ? 0 : mean_read(&m->output);
+}
+
+unsigned
+health_cached_share(struct health *h, const struct deployment *d)
+{
+	const struct slot *s = slot_of(h, d, false, h->now);
+
+	return s == NULL ? 0 : share_read(&s->cached);
+}
+
+/* -------------------------------------------------------------- people */
+
+void
+health_pardon(struct health *h, const char *id)
+{
+	char have[TABLE_ID];
+	struct slot *s;
+	unsigned i;
+
+	for (i = 0; i < TABLE_SLOTS; i++) {
+		s = table_at(h->map.table, i, have);
+		if (s == NULL || (id != NULL && strcmp(id, have) != 0))
+			continue;
+		forget_minute(s);
+		atomic_store(&s->rest, REST_WELL);
+	}
+}
+
+static void
+sums_of(const struct slot *s, struct health_sums *out)
+{
+	unsigned i;
+
+	*out = (struct health_sums){
+		.attempts = get(&s->attempts),
+		.served = get(&s->served),
+		.hedges = get(&s->hedges),
+		.probes = get(&s->probes),
+		.given_up = get(&s->given_up),
+		.input = get(&s->input),
+		.output = get(&s->output),
+	};
+	for (i = 0; i < sizeof out->failed / sizeof out->failed[0]; i++)
+		out->failed[i] = get(&s->failed[i]);
+}
+
+void
+health_each(struct health *h, int64_t now, health_fn *fn, void *arg)
+{
+	struct health_sums sums;
+	struct standing st;
+	char id[TABLE_ID];
+	struct slot *s;
+	unsigned i;
+
+	table_sweep(&h->map, now);
+	for (i = 0; i < TABLE_SLOTS; i++) {
+		s = table_at(h->map.table, i, id);
+		if (s == NULL)
+			continue;
+		memset(&st, 0, sizeof st);
+		st.success = 1000;
+		look(h->map.table, s, now, &st);
+		sums_of(s, &sums);
+		fn(arg, id, &st, &sums);
+	}
+}
+
+/* --------------------------------------------------------- Retry-After */
 
 static int64_t
 bounded(double seconds)

@@ -19,9 +19,15 @@ struct health;
 
 /* dir: the state directory, or NULL. NULL only when memory is short. */
 struct health *health_open(const char *dir);
+
+/*
+ * The table that is there already, to be looked at by a person; it is never
+ * made. NULL: there is none that is sound.
+ */
+struct health *health_watch(const char *dir);
 void health_free(struct health *h);
 
-/* How d stands now. */
+/* How d stands now; `capped` is not known here. */
 void health_look(struct health *h, const struct deployment *d, int64_t now,
     struct standing *out);
 
@@ -34,9 +40,10 @@ int64_t health_quantile(struct health *h, const struct deployment *d,
 
 /* What kind of attempt begins. */
 enum claim {
-	CLAIM_FIRST, /* of a request */
-	CLAIM_AGAIN, /* after a failure: takes from the retry budget when it
-		      * is at the same deployment */
+	CLAIM_FIRST, /* of a request, or the first of it at this deployment */
+	CLAIM_AGAIN, /* at a deployment that has failed this request before:
+		      * takes from its retry budget, a fifth of the attempts
+		      * that are under way there and three, a second */
 	CLAIM_HEDGE, /* beside another one */
 	CLAIM_LAST   /* all rest: the least bad is tried all the same, as an
 		      * early probe: one request at a time over all workers */
@@ -51,6 +58,12 @@ enum claim {
 bool health_claim(struct health *h, const struct deployment *d,
     enum claim claim, int64_t now, bool *probe);
 
+/*
+ * The first content of a probe has come: the deployment is back, however long
+ * its answer will be. Not needed, but others need not wait for the end.
+ */
+void health_back(struct health *h, const struct deployment *d, int64_t now);
+
 /* How an attempt that was claimed ended. */
 struct outcome {
 	bool served;	  /* it answered */
@@ -63,7 +76,12 @@ struct outcome {
 	 * twice as long each time it is repeated.
 	 */
 	int64_t rest;
-	int64_t ttft;	  /* sent → first content, µs, 0 = none came */
+	/*
+	 * µs from sent to first content, 0 = none came. Of one that lost its
+	 * race before any: to its end, for it would have taken longer still;
+	 * else what is learned is of the fast ones only.
+	 */
+	int64_t ttft;
 	int64_t tokens;	  /* output tokens, 0 = unknown */
 	int64_t duration; /* first content → end, µs */
 	int64_t input, cached; /* input tokens, all and read from a cache */
@@ -74,9 +92,9 @@ void health_end(struct health *h, const struct deployment *d,
 
 /*
  * May one more request of this model be doubled? Counts it as doubled when
- * so. share: per cent of the model's requests of late; money: n$ an hour (0 =
- * no bound), of which `price` (n$, -1 = unknown: then money must be 0) is
- * taken.
+ * so. share: per cent of the model's requests of the last five minutes (as
+ * health_answered counts them; 100: no bound); money: n$ an hour (0 = no
+ * bound), of which `price` (n$, -1 = unknown: then money must be 0) is taken.
  */
 bool health_hedge(struct health *h, const char *model, unsigned share,
     int64_t money, int64_t price, int64_t now);
@@ -97,11 +115,11 @@ void health_pardon(struct health *h, const char *id);
 struct health_sums {
 	uint64_t attempts, served, hedges, probes;
 	uint64_t failed[16];	/* by bit of FAIL_* */
-	uint64_t lost_races;
+	uint64_t given_up;	/* neither: lost a race, the client left */
 	uint64_t input, output; /* tokens */
 };
 
-/* Every deployment that is known, in no order. */
+/* Every deployment that was ever asked, in no order. */
 typedef void health_fn(void *arg, const char *id,
     const struct standing *st, const struct health_sums *sums);
 void health_each(struct health *h, int64_t now, health_fn *fn, void *arg);

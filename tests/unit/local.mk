@@ -47,6 +47,12 @@ tests_unit_test_catalog_CPPFLAGS = $(UNIT_CPPFLAGS) \
 	-DSRCDIR='"$(abs_top_srcdir)"'
 tests_unit_test_catalog_LDADD = $(UNIT_LINK)
 
+# Clock, processes and files of its own.
+check_PROGRAMS += tests/unit/test_health
+tests_unit_test_health_SOURCES = tests/unit/test_health.c
+tests_unit_test_health_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_health_LDADD = $(UNIT_LINK) -lm
+
 check_PROGRAMS += tests/unit/test_models_cli
 tests_unit_test_models_cli_SOURCES = tests/unit/test_models_cli.c
 tests_unit_test_models_cli_CPPFLAGS = $(UNIT_CPPFLAGS) \

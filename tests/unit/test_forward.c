@@ -132,48 +132,6 @@ test_retry_after(void **state)
 		    rows[i].want);
 }
 
-static int64_t
-cooling(struct health *h, const struct deployment *d)
-{
-	struct standing st;
-
-	health_look(h, d, 1, &st);
-	return st.cooling;
-}
-
-static void
-fails(struct health *h, const struct deployment *d, unsigned fail,
-    int64_t rest, int64_t now)
-{
-	health_end(h, d, &(struct outcome){ .fail = fail, .rest = rest }, now);
-}
-
-static void
-test_cooldown(void **state)
-{
-	const struct deployment a = { .id = "p/a" }, b = { .id = "p/b" };
-	struct health *h = health_open(NULL);
-
-	(void)state;
-	assert_true(cooling(h, &a) == 0);
-	fails(h, &a, FAIL_RATE, 3000000, 1000);
-	assert_true(cooling(h, &a) == 3001000);
-	assert_true(cooling(h, &b) == 0);
-	/* A shorter rest does not cut a longer one. */
-	fails(h, &a, FAIL_RATE, 1000, 2000);
-	assert_true(cooling(h, &a) == 3001000);
-	health_end(h, &a, &(struct outcome){ .served = true }, 3000);
-	assert_true(cooling(h, &a) == 0);
-	/* Without a word of the provider only rate and auth cool. */
-	fails(h, &b, FAIL_SERVER, -1, 1000);
-	assert_true(cooling(h, &b) == 0);
-	fails(h, &b, FAIL_RATE, -1, 1000);
-	assert_true(cooling(h, &b) > 1000);
-	fails(h, &a, FAIL_AUTH, -1, 1000);
-	assert_true(cooling(h, &a) > 1000);
-	health_free(h);
-}
-
 static void
 test_redact(void **state)
 {
@@ -305,7 +263,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_retry_after),
-		cmocka_unit_test(test_cooldown),
 		cmocka_unit_test(test_redact),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_ratelimits),
