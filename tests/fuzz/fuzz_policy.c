@@ -11,6 +11,8 @@
 #include "app/base/buf.h"
 #include "policy/catalog.h"
 #include "policy/load.h"
+#include "policy/pattern.h"
+#include "policy/script.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -19,6 +21,50 @@ need(bool ok)
 {
 	if (!ok)
 		abort();
+}
+
+static void
+look_model(const struct model *m)
+{
+	const struct target_list *list;
+	size_t i, j;
+
+	for (i = 0; i < FALLBACK_KINDS; i++) {
+		list = &m->fallbacks[i];
+		for (j = 0; j < list->count; j++)
+			need(list->list[j].weight > 0 &&
+			    list->list[j].provider != NULL);
+	}
+	need((m->strategy == STRATEGY_RACE) == (m->hedge.share > 0));
+	need(m->hedge.quantile < 100 && m->hedge.after >= 0 &&
+	    m->hedge.share <= 100 && m->hedge.money >= 0);
+	need(m->require.context >= 0);
+	for (i = 0; i < m->require.demand_count; i++)
+		need(m->require.demands[i].name != NULL);
+}
+
+static void
+look_rule(const struct policy *p, const struct rule *r)
+{
+	const struct when *w = &r->when;
+	size_t i;
+
+	need(r->name != NULL && r->name[0] != '\0');
+	need(strchr(r->use, '/') != NULL || policy_model(p, r->use) != NULL);
+	need(w->stream >= -1 && w->stream <= 1 && w->hours.zone != NULL);
+	need(w->hours.from >= 0 && w->hours.from < 1440 &&
+	    w->hours.to >= 0 && w->hours.to <= 1440);
+	need(w->script_share >= 1 && w->script_share <= 100);
+	need(w->input_tokens.least <= w->input_tokens.most);
+	for (i = 0; i < w->metadata_count; i++)
+		need(w->metadata[i].name[0] != '\0' &&
+		    w->metadata[i].count > 0);
+	for (i = 0; i < w->header_count; i++)
+		need(w->headers[i].name[0] != '\0' && w->headers[i].count > 0);
+	if (w->prompt != NULL)
+		(void)pattern_match(w->prompt, r->use, strlen(r->use));
+	if (w->script != NULL)
+		(void)script_match(w->script, r->use, strlen(r->use), 50);
 }
 
 static void
@@ -40,6 +86,7 @@ look(const struct policy *p)
 	for (i = 0; i < p->model_count; i++) {
 		m = &p->models[i];
 		need(policy_model(p, m->name) == m);
+		look_model(m);
 		need(m->target_count > 0 && m->attempts > 0 &&
 		    m->timeouts.connect > 0 && m->timeouts.total >= 0);
 		for (j = 0; j < m->target_count; j++) {
@@ -48,6 +95,8 @@ look(const struct policy *p)
 			need(strcmp(d.id, m->targets[j].id) == 0);
 		}
 	}
+	for (i = 0; i < p->rule_count; i++)
+		look_rule(p, &p->rules[i]);
 	for (i = 0; i < p->key_count; i++)
 		(void)vkey_allows(&p->keys[i], "openai/gpt-5.4");
 	(void)policy_key(p, "outside", 7);

@@ -81,3 +81,9 @@ noinst_PROGRAMS += tests/fuzz/fuzz_gemini
 tests_fuzz_fuzz_gemini_SOURCES = tests/fuzz/fuzz_gemini.c tests/fuzz/adapter.h
 tests_fuzz_fuzz_gemini_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_gemini_LDADD = $(FUZZ_LINK)
+
+noinst_PROGRAMS += tests/fuzz/fuzz_pattern
+tests_fuzz_fuzz_pattern_SOURCES = tests/fuzz/fuzz_pattern.c
+tests_fuzz_fuzz_pattern_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_pattern_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/pattern
