@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "adapters/canon.h"
-#include "app/base/arena.h"
 #include "app/base/buf.h"
 
 #define THINK_LEAST 1024

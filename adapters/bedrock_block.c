@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapters/canon.h"
-#include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/hash.h"
 

@@ -1,7 +1,6 @@
 /* Answers of generateContent, whole and streamed: the same object. */
 #include "adapters/gemini.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "adapters/canon.h"

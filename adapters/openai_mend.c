@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "adapters/canon.h"
 #include "adapters/openai.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"

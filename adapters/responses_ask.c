@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "adapters/canon.h"
-#include "app/base/arena.h"
 #include "app/base/buf.h"
 
 struct writing {
