@@ -238,6 +238,12 @@ int64_t canon_estimate(const struct chat *chat);
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 
+/*
+ * The PARAM_BIT()s of flags and numbers, and of the user, once all of them are
+ * read: they are given when they are not at their defaults.
+ */
+void canon_given(struct chat *chat);
+
 /* `stop`: a string or a list of them; sets PARAM_BIT(STOP). */
 enum err canon_stop(struct chat *chat, struct arena *a, uint32_t v,
     struct fault *f);

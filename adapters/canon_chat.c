@@ -100,6 +100,20 @@ canon_defaults(struct chat *chat)
 	chat->think_budget = -1;
 }
 
+void
+canon_given(struct chat *chat)
+{
+	const struct chat *c = chat;
+
+	chat->set |= (c->parallel_calls >= 0 ? PARAM_BIT(PARALLEL_CALLS) :
+		0) | (c->store >= 0 ? PARAM_BIT(STORE) : 0) |
+	    (c->logprobs ? PARAM_BIT(LOGPROBS) : 0) |
+	    (c->top_logprobs > 0 ? PARAM_BIT(TOP_LOGPROBS) : 0) |
+	    (c->max_output > 0 ? PARAM_BIT(MAX_OUTPUT) : 0) |
+	    (c->choices > 1 ? PARAM_BIT(CHOICES) : 0) |
+	    (*c->user != '\0' ? PARAM_BIT(USER) : 0);
+}
+
 enum err
 canon_stop(struct chat *chat, struct arena *a, uint32_t v, struct fault *f)
 {

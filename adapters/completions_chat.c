@@ -92,11 +92,7 @@ read_settings(struct chat *c)
 	c->choices = n;
 	c->logprobs = json_int(doc, json_get(doc, JSON_ROOT, "logprobs"),
 	    &c->top_logprobs);
-	c->set |= (c->logprobs ? PARAM_BIT(LOGPROBS) : 0) |
-	    (c->top_logprobs > 0 ? PARAM_BIT(TOP_LOGPROBS) : 0) |
-	    (c->choices > 1 ? PARAM_BIT(CHOICES) : 0) |
-	    (c->max_output > 0 ? PARAM_BIT(MAX_OUTPUT) : 0) |
-	    (*c->user != '\0' ? PARAM_BIT(USER) : 0);
+	canon_given(c);
 }
 
 enum err

@@ -497,10 +497,7 @@ read_config(struct reading *r)
 	    "responseLogprobs")) == 1;
 	json_int(r->doc, json_get(r->doc, c, "logprobs"),
 	    &chat->top_logprobs);
-	chat->set |= (chat->logprobs ? PARAM_BIT(LOGPROBS) : 0) |
-	    (chat->top_logprobs > 0 ? PARAM_BIT(TOP_LOGPROBS) : 0) |
-	    (chat->max_output > 0 ? PARAM_BIT(MAX_OUTPUT) : 0) |
-	    (chat->choices > 1 ? PARAM_BIT(CHOICES) : 0);
+	canon_given(chat);
 	read_thinking(r, c);
 	read_format(r, c);
 	e = canon_stop(chat, r->arena, member(r, c, "stopSequences"),

@@ -26,6 +26,9 @@ enum err openai_read_chat(struct arena *a, struct chat *chat,
 enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
 
+/* A part with audio: { "type": "input_audio", ... }, in Responses as well. */
+void openai_write_audio(struct json_writer *w, const struct part *p);
+
 /*
  * An edit of a request: usage comes with the stream, whether the client asked
  * or not.

@@ -21,8 +21,8 @@ write_image(struct json_writer *w, const struct part *p)
 	jw_end_object(w);
 }
 
-static void
-write_audio(struct json_writer *w, const struct part *p)
+void
+openai_write_audio(struct json_writer *w, const struct part *p)
 {
 	struct str format = p->media_type;
 	const char *slash = format.p == NULL ? NULL :
@@ -32,14 +32,12 @@ write_audio(struct json_writer *w, const struct part *p)
 		format.len -= (size_t)(slash + 1 - format.p);
 		format.p = slash + 1;
 	}
-	if (format.len == 4 && memcmp(format.p, "mpeg", 4) == 0)
-		format = canon_lit("mp3");
 	canon_begin(w, "input_audio");
 	jw_key(w, "input_audio");
 	jw_object(w);
 	canon_put_str(w, "data", p->data);
-	canon_put_str(w, "format", format.p == NULL ? canon_lit("wav") :
-	    format);
+	canon_put_str(w, "format", canon_is(format, "mpeg") ?
+	    canon_lit("mp3") : format.p == NULL ? canon_lit("wav") : format);
 	jw_end_object(w);
 	jw_end_object(w);
 }
@@ -83,7 +81,7 @@ static void (*const part_writers[])(struct json_writer *w,
     const struct part *p) = {
 	[PART_TEXT] = write_text_part,
 	[PART_IMAGE] = write_image,
-	[PART_AUDIO] = write_audio,
+	[PART_AUDIO] = openai_write_audio,
 	[PART_VIDEO] = write_video,
 	[PART_FILE] = write_file,
 };

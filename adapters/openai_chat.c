@@ -555,13 +555,7 @@ read_settings(struct reading *r)
 	    JSON_TRUE;
 	json_int(r->doc, rd_get(r, JSON_ROOT, "top_logprobs"),
 	    &c->top_logprobs);
-	c->set |= (c->parallel_calls >= 0 ? PARAM_BIT(PARALLEL_CALLS) : 0) |
-	    (c->store >= 0 ? PARAM_BIT(STORE) : 0) |
-	    (c->logprobs ? PARAM_BIT(LOGPROBS) : 0) |
-	    (c->top_logprobs > 0 ? PARAM_BIT(TOP_LOGPROBS) : 0) |
-	    (c->max_output > 0 ? PARAM_BIT(MAX_OUTPUT) : 0) |
-	    (c->choices > 1 ? PARAM_BIT(CHOICES) : 0) |
-	    (*c->user != '\0' ? PARAM_BIT(USER) : 0);
+	canon_given(c);
 }
 
 enum err

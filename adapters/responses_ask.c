@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/openai.h"
 #include "app/base/buf.h"
 
 struct writing {
@@ -44,27 +45,6 @@ write_file(struct json_writer *w, const struct part *p)
 	jw_end_object(w);
 }
 
-static void
-write_audio(struct json_writer *w, const struct part *p)
-{
-	struct str format = p->media_type;
-	const char *slash = format.p == NULL ? NULL :
-	    memchr(format.p, '/', format.len);
-
-	if (slash != NULL) {
-		format.len -= (size_t)(slash + 1 - format.p);
-		format.p = slash + 1;
-	}
-	canon_begin(w, "input_audio");
-	jw_key(w, "input_audio");
-	jw_object(w);
-	canon_put_str(w, "data", p->data);
-	canon_put_str(w, "format", canon_is(format, "mpeg") ?
-	    canon_lit("mp3") : format.p == NULL ? canon_lit("wav") : format);
-	jw_end_object(w);
-	jw_end_object(w);
-}
-
 /* One part of a message or of a tool's answer. */
 static enum err
 write_part(struct writing *x, const struct part *p, bool assistant)
@@ -91,7 +71,7 @@ write_part(struct writing *x, const struct part *p, bool assistant)
 		write_file(w, p);
 		return ERR_OK;
 	case PART_AUDIO:
-		write_audio(w, p);
+		openai_write_audio(w, p);
 		return ERR_OK;
 	case PART_VIDEO:
 		return canon_refuse(x->fault, "video");

@@ -302,12 +302,8 @@ read_settings(struct reading *r)
 	if (c->top_logprobs > 0)
 		c->logprobs = true; /* other dialects ask for both */
 	c->set |= (c->verbosity.len > 0 ? PARAM_BIT(VERBOSITY) : 0) |
-	    (c->effort != EFFORT_UNSET ? PARAM_BIT(EFFORT) : 0) |
-	    (c->parallel_calls >= 0 ? PARAM_BIT(PARALLEL_CALLS) : 0) |
-	    (c->logprobs ? PARAM_BIT(LOGPROBS) : 0) |
-	    (c->top_logprobs > 0 ? PARAM_BIT(TOP_LOGPROBS) : 0) |
-	    (c->max_output > 0 ? PARAM_BIT(MAX_OUTPUT) : 0) |
-	    (*c->user != '\0' ? PARAM_BIT(USER) : 0);
+	    (c->effort != EFFORT_UNSET ? PARAM_BIT(EFFORT) : 0);
+	canon_given(c);
 }
 
 /*
