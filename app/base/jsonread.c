@@ -59,7 +59,9 @@ put_utf8(unsigned c, char *out)
 static size_t
 decode_one(const char **p, char out[4])
 {
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+	static const char meant[128] = { ['"'] = '"', ['\\'] = '\\',
+		['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n',
+		['r'] = '\r', ['t'] = '\t' };
 	unsigned c;
 
 	if (**p != '\\') {
@@ -67,7 +69,7 @@ decode_one(const char **p, char out[4])
 		return 1;
 	}
 	if ((*p)[1] != 'u') {
-		out[0] = to[strchr(from, (*p)[1]) - from];
+		out[0] = meant[(*p)[1] & 127];
 		*p += 2;
 		return 1;
 	}

@@ -10,61 +10,64 @@
 #include "app/base/buf.h"
 #include "app/base/scan.h"
 
-/* One byte that cannot stand as it is; returns how many it takes along. */
+/* What stands behind the backslash for a byte; 0: it has no such form. */
+static const char short_form[256] = { ['"'] = '"', ['\\'] = '\\',
+	['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't' };
+
+/* A byte that has no short form; returns how many it takes along. */
 static size_t
 put_special(struct buf *out, const unsigned char *p, const unsigned char *end)
 {
-	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
 	static const char hex[] = "0123456789abcdef";
 	char six[6] = { '\\', 'u', '0', '0' };
-	const char *hit;
 
 	if (*p == '\0' || *p >= 0x80) { /* no JSON of ours has a NUL */
 		buf_put(out, "\xef\xbf\xbd", 3);
 		return *p == '\0' ? 1 : scan_malformed(p, end);
 	}
-	hit = strchr(from, *p);
-	six[1] = hit != NULL ? to[hit - from] : 'u';
 	six[4] = hex[*p >> 4];
 	six[5] = hex[*p & 15];
-	buf_put(out, six, hit != NULL ? 2 : 6);
+	buf_put(out, six, 6);
 	return 1;
 }
 
-/* A string in which nothing needs a second look. */
-static void
-put_plain(struct buf *out, const char *s, size_t len)
+/* The first byte that cannot stand as it is. */
+static const unsigned char *
+scan_quotable(const unsigned char *p, const unsigned char *end)
 {
-	if (!buf_reserve(out, len + 2))
-		return;
-	out->data[out->len++] = '"';
-	if (len > 0)
-		memcpy(out->data + out->len, s, len);
-	out->len += len;
-	out->data[out->len++] = '"';
+	do
+		p = scan_utf8(scan_plain(p, end), end);
+	while (p < end && *p >= 0x20 && *p < 0x80 && short_form[*p] == '\0');
+	return p;
 }
 
 void
 json_quote(struct buf *out, const char *s, size_t len)
 {
-	const unsigned char *p = (const unsigned char *)s, *from = p;
+	const unsigned char *p = (const unsigned char *)s, *q;
 	const unsigned char *end = len == 0 ? p : p + len;
+	size_t n;
 
-	if (scan_plain(p, end) == end) {
-		put_plain(out, s, len);
+	if (!buf_reserve(out, len + 2))
 		return;
-	}
-	buf_putc(out, '"');
+	out->data[out->len++] = '"';
 	while (p < end) {
-		p = scan_utf8(scan_plain(p, end), end);
-		if (p < end && (*p < 0x20 || *p >= 0x80 || *p == '"' ||
-		    *p == '\\')) {
-			buf_put(out, from, (size_t)(p - from));
+		q = scan_quotable(p, end);
+		n = (size_t)(q - p);
+		if (!buf_reserve(out, n + (q < end ? 2 : 1)))
+			return;
+		memcpy(out->data + out->len, p, n);
+		out->len += n;
+		p = q;
+		if (p == end)
+			break;
+		if (short_form[*p] != '\0') {
+			out->data[out->len++] = '\\';
+			out->data[out->len++] = short_form[*p++];
+		} else {
 			p += put_special(out, p, end);
-			from = p;
 		}
 	}
-	buf_put(out, from, (size_t)(p - from));
 	buf_putc(out, '"');
 }
 

@@ -72,11 +72,15 @@ APACHE_MODULES = ("mpm_event", "unixd", "authz_core", "headers", "env",
                   "alias", "mime", "reqtimeout", "proxy", "proxy_fcgi")
 APACHE_DIR = "/usr/lib/apache2/modules"
 
+# What a client asks for: the same dialect on both sides, and another one.
+SAME, OTHER = "bench", "bench-messages"
+PRICE = {"input": 1, "output": 2}
 POLICY = {
-    "providers": {"bench": {"adapter": "openai", "key": "none"}},
-    "models": {"bench": {"targets": [{
-        "provider": "bench", "model": "bench",
-        "price": {"input": 1, "output": 2}}]}},
+    "providers": {SAME: {"adapter": "openai", "key": "none"},
+                  OTHER: {"adapter": "anthropic", "key": "plain:bench"}},
+    "models": {name: {"targets": [{"provider": name, "model": "bench",
+                                   "price": PRICE}]}
+               for name in (SAME, OTHER)},
     "keys": [{"name": "bench"}],
 }
 
@@ -104,8 +108,7 @@ class Bench:
     def __init__(self, args, procs, work):
         self.args, self.procs, self.dir = args, procs, work
         self.key = virtual_key(7)
-        self.upstream_port = free_port()
-        self.upstream = None
+        self.upstream_port = self.upstream = None
         os.mkdir(os.path.join(work, "htdocs"))
 
     def tool(self, name):
@@ -115,6 +118,9 @@ class Bench:
         return path
 
     def start_upstream(self, chunks, every, reply):
+        if self.upstream is not None:
+            self.procs.stop(self.upstream)
+        self.upstream_port = free_port()
         self.upstream = self.procs.start(
             [self.tool("upstream"), "--port", str(self.upstream_port),
              "--chunks", str(chunks), "--every", str(every),
@@ -124,8 +130,9 @@ class Bench:
     def policy(self, name):
         """A policy file that knows the upstream and the key."""
         policy = json.loads(json.dumps(POLICY))
-        policy["providers"]["bench"]["base_url"] = \
-            f"http://127.0.0.1:{self.upstream_port}/v1"
+        at = f"http://127.0.0.1:{self.upstream_port}"
+        policy["providers"][SAME]["base_url"] = at + "/v1"
+        policy["providers"][OTHER]["base_url"] = at
         policy["keys"][0]["secret"] = "plain:" + self.key
         policy["log"] = os.path.join(self.dir, name + ".records")
         return self.write(name + ".policy.yaml",
@@ -143,9 +150,9 @@ def reachable(port):
         return s.connect_ex(("127.0.0.1", port)) == 0
 
 
-def ask(port, key, body):
+def ask(port, key, body, timeout=10):
     """One request; status and body."""
-    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
         c.request("POST", PATH, body, {
             "Authorization": "Bearer " + key,
@@ -165,6 +172,7 @@ class Front:
 
     def __init__(self, bench, tag):
         self.bench, self.id = bench, f"{self.name}-{tag}"
+        self.wrapper = [] # before the program, of tollgate's ways
         self.port, self.web, self.app = None, None, None
 
     def start(self):
@@ -173,7 +181,7 @@ class Front:
         wait_for(self.id, lambda: self.alive() and reachable(self.port))
         body = json.dumps({"model": "bench", "messages": [
             {"role": "user", "content": "hello"}]})
-        status, answer = ask(self.port, self.bench.key, body)
+        status, answer = ask(self.port, self.bench.key, body, 60)
         if status != 200 or b'"chatcmpl-bench"' not in answer:
             raise Failed(f"{self.id}: {status} {answer[:300]!r}")
         return self
@@ -222,7 +230,7 @@ class Front:
             os.chmod(sock, 0o666)
             s.listen(4096)
             self.app = b.procs.start(
-                [program], b.args.sut_cores, self.id + ".app", stdin=s,
+                [*self.wrapper, program], b.args.sut_cores, self.id + ".app", stdin=s,
                 env=dict(os.environ, TOLLGATE_POLICY=where["policy"],
                          TOLLGATE_STATE=state,
                          TOLLGATE_DEBUG="1")) # its memory may be counted

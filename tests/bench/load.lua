@@ -1,5 +1,5 @@
 -- The load of the bench for wrk: one chat request of a given size, sent
--- again and again. Arguments after the URL: bytes of the body, key.
+-- again and again. Arguments after the URL: bytes of the body, key, model.
 -- Prints one line "bench KEY=VALUE …" that tests/bench reads; times in µs.
 
 local words = "The tide turns at noon, and the boats that lay on the sand " ..
@@ -7,7 +7,8 @@ local words = "The tide turns at noon, and the boats that lay on the sand " ..
 
 function init(args)
 	local size = tonumber(args[1])
-	local head = '{"model":"bench","stream":false,"max_tokens":256,' ..
+	local head = '{"model":"' .. args[3] ..
+	    '","stream":false,"max_tokens":256,' ..
 	    '"temperature":0.7,"messages":[{"role":"system","content":' ..
 	    '"You are a patient harbour master."},' ..
 	    '{"role":"user","content":"'

@@ -7,17 +7,18 @@ import re
 import subprocess
 import time
 
-from fronts import PATH
+from fronts import FRONTS, PATH, SAME, ask
 from procs import Failed, cpu, pin, pss
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def wrk(bench, front, size, seconds):
+def wrk(bench, front, size, seconds, model):
     p = subprocess.Popen(
         ["wrk", "-t1", f"-c{bench.args.connections}", f"-d{seconds}",
          "--timeout", "10", "-s", os.path.join(HERE, "load.lua"),
-         f"http://127.0.0.1:{front.port}{PATH}", "--", str(size), bench.key],
+         f"http://127.0.0.1:{front.port}{PATH}", "--", str(size), bench.key,
+         model],
         stdout=subprocess.PIPE, text=True)
     pin(p.pid, bench.args.load_cores)
     out = p.communicate()[0]
@@ -28,15 +29,15 @@ def wrk(bench, front, size, seconds):
             (kv.split("=") for kv in m[1].split())}
 
 
-def requests(bench, front, size, seconds):
+def requests(bench, front, size, seconds, model=SAME):
     """Requests/s, ms at p50 and p99, CPU ms a request by part."""
     direct = front.app is None and front.web is bench.upstream
     if direct: # it is what is measured, so it gets the core of that
         pin(bench.upstream.pid, bench.args.sut_cores)
     if not bench.args.quick:
-        wrk(bench, front, size, 1) # warm
+        wrk(bench, front, size, 1, model) # warm
     before = {k: cpu([pid]) for k, pid in front.parts().items()}
-    r = wrk(bench, front, size, seconds)
+    r = wrk(bench, front, size, seconds, model)
     used = {k: cpu([pid]) - before[k] for k, pid in front.parts().items()}
     if direct:
         pin(bench.upstream.pid, bench.args.load_cores)
@@ -47,16 +48,29 @@ def requests(bench, front, size, seconds):
             "errors": int(r["status"] + r["socket"] + r["timeout"])}
 
 
-def stream_body(bench):
+def request_body(model, size):
+    """What load.lua sends, but for its words."""
+    body = {"model": model, "stream": False, "max_tokens": 256,
+            "temperature": 0.7, "messages": [
+                {"role": "system", "content": "You are a patient harbour "
+                                              "master."},
+                {"role": "user", "content": ""}]}
+    words = "The tide turns at noon, and the boats lift one by one.\n"
+    room = size - len(json.dumps(body))
+    body["messages"][1]["content"] = (words * (room // 50 + 1))[:room]
+    return json.dumps(body)
+
+
+def stream_body(model):
     """A chat request of 1 KiB that asks for a stream."""
-    body = {"model": "bench", "stream": True,
+    body = {"model": model, "stream": True,
             "stream_options": {"include_usage": True},
             "messages": [{"role": "user", "content": ""}]}
     body["messages"][0]["content"] = "x" * (1024 - len(json.dumps(body)))
-    return bench.write("stream.json", json.dumps(body))
+    return json.dumps(body)
 
 
-def streams(bench, front, n):
+def streams(bench, front, n, model=SAME):
     """n streams at once: delays, first chunks, losses, CPU, memory."""
     a = bench.args
     parts = front.parts()
@@ -65,7 +79,8 @@ def streams(bench, front, n):
     p = subprocess.Popen(
         [bench.tool("streams"), "--port", str(front.port), "--streams",
          str(n), "--ramp", str(a.ramp), "--chunks", str(a.chunks),
-         "--path", PATH, "--key", bench.key, "--body", stream_body(bench)],
+         "--path", PATH, "--key", bench.key,
+         "--body", bench.write("stream.json", stream_body(model))],
         stdout=subprocess.PIPE, text=True)
     pin(p.pid, a.load_cores)
     line = p.stdout.readline()
@@ -86,6 +101,32 @@ def streams(bench, front, n):
                          for k, pid in parts.items()}
     r["bad"] = n - r["complete"] + r["lost"] + r["disordered"]
     return r
+
+
+def instructions(bench, body, times, chunks):
+    """
+    Instructions that the worker runs in its own memory for one request (or
+    for one chunk of it): those of many requests less those of a few, so
+    that neither its start nor its end is in it. Waits for no quiet machine.
+    """
+    total = []
+    for n in times:
+        out = os.path.join(bench.dir, "callgrind.out")
+        way = FRONTS["lighttpd"](bench, f"count{n}")
+        way.wrapper = ["valgrind", "-q", "--tool=callgrind",
+                       "--callgrind-out-file=" + out]
+        way.start()
+        for _ in range(n):
+            status, answer = ask(way.port, bench.key, body, 60)
+            if status != 200 or b"[DONE]" not in answer and \
+                    b"chat.completion" not in answer:
+                raise Failed(f"under valgrind: {status} {answer[:300]!r}")
+        way.stop()
+        with open(out, encoding="ascii") as f:
+            total.append(next(int(line.split()[1]) for line in f
+                              if line.startswith(("summary:", "totals:"))))
+    few, many = times
+    return (total[1] - total[0]) / (many - few) / chunks
 
 
 def cgi_env(bench, body, **more):

@@ -1,10 +1,11 @@
 /*
- * A provider for the bench: one thread that answers chat completions over
- * HTTP/1.1 as fast as it can, so that what is measured is whatever stands in
- * front of it. A request with "stream": true gets server-sent events, each
- * stamped with CLOCK_MONOTONIC when it is sent; all others get one fixed
- * answer. It must not be put where anybody but the bench can reach it: it
- * knows no keys and no limits beyond its own buffers.
+ * A provider for the bench: one thread that answers chat completions, and
+ * messages where the path ends in that, over HTTP/1.1 as fast as it can, so
+ * that what is measured is whatever stands in front of it. A request with
+ * "stream": true gets server-sent events, each stamped with CLOCK_MONOTONIC
+ * when it is sent; all others get one fixed answer. It must not be put where
+ * anybody but the bench can reach it: it knows no keys and no limits beyond
+ * its own buffers.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -26,6 +27,15 @@
 
 #define MAX_REQUEST (8 << 20)
 #define BATCH 256
+#define TEXT 1024 /* the events that are sent at once */
+
+/* What a provider of this kind says. */
+struct dialect {
+	const char *open, *shut; /* of a whole answer, around its text */
+	const char *start;	 /* events before the first content */
+	int (*chunk)(char *to, unsigned number, int64_t stamp);
+	int (*end)(char *to, unsigned tokens);
+};
 
 struct conn {
 	int fd;
@@ -36,6 +46,7 @@ struct conn {
 	size_t out_len, out_off, out_size;
 	/* While it streams: its place in the queue, which is in order of due. */
 	bool streaming, framed;
+	const struct dialect *dialect;
 	unsigned sent;
 	int64_t due;
 	struct conn *prev, *next;
@@ -44,6 +55,7 @@ struct conn {
 struct request {
 	size_t head, body;
 	bool http10, close, stats, framed;
+	const struct dialect *dialect;
 };
 
 struct answer {
@@ -61,7 +73,81 @@ static struct {
 
 static int epfd, timer;
 static struct conn *first, *last; /* the streams */
-static struct answer whole[2]; /* keep-alive, close */
+static struct answer whole[2][2]; /* of a dialect: keep-alive, close */
+
+#define CHUNK_OPEN "data: {\"id\":\"chatcmpl-bench\",\"object\":"              \
+	"\"chat.completion.chunk\",\"created\":1700000000,"                     \
+	"\"model\":\"bench\",\"choices\":["
+
+static int
+chat_chunk(char *to, unsigned number, int64_t stamp)
+{
+	return snprintf(to, TEXT, CHUNK_OPEN "{\"index\":0,\"delta\":"
+	    "{\"content\":\"@%u:%jd; \"},\"logprobs\":null,"
+	    "\"finish_reason\":null}]}\n\n", number, (intmax_t)stamp);
+}
+
+static int
+chat_end(char *to, unsigned tokens)
+{
+	return snprintf(to, TEXT, CHUNK_OPEN "{\"index\":0,\"delta\":{},"
+	    "\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n"
+	    CHUNK_OPEN "],\"usage\":{\"prompt_tokens\":200,"
+	    "\"completion_tokens\":%u,\"total_tokens\":%u}}\n\n"
+	    "data: [DONE]\n\n", tokens, tokens + 200);
+}
+
+static int
+message_chunk(char *to, unsigned number, int64_t stamp)
+{
+	return snprintf(to, TEXT, "event: content_block_delta\n"
+	    "data: {\"type\":\"content_block_delta\",\"index\":0,"
+	    "\"delta\":{\"type\":\"text_delta\",\"text\":"
+	    "\"@%u:%jd; \"}}\n\n", number, (intmax_t)stamp);
+}
+
+static int
+message_end(char *to, unsigned tokens)
+{
+	return snprintf(to, TEXT, "event: content_block_stop\n"
+	    "data: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+	    "event: message_delta\n"
+	    "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+	    "\"end_turn\",\"stop_sequence\":null},\"usage\":"
+	    "{\"output_tokens\":%u}}\n\n"
+	    "event: message_stop\n"
+	    "data: {\"type\":\"message_stop\"}\n\n", tokens);
+}
+
+static const struct dialect dialects[2] = {
+	{ .open = "{\"id\":\"chatcmpl-bench\",\"object\":"
+	    "\"chat.completion\",\"created\":1700000000,\"model\":"
+	    "\"bench\",\"choices\":[{\"index\":0,\"message\":"
+	    "{\"role\":\"assistant\",\"content\":\"",
+	    .shut = "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+	    "\"usage\":{\"prompt_tokens\":200,\"completion_tokens\":120,"
+	    "\"total_tokens\":320}}",
+	    .start = "", .chunk = chat_chunk, .end = chat_end },
+	{ .open = "{\"id\":\"msg_bench\",\"type\":\"message\",\"role\":"
+	    "\"assistant\",\"model\":\"bench\",\"content\":"
+	    "[{\"type\":\"text\",\"text\":\"",
+	    .shut = "\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":"
+	    "null,\"usage\":{\"input_tokens\":200,"
+	    "\"cache_creation_input_tokens\":0,"
+	    "\"cache_read_input_tokens\":0,\"output_tokens\":120}}",
+	    .start = "event: message_start\n"
+	    "data: {\"type\":\"message_start\",\"message\":{\"id\":"
+	    "\"msg_bench\",\"type\":\"message\",\"role\":\"assistant\","
+	    "\"model\":\"bench\",\"content\":[],\"stop_reason\":null,"
+	    "\"stop_sequence\":null,\"usage\":{\"input_tokens\":200,"
+	    "\"cache_creation_input_tokens\":0,"
+	    "\"cache_read_input_tokens\":0,\"output_tokens\":1}}}\n\n"
+	    "event: content_block_start\n"
+	    "data: {\"type\":\"content_block_start\",\"index\":0,"
+	    "\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"
+	    "event: ping\ndata: {\"type\":\"ping\"}\n\n",
+	    .chunk = message_chunk, .end = message_end }
+};
 
 static void conn_pump(struct conn *);
 
@@ -207,6 +293,8 @@ request_head(struct request *rq, const char *head)
 	rq->http10 = line != NULL && line < strstr(head, "\r\n");
 	rq->close = rq->http10;
 	rq->stats = strncmp(head, "GET /stats", 10) == 0;
+	line = strstr(head, "/messages ");
+	rq->dialect = &dialects[line != NULL && line < strstr(head, "\r\n")];
 	for (line = strstr(head, "\r\n") + 2; *line != '\r';
 	     line = strstr(line, "\r\n") + 2) {
 		if (header_is(line, "content-length", &v))
@@ -236,7 +324,7 @@ wants_stream(const char *body, size_t len)
 static bool
 send_event(struct conn *c, const char *text, size_t len)
 {
-	char frame[512];
+	char frame[TEXT + 16];
 	int n;
 
 	if (!c->framed)
@@ -249,16 +337,9 @@ send_event(struct conn *c, const char *text, size_t len)
 static bool
 stream_chunk(struct conn *c)
 {
-	char text[384];
-	int n;
+	char text[TEXT];
+	int n = c->dialect->chunk(text, c->sent++, clock_mono());
 
-	n = snprintf(text, sizeof(text),
-	    "data: {\"id\":\"chatcmpl-bench\",\"object\":"
-	    "\"chat.completion.chunk\",\"created\":1700000000,"
-	    "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":"
-	    "{\"content\":\"@%u:%jd; \"},\"logprobs\":null,"
-	    "\"finish_reason\":null}]}\n\n",
-	    c->sent++, (intmax_t)clock_mono());
 	count.chunks++;
 	return send_event(c, text, (size_t)n);
 }
@@ -266,26 +347,12 @@ stream_chunk(struct conn *c)
 static bool
 stream_end(struct conn *c)
 {
-	static const char stop[] =
-	    "data: {\"id\":\"chatcmpl-bench\",\"object\":"
-	    "\"chat.completion.chunk\",\"created\":1700000000,"
-	    "\"model\":\"bench\",\"choices\":[{\"index\":0,\"delta\":{},"
-	    "\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n";
-	static const char done[] = "data: [DONE]\n\n";
-	char usage[384];
-	int n;
+	char text[TEXT];
+	int n = c->dialect->end(text, c->sent);
 
-	n = snprintf(usage, sizeof(usage),
-	    "data: {\"id\":\"chatcmpl-bench\",\"object\":"
-	    "\"chat.completion.chunk\",\"created\":1700000000,"
-	    "\"model\":\"bench\",\"choices\":[],\"usage\":"
-	    "{\"prompt_tokens\":200,\"completion_tokens\":%u,"
-	    "\"total_tokens\":%u}}\n\n", c->sent, c->sent + 200);
 	c->streaming = false;
 	queue_remove(c);
-	return send_event(c, stop, sizeof(stop) - 1) &&
-	    send_event(c, usage, (size_t)n) &&
-	    send_event(c, done, sizeof(done) - 1) &&
+	return send_event(c, text, (size_t)n) &&
 	    (!c->framed || conn_send(c, "0\r\n\r\n", 5));
 }
 
@@ -298,6 +365,7 @@ stream_start(struct conn *c, const struct request *rq)
 	c->framed = !rq->http10;
 	c->sent = 0;
 	c->streaming = true;
+	c->dialect = rq->dialect;
 	c->due = clock_mono() + opt.every * 1000;
 	queue_add(c);
 	count.streams++;
@@ -305,7 +373,9 @@ stream_start(struct conn *c, const struct request *rq)
 	    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n%s%s\r\n",
 	    c->framed ? "Transfer-Encoding: chunked\r\n" : "",
 	    rq->close ? "Connection: close\r\n" : "");
-	return conn_send(c, head, (size_t)n) && stream_chunk(c);
+	return conn_send(c, head, (size_t)n) &&
+	    (*c->dialect->start == '\0' || send_event(c, c->dialect->start,
+		strlen(c->dialect->start))) && stream_chunk(c);
 }
 
 static bool
@@ -338,7 +408,7 @@ answer(struct conn *c, const struct request *rq)
 	c->last = rq->close;
 	if (wants_stream(c->in + rq->head, rq->body))
 		return stream_start(c, rq);
-	a = &whole[rq->close];
+	a = &whole[rq->dialect - dialects][rq->close];
 	return conn_send(c, a->bytes, a->len);
 }
 
@@ -465,31 +535,24 @@ run_streams(void)
 
 /* The fixed answer, of opt.reply bytes of JSON. */
 static void
-answer_make(struct answer *a, const char *connection)
+answer_make(struct answer *a, const struct dialect *d, const char *connection)
 {
-	static const char open[] =
-	    "{\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion\","
-	    "\"created\":1700000000,\"model\":\"bench\",\"choices\":[{"
-	    "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"";
-	static const char shut[] =
-	    "\"},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{"
-	    "\"prompt_tokens\":200,\"completion_tokens\":120,"
-	    "\"total_tokens\":320}}";
 	static const char prose[] = "The tide turns at noon, and the boats "
 	    "that lay on the sand lift one by one. ";
-	size_t n, fixed = sizeof(open) + sizeof(shut) - 2;
+	size_t n, fixed = strlen(d->open) + strlen(d->shut);
 	size_t room = opt.reply > fixed ? opt.reply - fixed : 0;
 	FILE *f = open_memstream(&a->bytes, &a->len);
 
 	if (f == NULL)
 		die("open_memstream");
 	fprintf(f, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-	    "%sContent-Length: %zu\r\n\r\n%s", connection, fixed + room, open);
+	    "%sContent-Length: %zu\r\n\r\n%s", connection, fixed + room,
+	    d->open);
 	for (; room > 0; room -= n) {
 		n = room < sizeof(prose) - 1 ? room : sizeof(prose) - 1;
 		fprintf(f, "%.*s", (int)n, prose);
 	}
-	fputs(shut, f);
+	fputs(d->shut, f);
 	if (fclose(f) != 0)
 		die("fclose");
 }
@@ -571,11 +634,14 @@ int
 main(int argc, char **argv)
 {
 	struct epoll_event ev = { .events = EPOLLIN };
-	int listener;
+	int listener, i;
 
 	options(argc, argv);
-	answer_make(&whole[0], "");
-	answer_make(&whole[1], "Connection: close\r\n");
+	for (i = 0; i < 2; i++) {
+		answer_make(&whole[i][0], &dialects[i], "");
+		answer_make(&whole[i][1], &dialects[i],
+		    "Connection: close\r\n");
+	}
 	epfd = epoll_create1(EPOLL_CLOEXEC);
 	timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	if (epfd == -1 || timer == -1)
