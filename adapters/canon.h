@@ -235,6 +235,9 @@ struct str canon_join(struct arena *a, struct str first, struct str second);
 /* Input tokens of a chat that was read whole, as we estimate them. */
 int64_t canon_estimate(const struct chat *chat);
 
+/* The same of any chat, by its text where it was not read whole; kept. */
+int64_t canon_tokens(struct chat *chat);
+
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 

@@ -93,6 +93,15 @@ canon_estimate(const struct chat *chat)
 	return sum;
 }
 
+int64_t
+canon_tokens(struct chat *chat)
+{
+	if (chat->input_estimate == 0)
+		chat->input_estimate = chat->whole ? canon_estimate(chat) :
+		    estimate_tokens(chat->doc.text, chat->doc.len);
+	return chat->input_estimate;
+}
+
 void
 canon_defaults(struct chat *chat)
 {

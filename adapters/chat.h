@@ -112,6 +112,8 @@ struct chat {
 	const char *query;	       /* of the URL, "" */
 	const char *beta;	       /* header anthropic-beta of the client, "" */
 	const char *model;	       /* as the client named it */
+	const char **more;	       /* further models that it named */
+	size_t more_count;
 	bool stream;
 	bool stream_list;	       /* as one JSON array, piece by piece, not as events */
 	bool stream_usage;	       /* the client asked for usage in the stream */

@@ -47,11 +47,9 @@ phrase(int status)
 }
 
 void
-answer_meta(const struct request *r, struct answer_meta *meta)
+answer_meta(const struct request *r, const struct attempt *at,
+    struct answer_meta *meta)
 {
-	const struct attempt *at = r->forward == NULL ? NULL :
-	    r->forward->current;
-
 	meta->request_id = r->id;
 	meta->provider = at == NULL ? "" : at->deployment->provider->name;
 	meta->model = at == NULL ? "" : at->deployment->model;
@@ -127,26 +125,26 @@ overhead(const struct request *r, int64_t now)
 }
 
 static void
-forward_headers(const struct request *r, struct buf *b)
+forward_headers(const struct request *r, const struct attempt *at,
+    struct buf *b)
 {
 	const struct forward *fw = r->forward;
-	const struct attempt *at = fw->current;
 	const struct provider *p = at->deployment->provider;
 	char cost[32];
 	unsigned i;
 
 	for (i = 0; i < RATELIMITS; i++)
-		if (*fw->limits.value[i] != '\0')
+		if (*at->limits.value[i] != '\0')
 			header_text(b, ratelimit_name(i),
-			    fw->limits.value[i]);
+			    at->limits.value[i]);
 	header_text(b, "x-tollgate-provider", p->name);
 	header_text(b, "x-tollgate-model", at->deployment->model);
-	header_number(b, "x-tollgate-attempts", fw->count);
-	header_number(b, "x-tollgate-fallbacks", fw->count - 1);
+	header_number(b, "x-tollgate-attempts", fw->pursuit.count);
+	header_number(b, "x-tollgate-fallbacks", fw->fallbacks);
 	if (*p->region != '\0')
 		header_text(b, "x-tollgate-region", p->region);
-	if (r->dropped != NULL)
-		header(b, "x-tollgate-dropped", "%s", r->dropped);
+	if (at->dropped != NULL)
+		header(b, "x-tollgate-dropped", "%s", at->dropped);
 	if (at->cost >= 0 && !r->chat.stream) {
 		price_format(at->cost, cost, sizeof cost);
 		header_text(b, "x-tollgate-cost", cost);
@@ -161,6 +159,8 @@ static void
 build_head(struct request *r, struct buf *b, int status, const char *type,
     long long length)
 {
+	const struct attempt *at = forward_shown(r);
+
 	header(b, "Status", "%d %s", status, phrase(status));
 	header_text(b, "Content-Type", type);
 	if (length >= 0)
@@ -173,8 +173,12 @@ build_head(struct request *r, struct buf *b, int status, const char *type,
 		header_text(b, "Allow", r->allow);
 	if (r->retry_after > 0)
 		header_number(b, "Retry-After", r->retry_after);
-	if (r->forward != NULL && r->forward->current != NULL)
-		forward_headers(r, b);
+	if (r->plan.rule != NULL)
+		header_text(b, "x-tollgate-route", r->plan.rule->name);
+	if (r->explanation != NULL)
+		header_text(b, "x-tollgate-explain", r->explanation);
+	if (at != NULL)
+		forward_headers(r, at, b);
 	buf_puts(b, "\r\n");
 }
 
@@ -225,7 +229,7 @@ answer_error(struct request *r)
 	struct answer_meta meta;
 	struct buf body;
 
-	answer_meta(r, &meta);
+	answer_meta(r, forward_shown(r), &meta);
 	buf_init(&body, KIB(16));
 	buf_puts(&body, r->chat.stream_list ? "[" : "");
 	r->surface->write_error(r->err, &r->fault, &meta, &body);

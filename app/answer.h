@@ -6,6 +6,8 @@
 
 #include "app/request.h"
 
+struct attempt;
+
 /*
  * Send the head. length: bytes of the body, or -1 for a stream. The headers
  * that name provider, model, attempts and cost are filled from the request.
@@ -26,7 +28,8 @@ void answer_built(struct request *r, int status, struct buf *b);
 /* Closing step: an error that was not yet told, then the end. */
 void answer_close(struct request *r);
 
-/* Who answers, for marks in an answer. */
-void answer_meta(const struct request *r, struct answer_meta *meta);
+/* Who answers (NULL: nobody yet), for marks in an answer. */
+void answer_meta(const struct request *r, const struct attempt *at,
+    struct answer_meta *meta);
 
 #endif

@@ -19,18 +19,25 @@ static enum verdict serve_health(struct request *r);
 static enum verdict serve_ready(struct request *r);
 
 static const struct endpoint doors[] = {
-	{ "POST", "/v1/chat/completions", "openai", "chat", false, NULL },
-	{ "POST", "/v1/responses", "responses", "chat", false, NULL },
-	{ "POST", "/v1/completions", "completions", "chat", false, NULL },
-	{ "POST", "/v1/messages", "anthropic", "chat", false, NULL },
-	{ "POST", "/v1/messages/count_tokens", "anthropic", "count", false,
-	    NULL },
-	{ "POST", "/v1beta/models/", "gemini", "chat", false, NULL },
-	{ "POST", "/v1/models/", "gemini", "chat", false, NULL },
-	{ "GET", "/v1/models", "openai", "models", false, models_list },
-	{ "GET", "/v1/models/", "openai", "models", false, models_one },
-	{ "GET", "/healthz", "openai", "health", true, serve_health },
-	{ "GET", "/readyz", "openai", "health", true, serve_ready },
+	{ "POST", "/v1/chat/completions", "openai", "chat", "chat",
+	    false, NULL },
+	{ "POST", "/v1/responses", "responses", "responses", "chat",
+	    false, NULL },
+	{ "POST", "/v1/completions", "completions", "completions", "chat",
+	    false, NULL },
+	{ "POST", "/v1/messages", "anthropic", "messages", "chat",
+	    false, NULL },
+	{ "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens",
+	    "count", false, NULL },
+	{ "POST", "/v1beta/models/", "gemini", "generate", "chat",
+	    false, NULL },
+	{ "POST", "/v1/models/", "gemini", "generate", "chat", false, NULL },
+	{ "GET", "/v1/models", "openai", "models", "models",
+	    false, models_list },
+	{ "GET", "/v1/models/", "openai", "models", "models",
+	    false, models_one },
+	{ "GET", "/healthz", "openai", "health", "health", true, serve_health },
+	{ "GET", "/readyz", "openai", "health", "health", true, serve_ready },
 };
 
 static bool

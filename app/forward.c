@@ -1,6 +1,7 @@
 /*
- * Attempts: start one, hear how it ends, decide what follows. The decision
- * stands in one place, next_or_fail.
+ * From the plan to an answer: which attempt begins when, which one wins, and
+ * what the client hears when none does. The decision what follows a failure
+ * stands in one place, pursuit.c; it is carried out in go_on.
  */
 #include "app/forward.h"
 
@@ -13,31 +14,13 @@
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
-#include "app/credential.h"
 #include "app/health.h"
 #include "app/relay.h"
-#include "app/sigv4.h"
 #include "app/worker.h"
-#include "policy/estimate.h"
 
 #define SECOND INT64_C(1000000)
 #define MILLISECOND INT64_C(1000)
 #define END_GRACE (1 * SECOND) /* from the end mark to the end of the call */
-
-/* How the end of a call counts, when no answer tells it better. */
-static const struct {
-	unsigned fail;
-	const char *reason;
-} ends[] = {
-	[CALL_OK] = { 0, "" },
-	[CALL_CONNECT] = { FAIL_CONNECT, "connect" },
-	[CALL_TIMEOUT_CONNECT] = { FAIL_CONNECT | FAIL_TIMEOUT,
-	    "connect_timeout" },
-	[CALL_TIMEOUT_BYTES] = { FAIL_TIMEOUT, "bytes_timeout" },
-	[CALL_BROKEN] = { FAIL_BROKEN, "broken" },
-	[CALL_TOO_LARGE] = { FAIL_BROKEN, "too_large" },
-	[CALL_MEMORY] = { FAIL_BROKEN, "memory" },
-};
 
 /*
  * What the client is told when all attempts have failed: the first row that
@@ -61,8 +44,11 @@ static const struct {
 	{ ~0U, ERR_BAD_UPSTREAM, false, false },
 };
 
-static void next_or_fail(struct request *r);
-static void arm(struct request *r);
+static void go_on(struct request *r, unsigned fail);
+static bool ask(struct request *r, const struct deployment *d,
+    enum claim claim);
+static void rested(struct request *r);
+static void hedge(struct request *r);
 
 /* ----------------------------------------------------------- endings */
 
@@ -76,85 +62,140 @@ finished(struct request *r)
 	worker_wake(r->worker, r);
 }
 
-/* The attempt is over; what the record needs of it stays. */
-static void
-attempt_close(struct attempt *at)
-{
-	if (at->ended != 0)
-		return;
-	at->ended = clock_mono();
-	tokens_leave(&at->wait);
-	if (at->call != NULL)
-		transport_cancel(at->call);
-	at->call = NULL;
-	if (at->streaming)
-		frames_free(&at->frames);
-	else if (at->judged)
-		buf_free(&at->body);
-	relay_settle(at);
-	arena_free(at->arena);
-	at->arena = NULL;
-}
-
 static void
 copy(char *out, size_t size, const char *s)
 {
 	snprintf(out, size, "%s", s);
 }
 
-/*
- * A provider's words without our credential; before they are cut to length,
- * lest a part of it stays.
- */
-static const char *
-redacted(struct request *r, const char *words)
+static void
+look(void *arg, const struct deployment *d, struct standing *out)
 {
-	const struct attempt *at = r->forward->current;
-	char *p = words == NULL ? NULL : arena_str(r->arena, words);
+	const struct request *r = arg;
 
-	if (p == NULL)
-		return "";
-	credential_redact(at->deployment->provider, &at->token, p);
-	return p;
+	health_look(r->worker->health, d, clock_mono(), out);
+}
+
+static struct prospect
+prospect(struct request *r, unsigned fail)
+{
+	return (struct prospect){
+		.fail = fail,
+		.now = clock_mono(),
+		.deadline = r->forward->deadline,
+		.draw = worker_random(r->worker),
+		.look = look,
+		.arg = r,
+	};
+}
+
+/* The first row for these bits. */
+static size_t
+verdict_of(unsigned fail)
+{
+	size_t i = 0;
+
+	while ((verdicts[i].fail & fail) == 0 && verdicts[i].fail != ~0U)
+		i++;
+	return i;
 }
 
 /* Turn the last failure into the client's error. */
 static void
-conclude(struct request *r)
+conclude(struct request *r, const struct attempt *at)
 {
-	struct upstream_error *e = &r->forward->error;
+	const struct upstream_error *e = &at->error;
+	const char *param = attempt_redacted(at, e->param);
+	size_t i = verdict_of(e->fail);
 	struct fault *f = &r->fault;
-	const char *param = redacted(r, e->param);
-	size_t i = 0;
 
-	while ((verdicts[i].fail & e->fail) == 0 && verdicts[i].fail != ~0U)
-		i++;
 	r->err = verdicts[i].err;
 	fault_set(f, r->err, param, "%s", err_row(r->err)->text);
-	if (r->forward->retry_after >= 0 && (r->err == ERR_RATE_LIMIT ||
-	    r->err == ERR_OVERLOADED))
-		r->retry_after = (r->forward->retry_after + SECOND - 1) /
-		    SECOND;
 	if (verdicts[i].words) {
 		if (*e->message != '\0')
 			fault_set(f, r->err, param, "%s",
-			    redacted(r, e->message));
+			    attempt_redacted(at, e->message));
 		if ((e->fail & FAIL_REQUEST) != 0) {
-			copy(f->type, sizeof f->type, redacted(r, e->type));
-			copy(f->name, sizeof f->name, redacted(r, e->code));
+			copy(f->type, sizeof f->type,
+			    attempt_redacted(at, e->type));
+			copy(f->name, sizeof f->name,
+			    attempt_redacted(at, e->code));
 		}
 	}
 	if (verdicts[i].status && e->status >= 400 && e->status < 500)
 		f->status = e->status;
 }
 
+/* Nobody was asked, as all rest: say so, and until when. */
+static void
+conclude_resting(struct request *r)
+{
+	struct prospect at = prospect(r, 0);
+	unsigned why;
+	int64_t back = pursuit_back(&r->plan, &at, &why);
+
+	if (r->forward->retry_after < 0)
+		r->forward->retry_after = back > SECOND ? back : SECOND;
+	request_fail(r, (why & FAIL_RATE) != 0 ? ERR_RATE_LIMIT :
+	    ERR_OVERLOADED, NULL, "no provider of the model '%s' takes "
+	    "requests at the moment", r->chat.model);
+}
+
 /* No attempt is left, or none may follow. */
 static void
 fail_request(struct request *r)
 {
-	conclude(r);
-	if (r->forward->committed && !r->gone)
+	struct forward *fw = r->forward;
+
+	if (fw->failed != NULL)
+		conclude(r, fw->failed);
+	else if (fw->unsaid != NULL)
+		request_fault(r, (r->fault = *fw->unsaid).code);
+	else
+		conclude_resting(r);
+	if (fw->retry_after >= 0 && (r->err == ERR_RATE_LIMIT ||
+	    r->err == ERR_OVERLOADED))
+		r->retry_after = (fw->retry_after + SECOND - 1) / SECOND;
+	if (fw->winner != NULL && !r->gone)
 		relay_break(r);
+	finished(r);
+}
+
+/* End everything that runs; it is nobody's failure. */
+static void
+give_up(struct request *r, const struct attempt *but, const char *reason)
+{
+	struct attempt *at;
+
+	for (at = r->forward->first; at != NULL; at = at->next)
+		if (at != but)
+			attempt_give_up(at, reason);
+}
+
+/* ------------------------------------------------- what attempts tell */
+
+void
+forward_commit(struct attempt *at)
+{
+	struct forward *fw = at->request->forward;
+
+	if (fw->winner != NULL)
+		return;
+	fw->winner = at;
+	fw->hedge_at = 0;
+	give_up(at->request, at, "lost_race");
+}
+
+void
+forward_served(struct attempt *at)
+{
+	struct request *r = at->request;
+
+	at->served = true;
+	attempt_close(at);
+	if (at->usage.known && !r->chat.count)
+		health_answered(r->worker->health, r->plan.asked,
+		    usage_output(&at->usage));
 	finished(r);
 }
 
@@ -163,7 +204,7 @@ static bool
 renewed(const struct attempt *at)
 {
 	const struct provider *p = at->deployment->provider;
-	const struct upstream_error *e = &at->request->forward->error;
+	const struct upstream_error *e = &at->error;
 	struct tokens *t = at->request->worker->tokens;
 
 	return (at->fail & FAIL_AUTH) != 0 &&
@@ -171,217 +212,102 @@ renewed(const struct attempt *at)
 		tokens_refused(t, p));
 }
 
-/* The current attempt failed: at->fail and forward->error tell why. */
-static void
-attempt_failed(struct attempt *at)
+void
+forward_failed(struct attempt *at)
 {
 	struct request *r = at->request;
 	struct forward *fw = r->forward;
 
+	at->excused = !fw->renewed && fw->winner == NULL && renewed(at);
 	attempt_close(at);
-	/* A token may end early: the same deployment, with a new one. */
-	if (!fw->renewed && !fw->committed && fw->next > 0 && renewed(at)) {
-		fw->renewed = true;
-		fw->next--;
-		next_or_fail(r);
+	fw->failed = at;
+	pursuit_failed(&fw->pursuit, at->deployment, at->fail);
+	if (fw->finished)
 		return;
-	}
-	if (at->fail != 0)
-		health_end(r->worker->health, at->deployment,
-		    &(struct outcome){ .fail = at->fail, .rest = at->rest,
-		    .silent = (at->fail & FAIL_REQUEST) != 0 }, at->ended);
-	if (r->forward->committed)
+	if (at == fw->winner) {
 		fail_request(r);
+		return;
+	}
+	if (at->excused) {
+		fw->renewed = true;
+		fw->pursuit.count--;
+		if (ask(r, at->deployment, CLAIM_AGAIN))
+			return;
+	}
+	if (fw->running == 0) /* else the other one goes on */
+		go_on(r, at->fail);
+}
+
+void
+forward_unsent(struct attempt *at, enum attempt_begun begun)
+{
+	struct request *r = at->request;
+	struct forward *fw = r->forward;
+
+	if (begun == ATTEMPT_UNSAID) { /* another provider may have the words */
+		fw->pursuit.count--;
+		fw->pursuit.last = true;
+		if (fw->unsaid == NULL)
+			fw->unsaid = arena_alloc(r->arena, sizeof r->fault);
+		if (fw->unsaid != NULL)
+			*fw->unsaid = r->fault;
+		memset(&r->fault, 0, sizeof r->fault);
+		r->err = ERR_OK;
+	}
+	if (fw->running > 0)
+		return;
+	if (begun == ATTEMPT_UNSAID && fw->unsaid != NULL)
+		go_on(r, 0);
 	else
-		next_or_fail(r);
+		finished(r);
 }
-
-/* It failed for a reason of ours or of the wire. */
-static void
-attempt_fails(struct attempt *at, unsigned fail, const char *reason)
-{
-	struct upstream_error *e = &at->request->forward->error;
-
-	at->fail = fail;
-	at->reason = reason;
-	memset(e, 0, sizeof *e);
-	e->fail = fail;
-	e->message = e->type = e->code = e->param = "";
-	attempt_failed(at);
-}
-
-static void
-attempt_served(struct attempt *at)
-{
-	struct request *r = at->request;
-
-	attempt_close(at);
-	health_end(r->worker->health, at->deployment,
-	    &(struct outcome){ .served = true, .rest = -1 }, at->ended);
-	finished(r);
-}
-
-/* ---------------------------------------------------------- transport */
-
-static void
-on_sent(void *arg)
-{
-	struct attempt *at = arg;
-
-	at->sent = clock_mono();
-	arm(at->request); /* the first token is due from here on */
-}
-
-static const char *
-get_header(void *call, const char *name)
-{
-	return call_header(call, name);
-}
-
-static const char *
-or_empty(const char *s)
-{
-	return s == NULL ? "" : s;
-}
-
-static void
-on_head(void *arg, struct call *c, int status)
-{
-	struct attempt *at = arg;
-	struct forward *fw = at->request->forward;
-	const char *name;
-
-	at->status = status;
-	at->last_byte = clock_mono();
-	ratelimits_read(&fw->limits, get_header, c, clock_wall());
-	if (!at->request->chat.stream)
-		arm(at->request); /* the next byte of the body is due */
-	if (status < 400)
-		return;
-	at->date = clock_http_date(call_header(c, "date"));
-	name = at->adapter->error_header;
-	if (at->deployment->provider->auth == AUTH_SIGV4)
-		name = SIGV4_ERROR_HEADER; /* whatever dialect is behind it */
-	if (name != NULL)
-		at->error_type = arena_str(at->arena,
-		    or_empty(call_header(c, name)));
-	at->rest = retry_after(call_header(c, "retry-after-ms"),
-	    call_header(c, "retry-after"), clock_wall());
-	if (at->rest >= 0 &&
-	    (fw->retry_after < 0 || at->rest < fw->retry_after))
-		fw->retry_after = at->rest;
-}
-
-static bool
-on_data(void *arg, struct call *c, const char *p, size_t len)
-{
-	struct attempt *at = arg;
-	struct request *r = at->request;
-	bool first = at->first_content == 0;
-	enum err e;
-
-	(void)c;
-	e = relay_data(at, p, len);
-	if (e != ERR_OK) {
-		if (at->fail == 0)
-			attempt_fails(at, FAIL_BROKEN, "memory");
-		else
-			attempt_failed(at);
-		return true;
-	}
-	if (r->forward->whole || (first && at->first_content != 0))
-		arm(r); /* the call gets its grace; content and pings are due */
-	return !r->full;
-}
-
-static void
-on_done(void *arg, enum call_end end)
-{
-	struct attempt *at = arg;
-	enum err e;
-
-	at->call = NULL;
-	if (end == CALL_OK || at->request->forward->whole) {
-		e = relay_end(at);
-		if (e == ERR_OK)
-			attempt_served(at);
-		else if (at->fail == 0)
-			attempt_fails(at, FAIL_BROKEN, "memory");
-		else
-			attempt_failed(at);
-		return;
-	}
-	attempt_fails(at, ends[end].fail, ends[end].reason);
-}
-
-static const struct call_sink sink = {
-	.sent = on_sent,
-	.head = on_head,
-	.data = on_data,
-	.done = on_done,
-};
 
 /* ------------------------------------------------------------- timers */
 
 static void
-sooner(int64_t *when, int64_t from, int64_t after)
+sooner(int64_t *when, int64_t at)
 {
-	if (from != 0 && after != 0 && from + after < *when)
-		*when = from + after;
+	if (at != 0 && at < *when)
+		*when = at;
 }
 
 /* The nearest moment at which something must be looked at. */
 static int64_t
 next_moment(const struct request *r)
 {
-	const struct timeouts *t = r->plan.timeouts;
 	const struct forward *fw = r->forward;
-	const struct attempt *at = fw->current;
+	const struct attempt *at;
 	int64_t when = fw->deadline;
 
 	if (fw->whole) {
-		sooner(&when, fw->content, END_GRACE);
+		sooner(&when, fw->winner->content + END_GRACE);
 		return when;
 	}
-	if (at->call == NULL) /* its credential is on the way */
-		sooner(&when, at->started, t->connect);
-	if (at->first_content == 0)
-		sooner(&when, at->sent, r->chat.stream ? t->first_token :
-		    at->first_byte == 0 ? t->first_byte : 0);
-	else if (!r->full)
-		sooner(&when, fw->content, t->idle);
-	if (!r->chat.stream && at->status != 0)
-		sooner(&when, at->last_byte, t->bytes);
-	if (fw->committed)
-		sooner(&when, fw->quiet, PING_MS * MILLISECOND);
+	for (at = fw->first; at != NULL; at = at->next)
+		if (at->ended == 0)
+			sooner(&when, attempt_due(at));
+	if (fw->winner != NULL)
+		sooner(&when, fw->quiet + PING_MS * MILLISECOND);
+	sooner(&when, fw->rest_until);
+	sooner(&when, fw->hedge_at);
 	return when;
 }
 
-/* Which time limit has passed? NULL: none. */
-static const char *
-overdue(const struct request *r, int64_t now)
+/* Let fail what is overdue; what follows a failure happens there. */
+static void
+fail_overdue(struct request *r, int64_t now)
 {
-	const struct timeouts *t = r->plan.timeouts;
-	const struct forward *fw = r->forward;
-	const struct attempt *at = fw->current;
-	int64_t first = r->chat.stream ? t->first_token : t->first_byte;
+	struct attempt *at;
+	const char *late;
 
-	if (now >= fw->deadline)
-		return "total_timeout";
-	if (at->call == NULL && t->connect != 0 &&
-	    now >= at->started + t->connect)
-		return "credential_timeout";
-	if (first != 0 && at->sent != 0 && now >= at->sent + first &&
-	    (r->chat.stream ? at->first_content : at->first_byte) == 0)
-		return r->chat.stream ? "first_token_timeout" :
-		    "first_byte_timeout";
-	if (t->idle != 0 && at->first_content != 0 && !r->full &&
-	    now >= fw->content + t->idle)
-		return "idle_timeout";
-	if (t->bytes != 0 && !r->chat.stream && at->status != 0 &&
-	    now >= at->last_byte + t->bytes)
-		return "bytes_timeout";
-	return NULL;
+	for (at = r->forward->first; at != NULL; at = at->next) {
+		if (at->ended != 0)
+			continue;
+		late = now >= r->forward->deadline ? "total_timeout" :
+		    attempt_overdue(at, now);
+		if (late != NULL)
+			attempt_fails(at, FAIL_TIMEOUT, late);
+	}
 }
 
 static void
@@ -390,23 +316,26 @@ on_timer(uv_timer_t *timer)
 	struct request *r = timer->data;
 	struct forward *fw = r->forward;
 	int64_t now = clock_mono();
-	const char *late;
 
-	if (fw == NULL || fw->finished || fw->current->ended != 0)
+	if (fw == NULL || fw->finished)
 		return;
 	if (fw->whole) {
-		if (now >= fw->content + END_GRACE) {
-			attempt_served(fw->current);
-			return;
-		}
-	} else if ((late = overdue(r, now)) != NULL) {
-		attempt_fails(fw->current, FAIL_TIMEOUT, late);
+		if (now >= fw->winner->content + END_GRACE)
+			forward_served(fw->winner);
+		else
+			forward_arm(r);
 		return;
 	}
-	if (fw->committed && !fw->whole &&
-	    now >= fw->quiet + PING_MS * MILLISECOND)
+	fail_overdue(r, now);
+	if (!fw->finished && fw->rest_until != 0 && now >= fw->rest_until)
+		rested(r);
+	if (!fw->finished && fw->hedge_at != 0 && now >= fw->hedge_at)
+		hedge(r);
+	if (fw->finished)
+		return;
+	if (fw->winner != NULL && now >= fw->quiet + PING_MS * MILLISECOND)
 		relay_ping(r);
-	arm(r);
+	forward_arm(r);
 }
 
 /*
@@ -414,128 +343,19 @@ on_timer(uv_timer_t *timer)
  * moment further away, so a chunk costs no timer: when it fires too early it
  * is set anew.
  */
-static void
-arm(struct request *r)
+void
+forward_arm(struct request *r)
 {
 	int64_t left = next_moment(r) - clock_mono();
 
+	if (r->forward->finished)
+		return;
 	uv_update_time(r->worker->loop);
 	uv_timer_start(&r->timer, on_timer, left <= 0 ? 0 :
 	    (uint64_t)(left + 999) / 1000, 0);
 }
 
 /* ----------------------------------------------------------- attempts */
-
-static struct attempt *
-attempt_new(struct request *r, const struct deployment *d)
-{
-	struct forward *fw = r->forward;
-	struct attempt *at = arena_zalloc(r->arena, sizeof *at);
-
-	if (at == NULL)
-		return NULL;
-	at->arena = arena_new(LIMIT_ARENA);
-	if (at->arena == NULL)
-		return NULL;
-	at->request = r;
-	at->deployment = d;
-	at->adapter = adapter_find(d->provider->adapter);
-	at->started = clock_mono();
-	at->cost = at->rest = at->date = -1;
-	at->reason = "";
-	at->reader = (struct stream){ .arena = at->arena,
-		.scratch = r->worker->scratch, .chat = &r->chat,
-		.deployment = d, .pieces = at->adapter != r->surface };
-	if (fw->current == NULL)
-		fw->first = at;
-	else
-		fw->current->next = at;
-	fw->current = at;
-	fw->count++;
-	return at;
-}
-
-static struct call *
-start_call(struct attempt *at, const struct http_call *hc)
-{
-	struct request *r = at->request;
-	const struct timeouts *t = r->plan.timeouts;
-	struct call_header headers[sizeof hc->headers /
-	    sizeof hc->headers[0]];
-	struct call_request rq = {
-		.method = hc->method,
-		.url = hc->url,
-		.headers = headers,
-		.header_count = hc->header_count,
-		.body = hc->body,
-		.body_len = hc->body_len,
-		.connect_timeout = t->connect,
-		.bytes_timeout = r->chat.stream ? t->bytes : 0,
-		.private_net = at->deployment->provider->private_net,
-	};
-	size_t i;
-
-	for (i = 0; i < hc->header_count; i++) {
-		headers[i].name = hc->headers[i].name;
-		headers[i].value = hc->headers[i].value;
-	}
-	return transport_start(r->worker->transport, &rq, &sink, at);
-}
-
-/*
- * What the provider's dialect has no word for: refused where the policy is
- * strict, else left out and named in the answer's headers.
- */
-static enum err
-check_dropped(struct request *r, const struct attempt *at)
-{
-	const struct adapter *to = at->adapter;
-	const struct deployment *d = at->deployment;
-	uint64_t takes = to->takes_of == NULL ? to->takes : to->takes_of(d);
-	uint64_t lacks = to->lacks == NULL ? 0 : to->lacks(&r->chat, d);
-	uint64_t left = r->chat.set & (~takes | lacks);
-	struct buf b;
-	unsigned i;
-
-	if (left == 0 && r->chat.extra_count == 0)
-		return ERR_OK;
-	buf_init(&b, KIB(4));
-	for (i = 0; i < PARAM_COUNT; i++)
-		if ((left >> i & 1) != 0)
-			buf_printf(&b, "%s%s", b.len > 0 ? ", " : "",
-			    param_word(i));
-	for (i = 0; i < r->chat.extra_count; i++)
-		buf_printf(&b, "%s%.64s", b.len > 0 ? ", " : "",
-		    r->chat.extras[i]);
-	r->dropped = b.failed ? "many" : arena_dup(r->arena, b.data, b.len);
-	buf_free(&b);
-	if (r->dropped == NULL)
-		return ERR_INTERNAL;
-	return r->plan.strict ? fault_set(&r->fault, ERR_BAD_REQUEST, NULL,
-	    "the provider cannot take: %s", r->dropped) : ERR_OK;
-}
-
-/* The request in the provider's dialect, with our credential. */
-static enum err
-write_call(struct request *r, struct attempt *at, struct http_call *hc)
-{
-	const struct provider *p = at->deployment->provider;
-	enum err e = ERR_OK;
-
-	r->dropped = NULL;
-	if (at->adapter != r->surface) {
-		if (!r->chat.whole)
-			e = r->surface->read_chat(r->arena, &r->chat,
-			    &r->fault);
-		if (e == ERR_OK)
-			e = check_dropped(r, at);
-	}
-	if (e == ERR_OK)
-		e = at->adapter->write_request(at->arena, &r->chat,
-		    at->deployment, hc, &r->fault);
-	return e == ERR_OK ? credential_add(at->arena, p, &at->token,
-	    clock_wall(), hc) : e;
-}
 
 /* Clouds that lend a model have no such door under its dialect's name. */
 static bool
@@ -559,150 +379,169 @@ count_here(struct request *r)
 		return;
 	}
 	buf_init(&out, KIB(4));
-	r->surface->write_count(r->chat.message_count > 0 ?
-	    canon_estimate(&r->chat) : estimate_tokens(r->x->body,
-	    r->x->body_len), &out);
-	r->forward->committed = r->forward->whole = true;
+	r->surface->write_count(canon_tokens(&r->chat), &out);
+	r->forward->whole = true;
 	answer_json(r, 200, out.data, out.len);
 	buf_free(&out);
 }
 
-/* The cache may give the token up while the attempt needs it. */
-static bool
-keep_token(struct attempt *at, const struct token *t)
-{
-	struct arena *a = at->request->arena;
-
-	at->token.bearer = arena_str(a, t->bearer);
-	at->token.access_key = arena_str(a, t->access_key);
-	at->token.secret_key = arena_str(a, t->secret_key);
-	at->token.session_token = arena_str(a, t->session_token);
-	at->token.skew = t->skew;
-	return at->token.bearer != NULL && at->token.access_key != NULL &&
-	    at->token.secret_key != NULL && at->token.session_token != NULL;
-}
-
-/* Send the request. False: it cannot be sent, r->fault says why. */
-static bool
-attempt_send(struct request *r, struct attempt *at, const struct token *token)
-{
-	struct http_call hc;
-	enum err e;
-
-	memset(&hc, 0, sizeof hc);
-	e = keep_token(at, token) ? write_call(r, at, &hc) :
-	    fault_set(&r->fault, ERR_INTERNAL, NULL, "out of memory");
-	if (e != ERR_OK) {
-		attempt_close(at);
-		request_fault(r, e);
-		return false;
-	}
-	at->call = start_call(at, &hc);
-	if (at->call == NULL) {
-		attempt_close(at);
-		request_fail(r, ERR_INTERNAL, NULL,
-		    "the provider cannot be asked");
-		return false;
-	}
-	arm(r);
-	return true;
-}
-
-/* Go on when the credential is there; wait for it. As attempt_send. */
-static bool
-attempt_begin(struct request *r, struct attempt *at)
-{
-	struct token token;
-
-	switch (tokens_get(r->worker->tokens, at->deployment->provider,
-	    &token, &at->wait)) {
-	case TOKEN_READY:
-		return attempt_send(r, at, &token);
-	case TOKEN_WAIT:
-		arm(r);
-		return true;
-	case TOKEN_FAILED:
-		break;
-	}
-	attempt_fails(at, FAIL_AUTH, "no_credential");
-	return true;
-}
-
 static void
-on_token(void *arg)
+append(struct forward *fw, struct attempt *at)
 {
-	struct attempt *at = arg;
-
-	if (!attempt_begin(at->request, at))
-		finished(at->request);
+	if (fw->last == NULL)
+		fw->first = at;
+	else
+		fw->last->next = at;
+	fw->last = at;
 }
 
-/* Ask a deployment. False: it could not even be asked, r->fault says why. */
-static bool
-attempt_start(struct request *r, const struct deployment *d)
+/* When is a second one to begin beside the attempt that begins now? */
+static void
+plan_hedge(struct request *r, const struct deployment *d)
 {
-	struct attempt *at;
+	const struct hedge *h = r->plan.hedge;
+	int64_t now = clock_mono(), after;
 
-	if (r->chat.count && !can_count(r, d)) {
-		count_here(r);
-		return false;
-	}
-	at = attempt_new(r, d);
-	if (at == NULL) {
-		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
-		return false;
-	}
-	at->wait.ready = on_token;
-	at->wait.arg = at;
-	buf_clear(&r->forward->out);
-	r->forward->writer.own = NULL;
-	memset(&r->forward->limits, 0, sizeof r->forward->limits);
-	return attempt_begin(r, at);
+	if (h == NULL || r->forward->hedged)
+		return;
+	after = h->quantile == 0 ? h->after :
+	    health_quantile(r->worker->health, d, h->quantile, now);
+	r->forward->hedge_at = h->quantile != 0 && after == 0 ? 0 :
+	    now + after;
 }
 
 /*
- * The one decision: nothing reached the client, so the next deployment may
- * try, while the failure is one that another may do better, tries and time
- * are left, and the client is still there.
+ * Begin an attempt. False: d is not to be asked now. True: it runs, or what
+ * became of it has been dealt with.
  */
-static void
-next_or_fail(struct request *r)
+static bool
+ask(struct request *r, const struct deployment *d, enum claim claim)
 {
 	struct forward *fw = r->forward;
-	unsigned most = r->plan.attempts + (fw->renewed ? 1 : 0);
-	bool again = (fw->error.fail & FAIL_RETRYABLE) != 0 && !r->gone &&
-	    fw->next < r->plan.count && fw->count < most &&
-	    clock_mono() < fw->deadline;
+	struct outcome none = { .silent = true, .rest = -1 };
+	enum attempt_begun begun;
+	struct attempt *at;
 
-	if (again || fw->current == NULL) {
-		if (!attempt_start(r, r->plan.order[fw->next++]))
+	if (!pursuit_tried(&fw->pursuit, d) ||
+	    !health_claim(r->worker->health, d, claim, clock_mono(),
+		&none.probe))
+		return false;
+	at = attempt_new(r, d);
+	if (at == NULL) {
+		health_end(r->worker->health, d, &none, clock_mono());
+		request_fail(r, ERR_INTERNAL, NULL, "out of memory");
+		if (fw->running == 0)
 			finished(r);
-		return;
+		return true;
 	}
-	fail_request(r);
+	at->probe = none.probe;
+	at->hedge = claim == CLAIM_HEDGE;
+	if (fw->last != NULL && claim == CLAIM_FIRST)
+		fw->fallbacks++;
+	append(fw, at);
+	fw->pursuit.count++;
+	if (!at->hedge)
+		plan_hedge(r, d);
+	begun = attempt_begin(at);
+	if (begun != ATTEMPT_RUNS)
+		forward_unsent(at, begun);
+	return true;
 }
 
-static int64_t
-deadline(const struct request *r)
+/* The step after a failure, or the first one. */
+static void
+go_on(struct request *r, unsigned fail)
 {
-	const char *asked = request_header(r, "HTTP_X_TOLLGATE_TIMEOUT");
-	int64_t total = r->plan.timeouts->total;
-	double seconds;
-	char *end;
+	struct forward *fw = r->forward;
+	struct pursue_step step;
+	struct prospect at;
 
-	if (asked != NULL && *asked != '\0') {
-		seconds = strtod(asked, &end);
-		if (*end == '\0' && seconds > 0 && seconds < 86400 &&
-		    (total == 0 || seconds * 1e6 < (double)total))
-			total = (int64_t)(seconds * 1e6);
+	for (;;) {
+		at = prospect(r, fail);
+		switch (r->gone ? PURSUE_STOP :
+		    pursue(&fw->pursuit, &at, &step)) {
+		case PURSUE_ASK:
+			if (ask(r, step.deployment, step.last ? CLAIM_LAST :
+			    CLAIM_FIRST))
+				return;
+			break;
+		case PURSUE_REST:
+			fw->resting = step.deployment;
+			fw->rest_until = step.at;
+			forward_arm(r);
+			return;
+		case PURSUE_STOP:
+			fail_request(r);
+			return;
+		}
 	}
-	return clock_mono() + (total == 0 ? 86400 * SECOND : total);
+}
+
+/* The rest before the same deployment again is over. */
+static void
+rested(struct request *r)
+{
+	struct forward *fw = r->forward;
+
+	fw->rest_until = 0;
+	if (!ask(r, fw->resting, CLAIM_AGAIN))
+		go_on(r, fw->failed->fail);
+}
+
+/* What the plan expects this request to cost at d, -1 = not known. */
+static int64_t
+expected(const struct plan *plan, const struct deployment *d)
+{
+	size_t i;
+
+	for (i = 0; i < plan->all_count; i++)
+		if (plan->all[i].deployment == d)
+			return plan->all[i].price;
+	return -1;
+}
+
+/* The attempt under way has not said anything: ask another one beside it. */
+static void
+hedge(struct request *r)
+{
+	struct forward *fw = r->forward;
+	const struct hedge *h = r->plan.hedge;
+	struct prospect at = prospect(r, 0);
+	const struct deployment *d;
+
+	fw->hedge_at = 0;
+	if (fw->winner != NULL || fw->running != 1 || fw->hedged || r->gone)
+		return;
+	d = pursue_beside(&fw->pursuit, &at);
+	fw->hedged = true;
+	if (d != NULL && health_hedge(r->worker->health, r->plan.asked,
+	    h->share, h->money, expected(&r->plan, d), at.now))
+		ask(r, d, CLAIM_HEDGE);
+}
+
+/* -------------------------------------------------------------- doors */
+
+static void
+begin(struct request *r)
+{
+	struct forward *fw = r->forward;
+
+	if (r->chat.count && !can_count(r, r->plan.order[0])) {
+		count_here(r);
+		finished(r);
+		return;
+	}
+	go_on(r, 0);
+	if (!fw->finished && fw->hedge_at != 0 &&
+	    clock_mono() >= fw->hedge_at)
+		hedge(r);
 }
 
 enum verdict
 forward_run(struct request *r)
 {
 	struct forward *fw = r->forward;
+	int64_t total = r->plan.timeouts->total;
 
 	if (fw != NULL)
 		return fw->finished ? DONE : WAIT;
@@ -713,11 +552,11 @@ forward_run(struct request *r)
 	r->timer_open = true;
 	r->forward = fw;
 	fw->retry_after = -1;
-	fw->deadline = deadline(r);
-	buf_init(&fw->out, LIMIT_EVENT_LARGE * 4);
-	fw->writer = (struct stream){ .arena = r->arena,
-		.scratch = r->worker->scratch, .chat = &r->chat };
-	next_or_fail(r);
+	fw->pursuit.plan = &r->plan;
+	fw->deadline = r->deadline;
+	if (total != 0 && r->arrived + total < fw->deadline)
+		fw->deadline = r->arrived + total;
+	begin(r);
 	return fw->finished ? DONE : WAIT;
 }
 
@@ -727,62 +566,64 @@ forward_drained(struct request *r)
 	struct forward *fw = r->forward;
 
 	r->full = false;
-	if (fw == NULL || fw->finished)
+	if (fw == NULL || fw->finished || fw->winner == NULL)
 		return;
-	fw->content = clock_mono(); /* the pause was the client's, not theirs */
-	if (fw->current->call != NULL)
-		call_resume(fw->current->call);
-	arm(r);
+	/* The pause was the client's, not theirs. */
+	fw->winner->content = clock_mono();
+	if (fw->winner->call != NULL)
+		call_resume(fw->winner->call);
+	forward_arm(r);
 }
 
-void
-forward_gone(struct request *r)
+/* End it for a reason outside of the attempts. */
+static void
+end(struct request *r, enum err e, const char *reason)
 {
-	struct forward *fw = r->forward;
-
-	r->gone = true;
-	if (fw == NULL || fw->finished)
-		return;
-	if (!fw->whole) {
-		request_fail(r, ERR_CLIENT_GONE, NULL, "the client left");
-		fw->current->reason = "client_gone";
-	}
-	attempt_close(fw->current);
-	finished(r);
-}
-
-void
-forward_stop(struct request *r)
-{
-	struct forward *fw = r->forward;
-
-	if (fw == NULL || fw->finished)
-		return;
-	if (!fw->whole) {
-		request_fail(r, ERR_DRAINING, NULL, "%s",
-		    err_row(ERR_DRAINING)->text);
-		fw->current->reason = "shutdown";
-	}
-	attempt_close(fw->current);
-	if (fw->committed && !fw->whole)
+	if (!r->forward->whole)
+		request_fail(r, e, NULL, "%s", err_row(e)->text);
+	give_up(r, NULL, reason);
+	if (r->forward->winner != NULL && !r->forward->whole && !r->gone)
 		relay_break(r);
 	finished(r);
 }
 
 void
+forward_gone(struct request *r)
+{
+	r->gone = true;
+	if (r->forward != NULL && !r->forward->finished)
+		end(r, ERR_CLIENT_GONE, "client_gone");
+}
+
+void
+forward_stop(struct request *r)
+{
+	if (r->forward != NULL && !r->forward->finished)
+		end(r, ERR_DRAINING, "shutdown");
+}
+
+void
 forward_settle(struct request *r)
+{
+	if (r->forward != NULL)
+		give_up(r, NULL, "");
+}
+
+void
+forward_release(struct request *r)
 {
 	struct attempt *at;
 
 	if (r->forward == NULL)
 		return;
 	for (at = r->forward->first; at != NULL; at = at->next)
-		attempt_close(at);
+		buf_free(&at->out);
 }
 
-void
-forward_release(struct request *r)
+const struct attempt *
+forward_shown(const struct request *r)
 {
-	if (r->forward != NULL)
-		buf_free(&r->forward->out);
+	const struct forward *fw = r->forward;
+
+	return fw == NULL ? NULL : fw->winner != NULL ? fw->winner : fw->last;
 }

@@ -1,7 +1,10 @@
 /*
  * Forwarding: attempts at the deployments of the plan until one answers.
  * Nothing goes to the client before the first content; until then the next
- * deployment may be tried, after it never.
+ * deployment may be tried, or a second one beside the first, after it never.
+ *
+ * attempt.c is one try, relay.c its bytes on their way to the client,
+ * pursuit.c what follows a failure; forward.c holds them together.
  */
 #ifndef TOLLGATE_APP_FORWARD_H
 #define TOLLGATE_APP_FORWARD_H
@@ -10,61 +13,28 @@
 #include <stdint.h>
 
 #include "adapters/adapter.h"
-#include "app/base/buf.h"
-#include "app/base/frames.h"
-#include "app/ratelimit.h"
+#include "app/attempt.h"
+#include "app/pursuit.h"
 #include "app/request.h"
-#include "app/token.h"
-#include "app/transport.h"
-
-/* One try at one deployment. */
-struct attempt {
-	struct attempt *next;
-	struct request *request;
-	const struct deployment *deployment;
-	const struct adapter *adapter;
-
-	/* For the record. µs of clock_mono, 0 = not yet. */
-	int64_t started, sent, first_byte, first_content, last_byte, ended;
-	int status;	   /* HTTP, 0 = none came */
-	unsigned fail;	   /* FAIL_*, 0 = it answered */
-	const char *error_type; /* of a header of its answer, or NULL */
-	const char *reason; /* for the record: "429", "timeout" … */
-	struct usage usage;
-	int64_t text_bytes;
-	int64_t cost;	   /* n$, -1 = not known */
-	int64_t date;	   /* of an error's head, s since 1970, -1 */
-	int64_t rest;	   /* retry-after it asked for, µs, -1 */
-	enum finish finish;
-
-	/* While it runs. */
-	struct token_wait wait; /* for the provider's credential */
-	struct token token;	/* what it was asked with, as the request lives */
-	struct call *call;
-	struct arena *arena;
-	struct stream reader;
-	struct frames frames;
-	struct buf body;   /* of an answer that is not a stream */
-	bool streaming;	   /* the body is read as events */
-	bool judged;	   /* what kind of body it is is known */
-};
 
 struct forward {
-	struct attempt *first, *current; /* a list, the last is current */
-	size_t next;	   /* place in the plan */
-	unsigned count;	   /* attempts so far */
-	bool renewed;	   /* a refused credential was fetched anew: once */
-	bool committed;	   /* content went to the client */
-	bool whole;	   /* the answer is complete */
+	struct attempt *first, *last; /* a list, in the order they began */
+	struct attempt *winner;	 /* its content went to the client */
+	struct attempt *failed;	 /* the last one that failed */
+	unsigned running;	 /* attempts under way */
+	unsigned fallbacks;	 /* attempts that a failure led to */
+	struct pursuit pursuit;
+	bool whole;	   /* the client has a whole answer */
 	bool finished;	   /* nothing further to wait for */
-	struct stream writer;
-	struct buf out;	   /* stream bytes not yet sent */
-	struct upstream_error error; /* of the last attempt, text in the arena */
-	struct ratelimits limits;    /* as the last answer told them */
+	bool renewed;	   /* a refused credential was fetched anew: once */
+	bool hedged;	   /* the second attempt was decided on */
+	const struct deployment *resting; /* who is asked after the rest */
+	struct fault *unsaid; /* why a provider could not be told, or NULL */
+	int64_t rest_until; /* clock_mono, 0 = it does not rest */
+	int64_t hedge_at;   /* clock_mono, 0 = there is none to come */
 	int64_t retry_after; /* least one asked by a provider, µs, -1 */
-	int64_t deadline;  /* of all attempts, clock_mono */
-	int64_t content;   /* when the last content came, clock_mono */
-	int64_t quiet;	   /* when the client last got a byte, clock_mono */
+	int64_t deadline;    /* of all attempts, clock_mono */
+	int64_t quiet;	     /* when the client last got a byte, clock_mono */
 };
 
 /* Step: ask providers; WAIT until one has answered or all have failed. */
@@ -84,5 +54,23 @@ void forward_settle(struct request *r);
 
 /* Give back what is left. */
 void forward_release(struct request *r);
+
+/* The attempt that an answer is about: the winner, else the last; or NULL. */
+const struct attempt *forward_shown(const struct request *r);
+
+/* --- what attempts tell --- */
+
+/* Its first content is about to go out: it wins, the others are cancelled. */
+void forward_commit(struct attempt *at);
+
+/* It ended well, or not: at->fail and at->error tell why. Closed by this. */
+void forward_served(struct attempt *at);
+void forward_failed(struct attempt *at);
+
+/* It could not be sent: r->fault tells why. Closed already. */
+void forward_unsent(struct attempt *at, enum attempt_begun begun);
+
+/* Set the timer anew: something that has a time limit has begun or ended. */
+void forward_arm(struct request *r);
 
 #endif

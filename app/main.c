@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/explain_cli.h"
 #include "app/models_cli.h"
 #include "app/serve.h"
 #include "app/worker.h"
@@ -24,11 +25,14 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "check", check_command, "[FILE]  check a policy" },
+	{ "explain", explain_command,
+	    "--key NAME FILE  what would become of a request" },
 	{ "keys", keys_command, "new  make a virtual key" },
 	{ "models", models_command,
 	    "[--provider P] [--format table|json] | update FILE  the catalog" },
 	{ "policy-doc", policy_doc_command,
 	    "[--schema]  print the reference of the policy" },
+	{ "rank", rank_command, "MODEL  its deployments compared" },
 	{ "serve", serve_command,
 	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
 	    "keep a pool" },

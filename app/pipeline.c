@@ -18,8 +18,9 @@
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/endpoint.h"
+#include "app/explain.h"
+#include "app/facts.h"
 #include "app/forward.h"
-#include "app/health.h"
 #include "app/previous.h"
 #include "app/record.h"
 #include "app/request.h"
@@ -51,54 +52,77 @@ static enum verdict
 step_read(struct request *r)
 {
 	const char *coding = request_header(r, "HTTP_CONTENT_ENCODING");
+	const char *beta = request_header(r, "HTTP_ANTHROPIC_BETA");
 	enum err e;
 
 	if (coding != NULL && *coding != '\0' &&
 	    strcmp(coding, "identity") != 0)
 		return request_fail(r, ERR_ENCODED, NULL, "%s",
 		    err_row(ERR_ENCODED)->text);
+	r->chat.surface = r->surface;
+	r->chat.path = r->name;
+	r->chat.query = r->query;
+	r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
+	r->chat.beta = beta == NULL ? "" : beta;
 	e = json_parse(&r->chat.doc, r->arena, r->x->body, r->x->body_len,
 	    &r->fault);
-	if (e == ERR_OK) {
-		r->chat.surface = r->surface;
-		r->chat.path = r->name;
-		r->chat.query = r->query;
-		r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
-		r->chat.beta = request_header(r, "HTTP_ANTHROPIC_BETA");
-		if (r->chat.beta == NULL)
-			r->chat.beta = "";
+	if (e == ERR_OK)
+		e = facts_narrow(r->arena, &r->chat, &r->fault);
+	if (e == ERR_OK)
 		e = r->surface->read_request(r->arena, &r->chat, &r->fault);
-	}
 	return e == ERR_OK ? GO : request_fault(r, e);
 }
 
-static void
-look(void *arg, const struct deployment *d, struct standing *out)
+static const char *
+header_of(void *arg, const char *name)
 {
-	struct request *r = arg;
+	return request_header(arg, name);
+}
 
-	health_look(r->worker->health, d, clock_mono(), out);
+/* Say what the plan is, where the client asks and its key may know. */
+static void
+explain(struct request *r, enum err e)
+{
+	const char *asked = request_header(r, "HTTP_X_TOLLGATE_EXPLAIN");
+	struct buf out;
+
+	if (asked == NULL || strcmp(asked, "1") != 0 ||
+	    (r->key->may & MAY_EXPLAIN) == 0)
+		return;
+	buf_init(&out, LIMIT_REPLY);
+	explain_json(&r->plan, e, &r->fault, clock_mono(), LIMIT_EXPLAIN,
+	    &out);
+	if (!out.failed && out.len <= LIMIT_EXPLAIN)
+		r->explanation = arena_dup(r->arena, out.data, out.len);
+	buf_free(&out);
 }
 
 static enum verdict
 step_plan(struct request *r)
 {
-	struct route_facts facts = {
+	const struct facts_source from = {
+		.arena = r->arena,
 		.key = r->key,
-		.model = r->chat.model,
-		.needs = r->chat.needs,
-		.draw = worker_random(r->worker),
-		.left = INT64_MAX,
-	};
-	struct route_view view = {
-		.look = look,
+		.chat = &r->chat,
+		.operation = r->endpoint->word,
+		.header = header_of,
 		.arg = r,
-		.now = clock_mono(),
+		.health = r->worker->health,
+		.wall = clock_wall(),
+		.mono = clock_mono(),
+		.arrived = r->arrived,
+		.draw = worker_random(r->worker),
 	};
+	struct facts f;
 	enum err e;
 
-	e = plan_make(r->policy, &facts, &view, r->arena, &r->plan,
-	    &r->fault);
+	e = facts_gather(&f, &from, &r->fault);
+	r->deadline = f.deadline;
+	if (e == ERR_OK) {
+		e = plan_make(r->policy, &f.route, &f.view, r->arena, &r->plan,
+		    &r->fault);
+		explain(r, e);
+	}
 	return e == ERR_OK ? GO : request_fault(r, e);
 }
 

@@ -214,6 +214,10 @@ write_attempt(struct json_writer *w, const struct attempt *at)
 	if (at->status != 0)
 		number(w, "status", at->status);
 	pair(w, "failure", at->reason);
+	if (at->hedge) {
+		jw_key(w, "hedge");
+		jw_bool(w, true);
+	}
 	millis(w, "ms", at->ended - at->started);
 	if (at->usage.known)
 		write_usage(w, at);
@@ -223,7 +227,7 @@ write_attempt(struct json_writer *w, const struct attempt *at)
 static void
 write_forward(struct json_writer *w, const struct request *r, bool each)
 {
-	const struct attempt *at, *last = r->forward->current;
+	const struct attempt *at, *last = forward_shown(r);
 
 	if (last == NULL)
 		return;
@@ -233,7 +237,7 @@ write_forward(struct json_writer *w, const struct request *r, bool each)
 		write_usage(w, last);
 	if (last->first_content != 0 && r->chat.stream)
 		millis(w, "ttft_ms", last->first_content - r->arrived);
-	number(w, "attempt_count", r->forward->count);
+	number(w, "attempt_count", r->forward->pursuit.count);
 	if (!each)
 		return;
 	jw_key(w, "attempts");
@@ -263,6 +267,8 @@ write_request(struct buf *b, const struct request *r, bool each)
 		pair(&w, "user", r->key->user);
 	}
 	pair(&w, "model", r->chat.model);
+	if (r->plan.rule != NULL)
+		pair(&w, "rule", r->plan.rule->name);
 	jw_key(&w, "stream");
 	jw_bool(&w, r->chat.stream);
 	number(&w, "status", r->status);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "adapters/canon.h"
 #include "adapters/envelope.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
@@ -16,7 +17,7 @@
 static enum err
 broken(struct attempt *at, const char *reason, const char *text)
 {
-	struct upstream_error *e = &at->request->forward->error;
+	struct upstream_error *e = &at->error;
 
 	at->fail = FAIL_BROKEN;
 	at->reason = reason;
@@ -39,7 +40,7 @@ keep(struct attempt *at, const char *s)
 static enum err
 failed(struct attempt *at, const struct upstream_error *error)
 {
-	struct upstream_error *e = &at->request->forward->error;
+	struct upstream_error *e = &at->error;
 
 	at->fail = error->fail == 0 ? FAIL_SERVER : error->fail;
 	at->reason = "provider_error";
@@ -54,23 +55,17 @@ failed(struct attempt *at, const struct upstream_error *error)
 
 /* ----------------------------------------------------------- settling */
 
-static int64_t
-request_tokens(struct request *r)
-{
-	if (r->chat.input_estimate == 0)
-		r->chat.input_estimate = estimate_tokens(r->x->body,
-		    r->x->body_len);
-	return r->chat.input_estimate;
-}
-
 void
 relay_settle(struct attempt *at)
 {
 	struct usage *u = &at->usage;
 
-	if (!u->known && (at->first_content != 0 || at->text_bytes > 0)) {
+	/* What lost a race was read by its provider all the same. */
+	if (!u->known && (at->first_content != 0 || at->text_bytes > 0 ||
+	    (at->sent != 0 && at->ended != 0 && !at->served &&
+		at->fail == 0))) {
 		memset(u, 0, sizeof *u);
-		u->n[UNIT_INPUT] = request_tokens(at->request);
+		u->n[UNIT_INPUT] = canon_tokens(&at->request->chat);
 		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
 		u->known = u->estimated = true;
 	}
@@ -82,19 +77,19 @@ relay_settle(struct attempt *at)
 
 /* Send what is written; the first time with the head before it. */
 static void
-send_out(struct request *r)
+send_out(struct attempt *at)
 {
-	struct forward *fw = r->forward;
+	struct request *r = at->request;
 
-	if (!fw->committed) {
-		fw->committed = true;
+	if (r->forward->winner == NULL) {
+		forward_commit(at);
 		answer_head(r, 200, r->chat.stream_list ?
 		    "application/json; charset=utf-8" :
 		    "text/event-stream; charset=utf-8", -1);
 	}
-	answer_bytes(r, fw->out.data, fw->out.len);
-	fw->quiet = clock_mono();
-	buf_clear(&fw->out);
+	answer_bytes(r, at->out.data, at->out.len);
+	r->forward->quiet = clock_mono();
+	buf_clear(&at->out);
 }
 
 /* What is known only at the end, for those who do not read usage events. */
@@ -119,48 +114,43 @@ write_delta(struct attempt *at, const struct delta *d)
 	struct request *r = at->request;
 	struct answer_meta meta;
 
-	answer_meta(r, &meta);
-	return r->surface->write_delta(&r->forward->writer, d, &meta,
-	    &r->forward->out);
+	answer_meta(r, at, &meta);
+	return r->surface->write_delta(&at->writer, d, &meta, &at->out);
 }
 
 static enum err
 relay_finish(struct attempt *at, const struct delta *d)
 {
 	struct delta end = *d;
-	struct forward *fw = at->request->forward;
 	enum err e;
 
 	relay_settle(at);
 	end.usage = at->usage;
 	if (!at->request->surface->bare)
-		write_summary(at, &fw->out);
+		write_summary(at, &at->out);
 	e = write_delta(at, &end);
 	if (e != ERR_OK)
 		return e;
-	fw->whole = true;
-	send_out(at->request);
+	at->request->forward->whole = true;
+	send_out(at);
 	return ERR_OK;
 }
 
 static void
 note_content(struct attempt *at, const struct delta *d)
 {
-	struct forward *fw = at->request->forward;
-
-	fw->content = clock_mono();
+	at->content = clock_mono();
 	at->text_bytes += d->text_bytes;
 	if (d->finish != FINISH_NONE)
 		at->finish = d->finish;
 	if (at->first_content == 0)
-		at->first_content = fw->content;
+		at->first_content = at->content;
 }
 
 static enum err
 relay_delta(void *arg, const struct delta *d)
 {
 	struct attempt *at = arg;
-	struct forward *fw = at->request->forward;
 	enum err e;
 
 	if (d->kind == DELTA_ERROR)
@@ -176,9 +166,9 @@ relay_delta(void *arg, const struct delta *d)
 	e = write_delta(at, d);
 	if (e != ERR_OK)
 		return e;
-	if (fw->committed || at->first_content != 0)
-		send_out(at->request);
-	else if (fw->out.len > LIMIT_HELD +
+	if (at->first_content != 0)
+		send_out(at);
+	else if (at->out.len > LIMIT_HELD +
 	    HELD_ECHOES * at->request->x->body_len)
 		return broken(at, "no_content", "no content in its stream");
 	return ERR_OK;
@@ -252,11 +242,12 @@ send_reply(struct attempt *at, const struct reply *reply)
 	struct buf out;
 	enum err e;
 
-	answer_meta(r, &meta);
+	answer_meta(r, at, &meta);
 	buf_init(&out, LIMIT_REPLY * 2);
 	e = r->surface->write_reply(at->arena, &r->chat, reply, &meta, &out);
 	if (e == ERR_OK) {
-		r->forward->committed = r->forward->whole = true;
+		forward_commit(at);
+		r->forward->whole = true;
 		answer_json(r, 200, out.data, out.len);
 	}
 	buf_free(&out);
@@ -388,14 +379,14 @@ relay_end(struct attempt *at)
 void
 relay_break(struct request *r)
 {
-	struct forward *fw = r->forward;
+	struct attempt *at = r->forward->winner;
 	struct answer_meta meta;
 
-	buf_clear(&fw->out);
-	answer_meta(r, &meta);
-	r->surface->write_stream_error(&fw->writer, r->err, &r->fault, &meta,
-	    &fw->out);
-	send_out(r);
+	buf_clear(&at->out);
+	answer_meta(r, at, &meta);
+	r->surface->write_stream_error(&at->writer, r->err, &r->fault, &meta,
+	    &at->out);
+	send_out(at);
 }
 
 void

@@ -31,6 +31,7 @@ struct endpoint {
 	const char *method;
 	const char *path;      /* ends in '/': the rest is a name */
 	const char *surface;   /* adapter whose shapes are spoken here */
+	const char *word;      /* "messages": in rules */
 	const char *operation; /* "chat": in records */
 	bool open;	       /* no key needed */
 	/* Answered by the house itself; NULL: by a provider. */
@@ -60,6 +61,8 @@ struct request {
 	const struct vkey *key;
 	struct chat chat;
 	struct plan plan;
+	const char *explanation; /* of the plan, when it was asked for */
+	int64_t deadline;	 /* that the client set, clock_mono */
 
 	/* forward */
 	struct forward *forward; /* NULL until a provider is asked */
@@ -74,7 +77,6 @@ struct request {
 	bool begun;		 /* the head went out */
 	int status;		 /* that was sent, 0 = none */
 	int64_t retry_after;	 /* seconds for the client, 0 = none */
-	const char *dropped;	 /* what the provider could not take, or NULL */
 	const char *allow;	 /* methods, with ERR_BAD_METHOD */
 	uint64_t bytes_out;
 	int64_t ended;		 /* clock_mono */

@@ -38,6 +38,7 @@
 #define LOW_OUT KIB(32)		     /* queued bytes that resume it */
 #define PING_MS 2500		     /* silence before a keep-alive comment; Apache sees
 				      * at the second that its client has left */
+#define LIMIT_EXPLAIN KIB(4)	     /* a plan in a header */
 
 /* Of the house. */
 #define LIMIT_ARENA MIB(512)	     /* memory of one request */

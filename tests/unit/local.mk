@@ -107,6 +107,16 @@ tests_unit_test_route_SOURCES = tests/unit/test_route.c
 tests_unit_test_route_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_route_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_pursuit
+tests_unit_test_pursuit_SOURCES = tests/unit/test_pursuit.c
+tests_unit_test_pursuit_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_pursuit_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_facts
+tests_unit_test_facts_SOURCES = tests/unit/test_facts.c
+tests_unit_test_facts_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_facts_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_forward
 tests_unit_test_forward_SOURCES = tests/unit/test_forward.c
 tests_unit_test_forward_CPPFLAGS = $(UNIT_CPPFLAGS)
