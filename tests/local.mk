@@ -41,3 +41,4 @@ EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
 EXTRA_DIST += tests/fuzz/seeds/openai
 EXTRA_DIST += tests/fuzz/seeds/anthropic
 EXTRA_DIST += tests/fuzz/seeds/gemini
+EXTRA_DIST += tests/corpus/test_schema.py
