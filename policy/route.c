@@ -124,18 +124,26 @@ source_of(const struct asked *a, bool targets, enum fallback_kind kind)
 	return s;
 }
 
+/* What another model that leads to the same deployment may not mind. */
+static bool
+is_demand(enum out o)
+{
+	return o == OUT_CAPABILITY || o == OUT_CONTEXT || o == OUT_SCORE;
+}
+
 /* Stands it in an earlier group of the same kind? */
 static bool
 is_twice(const struct planning *p, const struct group *g, const char *id)
 {
-	size_t i, j;
+	const struct candidate *c;
+	size_t i;
 
-	for (i = 0; i < p->group_count; i++)
-		for (j = 0; p->groups[i].kind == g->kind &&
-		    j < p->groups[i].count; j++)
-			if (strcmp(p->all[p->groups[i].first + j]
-			    .deployment->id, id) == 0)
-				return true;
+	for (i = 0; i < g->first; i++) {
+		c = &p->all[i];
+		if (c->kind == g->kind && !is_demand(c->out) &&
+		    strcmp(c->deployment->id, id) == 0)
+			return true;
+	}
 	return false;
 }
 
@@ -199,15 +207,16 @@ make_room(struct planning *p, const struct asked *asked, size_t count)
 	return p->all != NULL && p->groups != NULL;
 }
 
-/* Is there one that may and can, whatever its health? */
+/* Is there one that may and can: now, or whatever its health? */
 static bool
-any_able(const struct planning *p)
+any_able(const struct planning *p, bool now)
 {
 	size_t i;
 
 	for (i = 0; i < p->count; i++)
 		if (p->all[i].kind == FALLBACK_GENERAL &&
-		    (p->all[i].out == OUT_NOT || p->all[i].out >= OUT_CAPPED))
+		    (p->all[i].out == OUT_NOT ||
+			(!now && p->all[i].out >= OUT_CAPPED)))
 			return true;
 	return false;
 }
@@ -217,11 +226,11 @@ static void
 gather(struct planning *p, const struct asked *asked, size_t count)
 {
 	add_groups(p, asked, count);
-	if (any_able(p))
+	if (any_able(p, true))
 		return;
 	p->lenient = true;
 	add_groups(p, asked, count);
-	if (p->largest != NULL && !any_able(p))
+	if (p->largest != NULL && !any_able(p, false))
 		p->largest->out = filter_standing(p, p->largest);
 }
 

@@ -7,6 +7,11 @@ tests_unit_test_price_SOURCES = tests/unit/test_price.c
 tests_unit_test_price_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_price_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_route_random
+tests_unit_test_route_random_SOURCES = tests/unit/test_route_random.c
+tests_unit_test_route_random_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_route_random_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_zone
 tests_unit_test_zone_SOURCES = tests/unit/test_zone.c
 tests_unit_test_zone_CPPFLAGS = $(UNIT_CPPFLAGS)
