@@ -90,7 +90,8 @@ check_PROGRAMS += tests/unit/test_policy_alloc
 tests_unit_test_policy_alloc_SOURCES = tests/unit/test_policy_alloc.c \
 	tests/unit/policy_help.h $(ALLOC_SOURCES)
 tests_unit_test_policy_alloc_CPPFLAGS = $(POLICY_CPPFLAGS)
-tests_unit_test_policy_alloc_LDFLAGS = $(ALLOC_LINKFLAGS) -Wl,--wrap=mmap
+tests_unit_test_policy_alloc_LDFLAGS = $(ALLOC_LINKFLAGS) -Wl,--wrap=mmap \
+	-Wl,--wrap=mmap64
 tests_unit_test_policy_alloc_LDADD = $(UNIT_LINK)
 
 EXTRA_DIST += tests/unit/policies/bad.txt

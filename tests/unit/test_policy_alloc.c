@@ -37,22 +37,40 @@ static const char wrong[] =
     "models: { a: [ opnai/x, openai/gtp, openai/gtp ] }\n"
     "keys: [ { name: a }, { name: a } ]\n";
 
+/* mmap has two names: the second one where _FILE_OFFSET_BITS is 64. */
 void *__real_mmap(void *at, size_t size, int prot, int flags, int fd,
     off_t offset);
+void *__real_mmap64(void *at, size_t size, int prot, int flags, int fd,
+    int64_t offset);
 void *__wrap_mmap(void *at, size_t size, int prot, int flags, int fd,
     off_t offset);
+void *__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd,
+    int64_t offset);
 
 static size_t map_count; /* mappings until one fails, 0: none does */
 static bool map_failed;
 
+static bool
+map_fails(void)
+{
+	if (map_count == 0 || --map_count > 0)
+		return false;
+	return map_failed = true;
+}
+
 void *
 __wrap_mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
-	if (map_count > 0 && --map_count == 0) {
-		map_failed = true;
-		return MAP_FAILED;
-	}
-	return __real_mmap(at, size, prot, flags, fd, offset);
+	return map_fails() ? MAP_FAILED :
+	    __real_mmap(at, size, prot, flags, fd, offset);
+}
+
+void *
+__wrap_mmap64(void *at, size_t size, int prot, int flags, int fd,
+    int64_t offset)
+{
+	return map_fails() ? MAP_FAILED :
+	    __real_mmap64(at, size, prot, flags, fd, offset);
 }
 
 static struct policy *
