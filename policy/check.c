@@ -2,7 +2,6 @@
  * Models: what was not given is filled in from the top level, what does not
  * fit together is told.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,28 +105,6 @@ check_benchmark(struct load *l, const struct src_score *s)
 	return false;
 }
 
-/* What a target is known to reach, or NAN. */
-static double
-reached(const struct load *l, const struct deployment *d,
-    const struct demand *want)
-{
-	const struct catalog *c = l->env->catalog;
-	struct catalog_model m;
-	struct catalog_score score;
-	uint32_t k;
-	size_t i;
-
-	for (i = 0; want->task && i < d->score_count; i++)
-		if (strcmp(d->scores[i].task, want->name) == 0)
-			return d->scores[i].value;
-	if (want->task || !policy_facts(c, d->provider, d->model, &m))
-		return NAN;
-	for (k = 0; catalog_score(c, &m, k, &score); k++)
-		if (strcmp(score.benchmark, want->name) == 0)
-			return score.value;
-	return NAN;
-}
-
 /* A demand that no target can meet leaves the model without an answer. */
 static void
 check_reached(struct load *l, const struct model *m, const struct node *n,
@@ -136,7 +113,8 @@ check_reached(struct load *l, const struct model *m, const struct node *n,
 	size_t i;
 
 	for (i = 0; i < m->target_count; i++)
-		if (reached(l, &m->targets[i], want) >= want->least)
+		if (deployment_score(l->env->catalog, &m->targets[i], want) >=
+		    want->least)
 			return;
 	if (m->target_count > 0)
 		diag_warn(l->diag, n, "no target is known to reach this");

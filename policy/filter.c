@@ -66,36 +66,6 @@ by_retention(struct planning *p, const struct group *g, struct candidate *c)
 		OUT_NOT : OUT_RETENTION;
 }
 
-/* The score of a task as the policy states it, or NAN. */
-static double
-task_score(const struct deployment *d, const char *task)
-{
-	size_t i;
-
-	for (i = 0; i < d->score_count; i++)
-		if (strcmp(d->scores[i].task, task) == 0)
-			return d->scores[i].value;
-	return NAN;
-}
-
-/* That of a benchmark as the catalog knows it, or NAN. */
-static double
-benchmark_score(const struct planning *p, const struct deployment *d,
-    const char *name)
-{
-	struct catalog_model m;
-	struct catalog_score s;
-	uint32_t i;
-
-	if (!policy_facts(p->policy->catalog, d->provider, d->model, &m))
-		return NAN;
-	for (i = 0; i < m.scores; i++)
-		if (catalog_score(p->policy->catalog, &m, i, &s) &&
-		    strcmp(s.benchmark, name) == 0)
-			return s.value;
-	return NAN;
-}
-
 static enum out
 by_score(struct planning *p, const struct group *g, struct candidate *c)
 {
@@ -107,8 +77,8 @@ by_score(struct planning *p, const struct group *g, struct candidate *c)
 	for (i = 0; i < r->demand_count; i++) {
 		const struct demand *d = &r->demands[i];
 
-		score = d->task ? task_score(c->deployment, d->name) :
-			benchmark_score(p, c->deployment, d->name);
+		score = deployment_score(p->policy->catalog, c->deployment,
+		    d);
 		if (i == 0)
 			c->score = score;
 		if (!(score >= d->least)) /* also when it is NAN */

@@ -5,6 +5,7 @@
 #include "policy/policy.h"
 
 #include <assert.h>
+#include <math.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,6 +329,26 @@ policy_facts(const struct catalog *c, const struct provider *provider,
 
 	return c != NULL && catalog_provider(c, provider->name, &row) &&
 	    catalog_model(c, row.name, model, out);
+}
+
+double
+deployment_score(const struct catalog *c, const struct deployment *d,
+    const struct demand *want)
+{
+	struct catalog_model m;
+	struct catalog_score score;
+	uint32_t k;
+	size_t i;
+
+	for (i = 0; want->task && i < d->score_count; i++)
+		if (strcmp(d->scores[i].task, want->name) == 0)
+			return d->scores[i].value;
+	if (want->task || !policy_facts(c, d->provider, d->model, &m))
+		return NAN;
+	for (k = 0; catalog_score(c, &m, k, &score); k++)
+		if (strcmp(score.benchmark, want->name) == 0)
+			return score.value;
+	return NAN;
 }
 
 /* The same deployment as a target of some model, or NULL. */

@@ -358,6 +358,13 @@ bool vkey_allows(const struct vkey *k, const char *model);
 bool policy_direct(const struct policy *p, const char *name,
     struct arena *a, struct deployment *out);
 
+/*
+ * What a deployment is known to reach in a demand's task (by the policy) or
+ * benchmark (by the catalog, which may be NULL); NAN when nothing is known.
+ */
+double deployment_score(const struct catalog *c, const struct deployment *d,
+    const struct demand *want);
+
 /* Does the name match the pattern ('*' = any characters)? */
 bool glob_match(const char *pattern, const char *name);
 

@@ -697,8 +697,9 @@ static const struct word retentions[] = {
 	  .otherwise = may_else, .help = "what is allowed beside asking" },  \
 	{ .key = "region", .type = V_TEXT, AT(s, grant.region),              \
 	  .max = TEXT_BYTES, .otherwise = other,                             \
-	  .help = "where requests may be processed: by providers of this "   \
-		  "`region` only" },                                         \
+	  .help = "where requests may be processed: by providers whose "     \
+		  "`region` lies in this one; `eu` holds `europe-west4`, "   \
+		  "`eu-central-1`, `swedencentral` and so on" },             \
 	{ .key = "retention", .type = V_CHOICE, AT(s, grant.retention),      \
 	  .words = retentions, .otherwise = other,                           \
 	  .help = "`none`: only by providers whose `retention` is `none`" }
