@@ -64,8 +64,9 @@ put_choice(struct buf *out, const struct field *f)
 
 /* One text or a list of them. */
 static void
-put_strings(struct buf *out)
+put_strings(struct buf *out, const struct field *f)
 {
+	(void)f;
 	buf_puts(out, "\"anyOf\": [ { \"type\": [ \"string\", \"number\" "
 	    "] }, { \"type\": \"array\", \"minItems\": 1, "
 	    "\"items\": { \"type\": [ \"string\", \"number\" ] } } ]");
@@ -93,71 +94,98 @@ put_list(struct buf *out, const struct field *f)
 	put_ref(out, f->shape);
 }
 
+/* One of the words, or a list of them. */
+static void
+put_set(struct buf *out, const struct field *f)
+{
+	buf_puts(out, "\"anyOf\": [ { ");
+	put_choice(out, f);
+	buf_puts(out, " }, { \"type\": \"array\", \"minItems\": 1, "
+	    "\"items\": { ");
+	put_choice(out, f);
+	buf_puts(out, " } } ]");
+}
+
+static void
+put_scores(struct buf *out, const struct field *f)
+{
+	buf_printf(out, "\"type\": \"object\", \"minProperties\": %" PRId64
+	    ", \"maxProperties\": %" PRId64 ", \"additionalProperties\": { ",
+	    f->min, f->max);
+	put_scalar(out, V_RATE);
+	buf_puts(out, " }");
+}
+
+static void
+put_matches(struct buf *out, const struct field *f)
+{
+	buf_puts(out, "\"type\": \"object\", \"minProperties\": 1, "
+	    "\"additionalProperties\": { ");
+	put_strings(out, f);
+	buf_puts(out, " }");
+}
+
+static void
+put_headers(struct buf *out, const struct field *f)
+{
+	(void)f;
+	buf_puts(out, "\"type\": \"object\", \"additionalProperties\": "
+	    "{ \"type\": [ \"string\", \"number\" ] }");
+}
+
+static void
+put_struct(struct buf *out, const struct field *f)
+{
+	buf_puts(out, "\"allOf\": [ ");
+	put_ref(out, f->shape);
+	buf_puts(out, " ]");
+}
+
+static void
+put_rows(struct buf *out, const struct field *f)
+{
+	if ((f->flags & F_ONE) == 0) {
+		put_list(out, f);
+		return;
+	}
+	buf_puts(out, "\"anyOf\": [ ");
+	put_ref(out, f->shape);
+	buf_puts(out, ", { ");
+	put_list(out, f);
+	buf_puts(out, " } ]");
+}
+
+static void
+put_map(struct buf *out, const struct field *f)
+{
+	buf_puts(out, "\"type\": \"object\", \"propertyNames\": { ");
+	put_scalar(out, V_NAME);
+	buf_puts(out, " }, \"additionalProperties\": ");
+	put_ref(out, f->shape);
+}
+
+/* Those that are no single text of a form. */
+static void (*const writers[V_TYPES])(struct buf *, const struct field *) = {
+	[V_CHOICE] = put_choice,
+	[V_COUNT] = put_count,
+	[V_SET] = put_set,
+	[V_SCORES] = put_scores,
+	[V_STRINGS] = put_strings,
+	[V_PATTERNS] = put_strings,
+	[V_MATCHES] = put_matches,
+	[V_HEADERS] = put_headers,
+	[V_STRUCT] = put_struct,
+	[V_LIST] = put_rows,
+	[V_MAP] = put_map,
+};
+
 static void
 put_value(struct buf *out, const struct field *f)
 {
-	switch (f->type) {
-	case V_CHOICE:
-		put_choice(out, f);
-		break;
-	case V_COUNT:
-		put_count(out, f);
-		break;
-	case V_SET:
-		buf_puts(out, "\"anyOf\": [ { ");
-		put_choice(out, f);
-		buf_puts(out, " }, { \"type\": \"array\", \"minItems\": 1, "
-		    "\"items\": { ");
-		put_choice(out, f);
-		buf_puts(out, " } } ]");
-		break;
-	case V_SCORES:
-		buf_printf(out, "\"type\": \"object\", "
-		    "\"minProperties\": %" PRId64 ", \"maxProperties\": "
-		    "%" PRId64 ", \"additionalProperties\": { ", f->min,
-		    f->max);
-		put_scalar(out, V_RATE);
-		buf_puts(out, " }");
-		break;
-	case V_STRINGS:
-	case V_PATTERNS:
-		put_strings(out);
-		break;
-	case V_MATCHES:
-		buf_puts(out, "\"type\": \"object\", \"minProperties\": 1, "
-		    "\"additionalProperties\": { ");
-		put_strings(out);
-		buf_puts(out, " }");
-		break;
-	case V_HEADERS:
-		buf_puts(out, "\"type\": \"object\", "
-		    "\"additionalProperties\": "
-		    "{ \"type\": [ \"string\", \"number\" ] }");
-		break;
-	case V_STRUCT:
-		buf_puts(out, "\"allOf\": [ ");
-		put_ref(out, f->shape);
-		buf_puts(out, " ]");
-		break;
-	case V_LIST:
-		buf_puts(out, f->flags & F_ONE ? "\"anyOf\": [ " : "");
-		if (f->flags & F_ONE) {
-			put_ref(out, f->shape);
-			buf_puts(out, ", { ");
-		}
-		put_list(out, f);
-		buf_puts(out, f->flags & F_ONE ? " } ]" : "");
-		break;
-	case V_MAP:
-		buf_puts(out, "\"type\": \"object\", \"propertyNames\": { ");
-		put_scalar(out, V_NAME);
-		buf_puts(out, " }, \"additionalProperties\": ");
-		put_ref(out, f->shape);
-		break;
-	default:
+	if (writers[f->type] != NULL)
+		writers[f->type](out, f);
+	else
 		put_scalar(out, f->type);
-		break;
-	}
 }
 
 /* Keys that must be given. */
@@ -195,7 +223,7 @@ put_dotted(struct buf *out, const struct shape *s, const char *indent)
 			buf_printf(out, ",\n%s\"patternProperties\": { ",
 			    indent);
 		buf_printf(out, "%s\"^%s\\\\..+$\": { ", sep, f->key);
-		put_strings(out);
+		put_strings(out, f);
 		buf_puts(out, " }");
 		sep = ", ";
 	}

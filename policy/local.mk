@@ -32,7 +32,9 @@ libpolicy_a_SOURCES += \
 	policy/read_form.c \
 	policy/read_value.c \
 	policy/read_when.c \
-	policy/schema.c policy/schema.h \
+	policy/schema.c policy/schema.h policy/schema_int.h \
+	policy/schema_model.c policy/schema_provider.c \
+	policy/schema_rule.c \
 	policy/script.c policy/script.def policy/script.h \
 	policy/secret.c policy/secret.h \
 	policy/unit.c policy/unit.h \
