@@ -12,6 +12,7 @@
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "app/base/percent.h"
+#include "app/metrics.h"
 #include "app/models.h"
 #include "app/worker.h"
 
@@ -36,6 +37,8 @@ static const struct endpoint doors[] = {
 	    false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",
 	    false, models_one },
+	{ "GET", "/metrics", "openai", "metrics", "metrics",
+	    false, metrics_serve },
 	{ "GET", "/healthz", "openai", "health", "health", true, serve_health },
 	{ "GET", "/readyz", "openai", "health", "health", true, serve_ready },
 };

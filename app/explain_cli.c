@@ -80,7 +80,9 @@ house_open(struct house *h)
 
 	memset(h, 0, sizeof *h);
 	h->catalog = state_catalog(NULL);
-	h->health = health_open(state_dir());
+	h->health = health_watch(state_dir());
+	if (h->health == NULL) /* nobody has learned anything yet */
+		h->health = health_open(NULL);
 	h->arena = arena_new(LIMIT_ARENA);
 	if (h->catalog == NULL || h->health == NULL || h->arena == NULL)
 		return false;

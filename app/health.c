@@ -118,7 +118,7 @@ slot_of(struct health *h, const struct deployment *d, bool make, int64_t now)
 static bool
 pardoned(const struct slot *s, const struct deployment *d, uint64_t rest)
 {
-	return d->provider != NULL &&
+	return d->provider != NULL && d->provider->fingerprint != 0 &&
 	    (rest_why(rest) & (FAIL_AUTH | FAIL_QUOTA)) != 0 &&
 	    get(&s->fingerprint) != d->provider->fingerprint;
 }
@@ -487,11 +487,12 @@ health_cached_share(struct health *h, const struct deployment *d)
 
 /* -------------------------------------------------------------- people */
 
-void
+size_t
 health_pardon(struct health *h, const char *id)
 {
 	char have[TABLE_ID];
 	struct slot *s;
+	size_t found = 0;
 	unsigned i;
 
 	for (i = 0; i < TABLE_SLOTS; i++) {
@@ -500,7 +501,23 @@ health_pardon(struct health *h, const char *id)
 			continue;
 		forget_minute(s);
 		atomic_store(&s->rest, REST_WELL);
+		found++;
 	}
+	return found;
+}
+
+const char *
+fail_word(unsigned fail)
+{
+	static const char *const words[FAIL_WORDS] = { "connect", "timeout", "rate",
+		"server", "overload", "auth", "context", "content", "broken",
+		"request", "quota", "missing" };
+	unsigned i;
+
+	for (i = 0; i < FAIL_WORDS; i++)
+		if ((fail >> i & 1) != 0)
+			return words[i];
+	return "none";
 }
 
 static void

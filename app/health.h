@@ -10,6 +10,7 @@
 #define TOLLGATE_APP_HEALTH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "policy/policy.h"
@@ -108,8 +109,11 @@ int64_t health_expected_output(struct health *h, const char *model);
 /* Share of input tokens of late that d read from a cache, per mille. */
 unsigned health_cached_share(struct health *h, const struct deployment *d);
 
-/* Forget what is held against d (or, NULL, against all): `tollgate health`. */
-void health_pardon(struct health *h, const char *id);
+/*
+ * Forget what is held against a deployment (or, NULL, against all); how many
+ * were found.
+ */
+size_t health_pardon(struct health *h, const char *id);
 
 /* Sums since the table was made, for /metrics. */
 struct health_sums {
@@ -118,6 +122,10 @@ struct health_sums {
 	uint64_t given_up;	/* neither: lost a race, the client left */
 	uint64_t input, output; /* tokens */
 };
+
+/* FAIL_RATE → "rate": the first bit of them; "none" for none of FAIL_WORDS. */
+#define FAIL_WORDS 12
+const char *fail_word(unsigned fail);
 
 /* Every deployment that was ever asked, in no order. */
 typedef void health_fn(void *arg, const char *id,

@@ -112,6 +112,18 @@ lock_directory(int fd)
 	return false;
 }
 
+/*
+ * Root may look at a directory of the workers' user; what is theirs there it
+ * does not replace.
+ */
+static bool
+of_another(const char *path)
+{
+	struct stat st;
+
+	return geteuid() == 0 && lstat(path, &st) == 0 && st.st_uid != 0;
+}
+
 /* One at a time, lest two replace the same file and each keep its own. */
 static int
 open_or_make(const char *dir, const char *path, const struct table_head *head)
@@ -121,7 +133,7 @@ open_or_make(const char *dir, const char *path, const struct table_head *head)
 
 	if (fd >= 0)
 		return fd;
-	if (state_dir_make(dir, &f) != ERR_OK)
+	if (of_another(path) || state_dir_make(dir, &f) != ERR_OK)
 		return -1;
 	lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (lock < 0)

@@ -13,6 +13,7 @@
 
 #include "app/commands.h"
 #include "app/explain_cli.h"
+#include "app/health_cli.h"
 #include "app/models_cli.h"
 #include "app/serve.h"
 #include "app/worker.h"
@@ -27,6 +28,9 @@ static const struct {
 	{ "check", check_command, "[FILE]  check a policy" },
 	{ "explain", explain_command,
 	    "--key NAME FILE  what would become of a request" },
+	{ "health", health_command,
+	    "[--json] [--pardon DEPLOYMENT | --pardon --all]  how deployments "
+	    "stand" },
 	{ "keys", keys_command, "new  make a virtual key" },
 	{ "models", models_command,
 	    "[--provider P] [--format table|json] | update FILE  the catalog" },

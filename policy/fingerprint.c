@@ -51,8 +51,8 @@ fingerprint_providers(struct load *l, struct policy *p)
 	struct provider *of;
 	size_t i;
 
-	if (diag_failed(l->diag))
-		return; /* names and values may be missing */
+	if (diag_failed(l->diag) || l->env->check_only)
+		return; /* names, values or secrets may be missing */
 	for (i = 0; i < p->provider_count; i++) {
 		of = &p->providers[i];
 		if (!fingerprint(p, of, &of->fingerprint))

@@ -369,6 +369,12 @@ find_target(const struct own *o, const char *id)
 	return NULL;
 }
 
+const struct deployment *
+policy_target(const struct policy *p, const char *id)
+{
+	return find_target(own_of(p), id);
+}
+
 bool
 policy_direct(const struct policy *p, const char *name, struct arena *a,
     struct deployment *out)

@@ -87,7 +87,10 @@ struct provider {
 	const struct header *headers;
 	size_t header_count;
 	size_t index;		  /* 0.. in policy.providers */
-	/* Of its secrets and where they go, keyed: changes when they do. */
+	/*
+	 * Of its secrets and where they go, keyed: changes when they do.
+	 * 0 = not known (check_only).
+	 */
 	uint64_t fingerprint;
 	const struct variant *variants; /* the loader's: for single models */
 };
@@ -345,6 +348,10 @@ const struct provider *policy_provider(const struct policy *p,
  */
 const struct vkey *policy_key(const struct policy *p, const char *secret,
     size_t len);
+
+/* The deployment of that id that some model has for a target, or NULL. */
+const struct deployment *policy_target(const struct policy *p,
+    const char *id);
 
 /* May the key ask for this model (alias or provider/model)? */
 bool vkey_allows(const struct vkey *k, const char *model);

@@ -25,7 +25,7 @@ EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 EXTRA_DIST += tests/run tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py \
-	tests/stack/test_failover.py tests/stack/test_faults.py \
+	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py \
 	tests/stack/test_fronts.py \
 	tests/stack/test_htaccess.py tests/stack/test_reload.py \
 	tests/stack/test_retention.py tests/stack/test_streams.py

@@ -1545,6 +1545,60 @@ examples(void **state)
 	catalog_close(real);
 }
 
+/* The fingerprint of a provider's row, asked with that key. */
+static uint64_t
+fingerprint_of(const char *row, const char *key, const char *pepper)
+{
+	char text[400];
+	struct policy *p;
+	uint64_t got;
+
+	setenv("A_KEY", key, 1);
+	setenv("PEPPER", pepper, 1);
+	snprintf(text, sizeof text, "pepper: env:PEPPER\nproviders:\n"
+	    "  openai: { key: env:A_KEY%s }\n"
+	    "models: { m: [ openai/o5-mini ] }\n", row);
+	p = load_good(text);
+	got = p->providers[0].fingerprint;
+	/* Another way to speak to it is no other credential. */
+	assert_true(p->models[0].targets[0].provider != p->providers);
+	assert_true(p->models[0].targets[0].provider->fingerprint == got);
+	policy_unref(p);
+	return got;
+}
+
+/* It changes with whatever the provider is asked with, and else never. */
+static void
+fingerprints(void **state)
+{
+	static const char *const rows[] = { "", ", organization: o",
+		", project: o", ", headers: { X-A: o }",
+		", headers: { X-A: p }", ", region: o",
+		", base_url: https://o.example" };
+	uint64_t got[10];
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < 7; i++)
+		got[i] = fingerprint_of(rows[i], "key-of-many-letters",
+		    "a pepper of enough length");
+	got[7] = fingerprint_of("", "another-key-of-letters",
+	    "a pepper of enough length");
+	got[8] = fingerprint_of("", "key-of-many-letters",
+	    "a pepper of another length");
+	for (i = 0; i < 9; i++) {
+		assert_true(got[i] != 0);
+		for (k = 0; k < i; k++)
+			assert_true(got[i] != got[k]);
+	}
+	assert_true(got[0] == fingerprint_of(", retention: 30 days",
+	    "key-of-many-letters", "a pepper of enough length"));
+	env.check_only = true; /* secrets may be missing */
+	assert_true(fingerprint_of("", "key-of-many-letters",
+	    "a pepper of enough length") == 0);
+	env.check_only = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup(f, set_environment)
 
 int
@@ -1566,6 +1620,7 @@ main(void)
 		TEST(globs), TEST(direct), TEST(many_keys),
 		TEST(many_loads), TEST(units), TEST(addresses),
 		TEST(stores), TEST(pages), TEST(examples),
+		TEST(fingerprints),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
