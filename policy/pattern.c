@@ -19,7 +19,7 @@
 #define BACKTRACKS 200000 /* from one beginning */
 #define DEPTH 5000	/* of backtracking points */
 #define HEAP_KIB 4096
-#define STEPS 4000000	/* bytes walked over, all beginnings together */
+#define STEPS 12000000	/* bytes walked over, all beginnings together */
 #define ITEM 8		/* steps that an item costs by itself */
 
 struct pattern {

@@ -180,6 +180,52 @@ costs_little(void **state)
 	assert_true(most < bound);
 }
 
+/* What people look for in what people write is never given up. */
+static void
+ordinary(void **state)
+{
+	static const char page[] =
+	    "Dear team, I ordered two lamps on 3 March (no. 4711-0815) and "
+	    "only one of them came. Could you tell me where the other one "
+	    "is? My address is still Goethestra\xc3\x9f" "e 12, K\xc3\xb6ln; "
+	    "write to ann.example at mail.example or call +49 221 555 01 any "
+	    "day from 9 to 17. If it is lost I would rather have my money "
+	    "back, thank you. \xe8\xaf\xb7\xe7\xad\x94\xe5\xa4\x8d\n";
+	static const char *const patterns[] = {
+		"(?i)faq|opening hours",
+		"(?i)\\b(refund|invoice|credit note)s?\\b",
+		"\\b[\\w.+-]+@[\\w-]+\\.[\\w.]+\\b",
+		"(?:\\d[ -]?){13,16}",
+		"(\\w+\\s+){3}never",
+		"\\b\\w+ing\\s+\\w+ed\\b",
+		"(?s)BEGIN.*END",
+		"(?i)(how|what|why).{0,80}(cancel|terminate)",
+		"[\\p{Han}\\p{Hiragana}]{20,}",
+		"^\\s*(SELECT|INSERT|UPDATE)\\b",
+		"(?m)^(#|//|\\*).*TODO",
+		"(?<!\\d)\\d{3}-\\d{2}-\\d{4}(?!\\d)",
+	};
+	size_t size = (LIMIT_PROMPT_SEEN / (sizeof page - 1)) *
+	    (sizeof page - 1), i;
+	char why[200], *text = repeated(page, size, "");
+	struct pattern *p;
+	int64_t start, took;
+
+	(void)state;
+	for (i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+		p = pattern_new(patterns[i], why, sizeof why);
+		if (p == NULL)
+			fail_msg("%s: %s", patterns[i], why);
+		start = clock_cpu();
+		assert_false(pattern_match(p, text, strlen(text)));
+		took = clock_cpu() - start;
+		print_message("%8lld us: %s\n", (long long)took, patterns[i]);
+		assert_int_equal(pattern_given_up(p), 0);
+		pattern_free(p);
+	}
+	free(text);
+}
+
 /* Only the end of a long text is looked at, from a whole character on. */
 static void
 looks_at_the_end(void **state)
@@ -304,6 +350,7 @@ main(void)
 		cmocka_unit_test(finds),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(costs_little),
+		cmocka_unit_test(ordinary),
 		cmocka_unit_test(looks_at_the_end),
 		cmocka_unit_test(scripts),
 		cmocka_unit_test(script_shares),
