@@ -25,6 +25,12 @@ libapp_a_SOURCES += app/health_rest.c app/health_rest.h
 libapp_a_SOURCES += app/health_stat.c app/health_stat.h
 libapp_a_SOURCES += app/health_table.c app/health_table.h
 libapp_a_SOURCES += app/intake.c app/intake.h
+libapp_a_SOURCES += app/ledger.c app/ledger.h app/ledger_int.h
+libapp_a_SOURCES += app/ledger_redis.c
+nodist_libapp_a_SOURCES = app/ledger_lua.h
+libapp_a_SOURCES += app/ledger_sql.c app/ledger_sql.h
+libapp_a_SOURCES += app/ledger_sqlite.c
+libapp_a_SOURCES += app/ledger_text.c
 libapp_a_SOURCES += app/listener.c app/listener.h
 libapp_a_SOURCES += app/metrics.c app/metrics.h
 libapp_a_SOURCES += app/models.c app/models.h
@@ -67,3 +73,25 @@ app_tollgate_cgi_SOURCES = app/connector.c
 app_tollgate_cgi_SOURCES += app/cgi_names.c app/cgi_names.h
 app_tollgate_cgi_SOURCES += app/record_walk.c app/record_walk.h
 app_tollgate_cgi_CFLAGS = $(AM_CFLAGS)
+
+# The ledger's scripts, as strings: lua_NAME for app/lua/NAME.lua.
+LUA = app/lua/common.lua
+LUA += app/lua/hold.lua
+LUA += app/lua/leases.lua
+LUA += app/lua/look.lua
+LUA += app/lua/reap.lua
+LUA += app/lua/renew.lua
+LUA += app/lua/sent.lua
+LUA += app/lua/settle.lua
+EXTRA_DIST += $(LUA)
+BUILT_SOURCES += app/ledger_lua.h
+CLEANFILES += app/ledger_lua.h
+
+app/ledger_lua.h: $(LUA)
+	$(AM_V_GEN)$(MKDIR_P) app && for f in $(LUA); do \
+		echo "static const char lua_`basename $$f .lua`[] ="; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' "$(srcdir)/$$f" && \
+		echo ";"; \
+	done > $@.tmp && mv $@.tmp $@
+
+app/ledger_redis.$(OBJEXT): app/ledger_lua.h

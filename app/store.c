@@ -81,6 +81,7 @@ struct store {
 	bool leaving;		 /* change the connection after this reply */
 	uv_timer_t timer;
 	bool closing;
+	int64_t connect_limit, command_limit; /* µs */
 	void (*greet)(void *arg);
 	void *greet_arg;
 	struct store_sums sums;
@@ -310,7 +311,7 @@ send_command(struct store *s, struct command *c)
 {
 	int64_t now = clock_mono();
 
-	c->deadline = now + STORE_COMMAND_MS * MS;
+	c->deadline = now + s->command_limit;
 	put(&s->sent, c);
 	if (!write_command(s, c))
 		c->deadline = now;
@@ -370,7 +371,7 @@ connect_to(struct store *s, enum state state, const struct store_place *place)
 {
 	s->state = state;
 	s->greets = 0;
-	s->connect_by = clock_mono() + STORE_CONNECT_MS * MS;
+	s->connect_by = clock_mono() + s->connect_limit;
 	s->sums.connections++;
 	s->conn = conn_open(s->loop, place, &events, s);
 	if (s->conn == NULL)
@@ -558,8 +559,7 @@ follow(struct store *s, struct command *c, const char *text)
 		return false;
 	s->moved = true;
 	s->leaving = true;
-	c->deadline = clock_mono() +
-	    (STORE_CONNECT_MS + STORE_COMMAND_MS) * MS;
+	c->deadline = clock_mono() + s->connect_limit + s->command_limit;
 	put(&s->waiting, c);
 	return true;
 }
@@ -631,8 +631,7 @@ give(struct store *s, struct command *c)
 		send_command(s, c);
 		return;
 	}
-	c->deadline = clock_mono() +
-	    (STORE_CONNECT_MS + STORE_COMMAND_MS) * MS;
+	c->deadline = clock_mono() + s->connect_limit + s->command_limit;
 	put(&s->waiting, c);
 	if (s->state == STATE_IDLE)
 		begin(s);
@@ -695,6 +694,13 @@ store_leave(struct store *s)
 }
 
 void
+store_limits(struct store *s, int connect_ms, int command_ms)
+{
+	s->connect_limit = connect_ms * MS;
+	s->command_limit = command_ms * MS;
+}
+
+void
 store_count(const struct store *s, struct store_sums *out)
 {
 	*out = s->sums;
@@ -714,6 +720,7 @@ store_open(uv_loop_t *loop, const char *address, struct fault *f)
 		return NULL;
 	}
 	s->loop = loop;
+	store_limits(s, STORE_CONNECT_MS, STORE_COMMAND_MS);
 	if (uv_timer_init(loop, &s->timer) != 0) {
 		OPENSSL_cleanse(s, sizeof *s);
 		free(s);

@@ -26,7 +26,6 @@
 #define STORE_COMMAND_MS 50
 #define STORE_BREAK 5
 #define STORE_PROBE_MS 1000
-#define STORE_ARGS 256	    /* arguments of a command */
 #define STORE_QUEUE 16384   /* commands under way */
 
 struct store;
@@ -106,6 +105,9 @@ void store_command(struct store *s, const struct store_item *argv,
 /* The same for a script: argv are its keys, then its other arguments. */
 void store_run(struct store *s, const struct store_script *sc, size_t keys,
     const struct store_item *argv, size_t argc, store_fn *fn, void *arg);
+
+/* Other limits than the usual ones, for tests on a machine that is busy. */
+void store_limits(struct store *s, int connect_ms, int command_ms);
 
 /* Is the breaker closed? */
 bool store_up(const struct store *s);

@@ -280,3 +280,21 @@ tests_unit_test_policy_rules_SOURCES = tests/unit/test_policy_rules.c \
 	tests/unit/policy_help.h
 tests_unit_test_policy_rules_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_rules_LDADD = $(UNIT_LINK)
+
+LEDGER_SOURCES = tests/unit/ledger_help.c tests/unit/ledger_help.h \
+	tests/unit/redis.c tests/unit/redis.h
+LEDGER_CPPFLAGS = $(UNIT_CPPFLAGS) \
+	-DSHIFT_TIME_SO='"$(abs_top_builddir)/tests/unit/shift_time.so"'
+
+check_PROGRAMS += tests/unit/test_ledger
+tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_SOURCES)
+tests_unit_test_ledger_CPPFLAGS = $(LEDGER_CPPFLAGS)
+tests_unit_test_ledger_LDADD = $(UNIT_LINK)
+
+# Moves the clock of a Redis; without the sanitizers of its caller.
+EXTRA_DIST += tests/unit/shift_time.c
+CLEANFILES += tests/unit/shift_time.so
+check_DATA += tests/unit/shift_time.so
+tests/unit/shift_time.so: tests/unit/shift_time.c
+	$(AM_V_GEN)$(MKDIR_P) tests/unit && \
+		$(CC) -O1 -fPIC -shared -o $@ $(srcdir)/tests/unit/shift_time.c

@@ -1,0 +1,762 @@
+/*
+ * What both stores have in common: which counters in which windows a verb is
+ * about, whose holds are alive, and what could not be said to the store yet.
+ */
+#include "app/ledger.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/limits.h"
+#include "app/ledger_int.h"
+#include "policy/zone.h"
+
+#define SECOND INT64_C(1000000)
+#define OP_MEMORY KIB(512)
+#define RENEW 256 /* leases in one go */
+
+struct ledger {
+	const struct backend *backend;
+	void *b;
+	int64_t lease;
+	struct hold *holds; /* the live ones */
+	struct op *owed, **owed_end;
+	size_t owes;
+	bool closing;
+};
+
+/* ---- windows ---- */
+
+static const char letters[COUNTER_KINDS] = { 'r', 't', 'p', 'm' };
+
+static const char *const spans[SPAN_COUNT] = { "hour", "day", "week", "month",
+	"once" };
+
+_Static_assert((int)SPAN_HOUR == (int)ZONE_HOUR &&
+    (int)SPAN_MONTH == (int)ZONE_MONTH, "spans are those of zones");
+
+/* The counter's name for the window that begins then (s). */
+static const char *
+name_of(struct arena *a, const struct counter *c, int64_t begin)
+{
+	if (c->kind != COUNTER_MONEY)
+		return arena_printf(a, "%s|%c", c->scope, letters[c->kind]);
+	if (c->span == SPAN_ONCE)
+		return arena_printf(a, "%s|m|once", c->scope);
+	return arena_printf(a, "%s|m|%s|%s|%lld", c->scope, spans[c->span],
+	    c->zone == NULL || c->zone_name == NULL ? "" : c->zone_name,
+	    (long long)begin);
+}
+
+/* A counter without windows. */
+static void
+plain_part(struct op_part *p, const char *name)
+{
+	p->name[0] = p->name[1] = name;
+	p->begin = 0;
+	p->turn = p->end = INT64_MAX;
+	p->expire[0] = p->expire[1] = 0;
+}
+
+/* The window of now and the one behind it. */
+static bool
+window_part(struct arena *a, const struct counter *c, int64_t now,
+    struct op_part *p)
+{
+	int64_t begin, turn, again, end;
+	enum zone_span span = (enum zone_span)c->span;
+
+	zone_span(c->zone, span, now / SECOND, &begin, &turn);
+	zone_span(c->zone, span, turn, &again, &end);
+	p->name[0] = name_of(a, c, begin);
+	p->name[1] = name_of(a, c, again);
+	p->begin = begin * SECOND;
+	p->turn = turn * SECOND;
+	p->end = end * SECOND;
+	p->expire[0] = p->turn + WINDOW_KEEP;
+	p->expire[1] = p->end + WINDOW_KEEP;
+	return p->name[0] != NULL && p->name[1] != NULL;
+}
+
+static bool
+scope_good(const char *s)
+{
+	const unsigned char *p = (const unsigned char *)s;
+	size_t n = strlen(s);
+
+	if (n == 0 || n >= LEDGER_SCOPE)
+		return false;
+	for (; *p != '\0'; p++)
+		if (*p < ' ' || *p == 0x7f)
+			return false;
+	return true;
+}
+
+static bool
+amount_good(int64_t n)
+{
+	return n >= 0 && n <= LEDGER_MAX;
+}
+
+static bool
+counter_good(const struct counter *c)
+{
+	return scope_good(c->scope) && (unsigned)c->kind < COUNTER_KINDS &&
+	    (unsigned)c->span < SPAN_COUNT && amount_good(c->limit) &&
+	    (c->zone_name == NULL || strlen(c->zone_name) <= 64);
+}
+
+/* What h has of this counter already, or NULL. */
+static const struct part *
+part_of(const struct hold *h, const struct counter *c)
+{
+	const struct counter *o;
+	unsigned i;
+
+	for (i = 0; i < h->parts; i++) {
+		o = h->part[i].counter;
+		if (o == c || (o->kind == c->kind &&
+		    strcmp(o->scope, c->scope) == 0 &&
+		    (c->kind != COUNTER_MONEY || (o->span == c->span &&
+		    o->zone == c->zone))))
+			return &h->part[i];
+	}
+	return NULL;
+}
+
+/* Which names a claim is about now. */
+static bool
+name_part(struct op *op, const struct hold *h, struct op_part *p, int64_t now)
+{
+	const struct counter *c = p->counter;
+	const struct part *old = part_of(h, c);
+
+	if (old != NULL) {
+		plain_part(p, arena_str(op->arena, old->name));
+		p->begin = old->begin;
+		p->end = old->end == 0 ? INT64_MAX : old->end;
+	} else if (c->kind == COUNTER_MONEY && c->span != SPAN_ONCE) {
+		if (!window_part(op->arena, c, now, p))
+			return false;
+		op->from = p->begin > op->from ? p->begin : op->from;
+		op->until = p->end < op->until ? p->end : op->until;
+	} else
+		plain_part(p, name_of(op->arena, c, 0));
+	return p->name[0] != NULL;
+}
+
+/* Two claims on one counter would be looked at twice, then added up. */
+static bool
+all_differ(const struct op *op)
+{
+	unsigned i, k;
+
+	for (i = 0; i < op->parts; i++)
+		for (k = 0; k < i; k++)
+			if (strcmp(op->part[i].name[0],
+			    op->part[k].name[0]) == 0)
+				return false;
+	return true;
+}
+
+static bool
+name_parts(struct op *op, const struct hold *h)
+{
+	struct ledger *l = op->ledger;
+	int64_t now = l->backend->now(l->b);
+	unsigned i;
+
+	op->from = 0;
+	op->until = INT64_MAX;
+	for (i = 0; i < op->parts; i++)
+		if (!name_part(op, h, &op->part[i], now))
+			return false;
+	return all_differ(op);
+}
+
+/* The claims as parts, and room for them in the hold. */
+static bool
+claim(struct op *op, struct hold *h, const struct claim *claims, unsigned n)
+{
+	struct part *grown;
+	unsigned i;
+
+	if (n == 0 || n + h->parts > LEDGER_PARTS)
+		return false;
+	op->part = arena_zalloc(op->arena, n * sizeof *op->part);
+	grown = arena_resize(h->arena, h->part, h->parts * sizeof *h->part,
+	    (h->parts + n) * sizeof *h->part);
+	if (op->part == NULL || grown == NULL)
+		return false;
+	h->part = grown;
+	for (i = 0; i < n; i++) {
+		if (!counter_good(claims[i].counter) ||
+		    !amount_good(claims[i].amount))
+			return false;
+		op->part[i].counter = claims[i].counter;
+		op->part[i].kind = claims[i].counter->kind;
+		op->part[i].limit = claims[i].counter->limit;
+		op->part[i].amount = claims[i].amount;
+		op->part[i].room = arena_alloc(h->arena, NAME_SIZE);
+		if (op->part[i].room == NULL)
+			return false;
+	}
+	op->parts = n;
+	return name_parts(op, h);
+}
+
+/* ---- verbs on their way ---- */
+
+static struct op *
+op_new(struct ledger *l, enum verb verb, const struct hold *h, ledger_fn *fn,
+    void *arg)
+{
+	struct arena *a = arena_new(OP_MEMORY);
+	struct op *op = a == NULL ? NULL : arena_zalloc(a, sizeof *op);
+
+	if (op == NULL) {
+		arena_free(a);
+		return NULL;
+	}
+	op->arena = a;
+	op->ledger = l;
+	op->verb = verb;
+	memcpy(op->id, h->id, sizeof op->id);
+	op->lease = l->lease;
+	op->since = clock_mono();
+	op->until = INT64_MAX;
+	op->fn = fn;
+	op->arg = arg;
+	op->answer.which = -1;
+	op->answer.why = "";
+	return op;
+}
+
+static void
+refuse(ledger_fn *fn, void *arg, struct op *op, const char *why)
+{
+	struct ledger_answer a = { .err = ERR_INTERNAL, .which = -1,
+		.why = why };
+
+	if (op != NULL)
+		arena_free(op->arena);
+	if (fn != NULL)
+		fn(arg, &a);
+}
+
+static void
+unlink_hold(struct hold *h)
+{
+	if (h->link == NULL)
+		return;
+	*h->link = h->next;
+	if (h->next != NULL)
+		h->next->link = h->link;
+	h->link = NULL;
+	h->next = NULL;
+}
+
+static void
+link_hold(struct ledger *l, struct hold *h)
+{
+	if (h->link != NULL)
+		return;
+	h->next = l->holds;
+	h->link = &l->holds;
+	if (h->next != NULL)
+		h->next->link = &h->next;
+	l->holds = h;
+}
+
+/* Write down what the store has taken. */
+static void
+keep_part(struct hold *h, const struct op_part *from)
+{
+	const char *name = from->name[from->pick];
+	struct part *to = NULL;
+	unsigned i;
+
+	for (i = 0; i < h->parts && to == NULL; i++)
+		if (strcmp(h->part[i].name, name) == 0)
+			to = &h->part[i];
+	if (to == NULL) {
+		to = &h->part[h->parts++];
+		memset(to, 0, sizeof *to);
+		to->counter = from->counter;
+		snprintf(from->room, NAME_SIZE, "%s", name);
+		to->name = from->room;
+		to->begin = from->pick == 0 ? from->begin : from->turn;
+		to->end = from->pick == 0 ? from->turn : from->end;
+		if (to->end == INT64_MAX)
+			to->begin = to->end = 0;
+	}
+	to->amount += from->amount;
+	to->left = from->left;
+	to->reset = from->reset;
+}
+
+static void
+taken(struct ledger *l, struct hold *h, const struct op *op)
+{
+	unsigned i;
+
+	for (i = 0; i < op->parts; i++)
+		keep_part(h, &op->part[i]);
+	h->live = true;
+	h->renewed = clock_mono();
+	link_hold(l, h);
+}
+
+/* ---- what the store must still hear ---- */
+
+static void
+owe(struct ledger *l, struct op *op)
+{
+	if (l->closing || l->owes >= LEDGER_OWED) {
+		/* Its lease runs out: then it is charged in full. */
+		arena_free(op->arena);
+		return;
+	}
+	op->fn = NULL;
+	op->next = NULL;
+	*l->owed_end = op;
+	l->owed_end = &op->next;
+	l->owes++;
+}
+
+static struct op *
+take_owed(struct ledger *l)
+{
+	struct op *op = l->owed;
+
+	if (op != NULL) {
+		l->owed = op->next;
+		if (l->owed == NULL)
+			l->owed_end = &l->owed;
+		l->owes--;
+	}
+	return op;
+}
+
+static void
+run(struct ledger *l, struct op *op)
+{
+	op->answer = (struct ledger_answer){ .which = -1, .why = "" };
+	l->backend->run(l->b, op);
+}
+
+/* Its owner has gone: what was taken goes back. */
+static void
+give_back(struct ledger *l, struct op *op)
+{
+	op->verb = VERB_RELEASE;
+	op->parts = 0;
+	run(l, op);
+}
+
+static void
+end(struct op *op)
+{
+	ledger_fn *fn = op->fn;
+
+	op->fn = NULL;
+	if (fn != NULL)
+		fn(op->arg, &op->answer);
+}
+
+static void
+asked(struct ledger *l, struct op *op)
+{
+	struct hold *h = op->hold;
+
+	if (h != NULL)
+		h->asking = NULL;
+	if (op->alone) {
+		/* A hold that may be there or not is given back as well. */
+		if (op->verb == VERB_HOLD && (op->answer.err == ERR_OK ||
+		    (op->answer.err == ERR_LEDGER && op->answer.known)))
+			give_back(l, op);
+		else
+			arena_free(op->arena);
+		return;
+	}
+	if (op->answer.err == ERR_OK)
+		taken(l, h, op);
+	end(op);
+	/* Nobody knows whether it is there; it will not be used. */
+	if (op->verb == VERB_HOLD && op->answer.err == ERR_LEDGER &&
+	    op->answer.known)
+		give_back(l, op);
+	else
+		arena_free(op->arena);
+}
+
+void
+op_done(struct op *op)
+{
+	struct ledger *l = op->ledger;
+
+	if (op->verb == VERB_HOLD || op->verb == VERB_MORE) {
+		asked(l, op);
+		return;
+	}
+	end(op);
+	if (op->answer.err == ERR_LEDGER)
+		owe(l, op);
+	else
+		arena_free(op->arena);
+}
+
+void
+op_clock(struct op *op)
+{
+	struct ledger *l = op->ledger;
+
+	if (!op->again && !op->alone && name_parts(op, op->hold)) {
+		op->again = true;
+		run(l, op);
+		return;
+	}
+	op->answer.err = ERR_LEDGER;
+	op->answer.why = "the store's clock is not to be followed";
+	op_done(op);
+}
+
+int64_t
+op_part_end(const struct op_part *p)
+{
+	return p->pick == 0 && p->turn != INT64_MAX ? p->turn : p->end;
+}
+
+void
+op_refuse(struct op *op, unsigned i, int64_t left, int64_t retry,
+    bool reserved, int64_t now)
+{
+	const struct op_part *p = &op->part[i];
+	struct ledger_answer *a = &op->answer;
+
+	if (retry == OP_WINDOW)
+		retry = op_part_end(p) == INT64_MAX ? -1 :
+		    op_part_end(p) - now;
+	/* What others hold comes free at any moment. */
+	if (reserved && (retry < 0 || retry > WAIT_HELD))
+		retry = WAIT_HELD;
+	if (a->which >= 0 && (a->retry < 0 ||
+	    (retry >= 0 && retry <= a->retry)))
+		return;
+	a->err = p->kind == COUNTER_MONEY ? ERR_BUDGET : ERR_RATE_LIMIT;
+	a->which = (int)i;
+	a->left = left < 0 ? 0 : left;
+	a->retry = retry;
+	a->reserved = reserved;
+}
+
+/* ---- the callers' ---- */
+
+/* 16 random bytes as 22 digits. */
+static bool
+new_id(char out[LEDGER_ID])
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz";
+	unsigned char bytes[LEDGER_ID - 1];
+	int64_t t = clock_wall() / 1000;
+	int i;
+
+	if (RAND_bytes(bytes, sizeof bytes) != 1)
+		return false;
+	/* The time first, so that neighbours in time are so in the store. */
+	for (i = 7; i >= 0; i--, t /= 62)
+		out[i] = digits[t % 62];
+	for (i = 8; i < LEDGER_ID - 1; i++)
+		out[i] = digits[bytes[i] % 62];
+	out[LEDGER_ID - 1] = '\0';
+	return true;
+}
+
+static void
+ask(struct ledger *l, struct op *op, struct hold *h)
+{
+	op->hold = h;
+	h->asking = op;
+	run(l, op);
+}
+
+void
+ledger_hold(struct ledger *l, struct hold *h, const struct claim *claims,
+    unsigned n, const struct usage_row *who, ledger_fn *fn, void *arg)
+{
+	struct op *op;
+	char text[WHO_SIZE];
+
+	if (h->live || h->asking != NULL || !new_id(h->id)) {
+		refuse(fn, arg, NULL, "a hold that is one already");
+		return;
+	}
+	h->parts = 0;
+	op = op_new(l, VERB_HOLD, h, fn, arg);
+	if (op != NULL) {
+		who_write(text, who);
+		op->who = arena_str(op->arena, text);
+		op->cost = who->cost;
+	}
+	if (op == NULL || op->who == NULL || !amount_good(op->cost) ||
+	    !claim(op, h, claims, n)) {
+		refuse(fn, arg, op, "no memory, or a counter that is none");
+		return;
+	}
+	ask(l, op, h);
+}
+
+void
+ledger_more(struct ledger *l, struct hold *h, const struct claim *claims,
+    unsigned n, int64_t cost, ledger_fn *fn, void *arg)
+{
+	struct op *op = NULL;
+
+	if (h->live && h->asking == NULL && amount_good(cost))
+		op = op_new(l, VERB_MORE, h, fn, arg);
+	if (op == NULL || !claim(op, h, claims, n)) {
+		refuse(fn, arg, op, "no memory, or nothing to add to");
+		return;
+	}
+	op->cost = cost;
+	ask(l, op, h);
+}
+
+void
+ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
+{
+	struct op *op = h->live ? op_new(l, VERB_SENT, h, fn, arg) : NULL;
+
+	if (op == NULL)
+		refuse(fn, arg, NULL, "no memory, or no hold");
+	else
+		run(l, op);
+}
+
+static bool
+settle_rows(struct op *op, const struct usage_row *rows, unsigned n)
+{
+	char who[WHO_SIZE];
+	unsigned i, k;
+
+	if (n > LEDGER_ROWS)
+		return false;
+	op->row = arena_zalloc(op->arena, n * sizeof *op->row);
+	for (i = 0; op->row != NULL && i < n; i++) {
+		who_write(who, &rows[i]);
+		op->row[i].day = rows[i].day;
+		op->row[i].who = arena_str(op->arena, who);
+		op->row[i].n[0] = rows[i].requests;
+		op->row[i].n[1] = rows[i].input;
+		op->row[i].n[2] = rows[i].output;
+		op->row[i].n[3] = rows[i].cached;
+		op->row[i].n[4] = rows[i].cost;
+		for (k = 0; k < 5; k++)
+			if (!amount_good(op->row[i].n[k]))
+				return false;
+		if (op->row[i].who == NULL)
+			return false;
+	}
+	op->rows = n;
+	return op->row != NULL;
+}
+
+static bool
+settle_parts(struct op *op, const struct hold *h, const int64_t *actual)
+{
+	const struct part *from;
+	struct op_part *p;
+	unsigned i;
+
+	op->part = arena_zalloc(op->arena, (h->parts + 1) * sizeof *op->part);
+	for (i = 0; op->part != NULL && i < h->parts; i++) {
+		from = &h->part[i];
+		p = &op->part[i];
+		plain_part(p, arena_str(op->arena, from->name));
+		p->kind = from->counter->kind;
+		p->amount = from->amount;
+		p->actual = p->kind == COUNTER_TPM || p->kind == COUNTER_MONEY ?
+		    actual[i] : 0;
+		p->expire[0] = from->end == 0 ? 0 : from->end + WINDOW_KEEP;
+		if (p->name[0] == NULL || !amount_good(p->actual))
+			return false;
+	}
+	op->parts = h->parts;
+	return op->part != NULL;
+}
+
+void
+ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
+    const struct usage_row *rows, unsigned n, ledger_fn *fn, void *arg)
+{
+	struct op *op = h->live ? op_new(l, VERB_SETTLE, h, fn, arg) : NULL;
+
+	if (op == NULL || !settle_parts(op, h, actual) ||
+	    !settle_rows(op, rows, n)) {
+		/* The lease is renewed no more, runs out, and is charged. */
+		unlink_hold(h);
+		h->live = false;
+		refuse(fn, arg, op, "no memory, or amounts that are none");
+		return;
+	}
+	unlink_hold(h);
+	h->live = false;
+	run(l, op);
+}
+
+void
+ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
+{
+	struct op *op = h->live ? op_new(l, VERB_RELEASE, h, fn, arg) : NULL;
+
+	unlink_hold(h);
+	h->live = false;
+	if (op == NULL)
+		refuse(fn, arg, NULL, "no memory, or no hold");
+	else
+		run(l, op);
+}
+
+void
+ledger_forget(struct ledger *l, struct hold *h)
+{
+	(void)l;
+	if (h->asking != NULL) {
+		h->asking->alone = true;
+		h->asking->hold = NULL;
+		h->asking->fn = NULL;
+	}
+	h->asking = NULL;
+	unlink_hold(h);
+	h->live = false;
+}
+
+static void
+renew(struct ledger *l)
+{
+	const char *ids[RENEW];
+	int64_t now = clock_mono();
+	struct hold *h;
+	unsigned n = 0;
+
+	for (h = l->holds; h != NULL; h = h->next) {
+		if (now - h->renewed < l->lease / 3)
+			continue;
+		h->renewed = now;
+		ids[n++] = h->id;
+		if (n == RENEW) {
+			l->backend->renew(l->b, ids, n, l->lease);
+			n = 0;
+		}
+	}
+	if (n > 0)
+		l->backend->renew(l->b, ids, n, l->lease);
+}
+
+void
+ledger_tick(struct ledger *l)
+{
+	size_t n = l->owes;
+	struct op *op;
+
+	renew(l);
+	/* Those that fail once more are behind these. */
+	for (; n > 0 && (op = take_owed(l)) != NULL; n--)
+		run(l, op);
+	l->backend->tick(l->b);
+}
+
+int64_t
+ledger_now(const struct ledger *l)
+{
+	return l->backend->now(l->b);
+}
+
+int32_t
+ledger_day(const struct ledger *l)
+{
+	struct zone_time t;
+
+	zone_local(NULL, ledger_now(l) / SECOND, &t);
+	return t.year * 10000 + t.month * 100 + t.day;
+}
+
+size_t
+ledger_owes(const struct ledger *l)
+{
+	return l->owes;
+}
+
+void
+ledger_look(struct ledger *l, const struct counter *c, counter_fn *fn,
+    void *arg)
+{
+	struct arena *a = arena_new(KIB(16));
+	struct op_part p;
+	int64_t now = ledger_now(l);
+	bool good = a != NULL && counter_good(c);
+
+	if (good && c->kind == COUNTER_MONEY && c->span != SPAN_ONCE)
+		good = window_part(a, c, now, &p);
+	else if (good)
+		plain_part(&p, name_of(a, c, 0));
+	if (good && p.name[0] != NULL)
+		l->backend->look(l->b, p.name[0], c->kind, fn, arg);
+	else
+		fn(arg, ERR_INTERNAL, NULL);
+	arena_free(a);
+}
+
+void
+ledger_usage(struct ledger *l, int32_t from, int32_t to, usage_fn *fn,
+    void *arg)
+{
+	l->backend->usage(l->b, from, to, fn, arg);
+}
+
+struct ledger *
+ledger_open(const struct ledger_setup *setup, struct fault *f)
+{
+	struct ledger *l = calloc(1, sizeof *l);
+	bool embedded = strncmp(setup->store, "embedded", 8) == 0 ||
+	    setup->store[0] == '\0';
+
+	if (l == NULL) {
+		fault_set(f, ERR_INTERNAL, "store", "no memory");
+		return NULL;
+	}
+	l->lease = setup->lease > 0 ? setup->lease : LEDGER_LEASE;
+	l->owed_end = &l->owed;
+	l->backend = embedded ? &ledger_sqlite : &ledger_redis;
+	l->b = embedded ? ledger_sqlite_open(setup, f) :
+	    ledger_redis_open(setup, f);
+	if (l->b == NULL) {
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void
+ledger_close(struct ledger *l)
+{
+	struct op *op;
+
+	if (l == NULL)
+		return;
+	l->closing = true;
+	while ((op = take_owed(l)) != NULL)
+		run(l, op);
+	while (l->holds != NULL)
+		unlink_hold(l->holds);
+	l->backend->close(l->b);
+	free(l);
+}

@@ -1,0 +1,718 @@
+/*
+ * The ledger in a Redis: one script a verb (app/lua), on the worker's one
+ * connection. What the scripts answer is checked like all that comes from
+ * outside.
+ *
+ * A Redis that forgets is the danger. One that may evict keys is not used.
+ * One that has no epoch has lost everything: then nothing is admitted until
+ * somebody has told it again what was used.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/decimal.h"
+#include "app/base/hash.h"
+#include "app/base/limits.h"
+#include "app/ledger_int.h"
+#include "app/ledger_lua.h"
+#include "app/store.h"
+
+#define PREFIX "{tollgate}:"
+#define EPOCH 64 /* bytes of one, with its NUL */
+#define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
+
+enum script { S_HOLD, S_SENT, S_SETTLE, S_RENEW, S_REAP, S_LOOK, S_LEASES,
+	S_COUNT };
+
+static const char *const bodies[S_COUNT] = {
+	[S_HOLD] = lua_hold, [S_SENT] = lua_sent, [S_SETTLE] = lua_settle,
+	[S_RENEW] = lua_renew, [S_REAP] = lua_reap, [S_LOOK] = lua_look,
+	[S_LEASES] = lua_leases,
+};
+
+struct redis {
+	struct store *store;
+	struct store_script script[S_COUNT];
+	char *text[S_COUNT];
+	char epoch[EPOCH]; /* "" = none seen yet */
+	bool timed;
+	int64_t offset;    /* of the server's clock to clock_mono */
+	bool evicts;	   /* its memory policy may drop counters */
+	bool reaping;
+};
+
+/* ---- words of a command ---- */
+
+struct words {
+	struct arena *a;
+	struct store_item *item;
+	size_t n;
+	bool failed;
+};
+
+static void
+word(struct words *w, const char *s)
+{
+	if (s == NULL || w->n == ARGS) {
+		w->failed = true;
+		return;
+	}
+	w->item[w->n++] = (struct store_item){ s, strlen(s) };
+}
+
+static void
+number(struct words *w, int64_t n)
+{
+	char text[DECIMAL_SIZE];
+	size_t len = decimal(text, n, 0);
+
+	word(w, arena_dup(w->a, text, len));
+}
+
+static void
+word2(struct words *w, const char *a, const char *b)
+{
+	word(w, arena_printf(w->a, "%s%s", a, b));
+}
+
+static void
+words_init(struct words *w, struct arena *a)
+{
+	w->a = a;
+	w->n = 0;
+	w->item = arena_alloc(a, ARGS * sizeof *w->item);
+	w->failed = w->item == NULL;
+	if (w->failed)
+		return;
+	word(w, PREFIX "epoch");
+	word(w, PREFIX "due");
+}
+
+/* ---- answers ---- */
+
+static bool
+is(const struct store_item *i, const char *text)
+{
+	return i->p != NULL && i->len == strlen(text) &&
+	    memcmp(i->p, text, i->len) == 0;
+}
+
+/* A whole number, maybe negative. */
+static bool
+read_number(const struct store_item *i, int64_t *out)
+{
+	char text[24];
+	bool minus = i->p != NULL && i->len > 1 && i->p[0] == '-';
+
+	if (i->p == NULL || i->len >= sizeof text)
+		return false;
+	memcpy(text, i->p + minus, i->len - minus);
+	text[i->len - minus] = '\0';
+	if (!amount_read(text, out))
+		return false;
+	if (minus)
+		*out = -*out;
+	return true;
+}
+
+/* The head of every answer: a word, the epoch, the time. */
+static bool
+read_head(struct redis *b, const struct store_reply *r, int64_t *now)
+{
+	if (r->count < 3 || r->item[0].p == NULL || r->item[1].p == NULL ||
+	    r->item[1].len >= EPOCH || !read_number(&r->item[2], now))
+		return false;
+	b->offset = *now - clock_mono();
+	b->timed = true;
+	if (b->epoch[0] == '\0') {
+		memcpy(b->epoch, r->item[1].p, r->item[1].len);
+		b->epoch[r->item[1].len] = '\0';
+	}
+	return true;
+}
+
+static void
+closed(struct op *op, const char *why, bool maybe)
+{
+	op->answer = (struct ledger_answer){ .err = ERR_LEDGER, .which = -1,
+		.known = maybe, .why = why };
+	op_done(op);
+}
+
+static bool
+read_ok(struct op *op, const struct store_reply *r)
+{
+	int64_t pick;
+	unsigned i;
+
+	if (op->verb != VERB_HOLD && op->verb != VERB_MORE)
+		return true;
+	if (r->count != 3 + 3 * (size_t)op->parts)
+		return false;
+	for (i = 0; i < op->parts; i++) {
+		if (!read_number(&r->item[3 + 3 * i], &pick) ||
+		    (pick != 0 && pick != 1) ||
+		    !read_number(&r->item[4 + 3 * i], &op->part[i].left) ||
+		    !read_number(&r->item[5 + 3 * i], &op->part[i].reset))
+			return false;
+		op->part[i].pick = (int)pick;
+	}
+	return true;
+}
+
+/* Money is whole again at the end of its window. */
+static void
+money_resets(struct op *op, int64_t now)
+{
+	struct op_part *p;
+	unsigned i;
+
+	for (i = 0; i < op->parts; i++) {
+		p = &op->part[i];
+		if (p->kind == COUNTER_MONEY && p->left < p->limit &&
+		    op_part_end(p) != INT64_MAX)
+			p->reset = op_part_end(p) - now;
+	}
+}
+
+static bool
+read_refusals(struct op *op, const struct store_reply *r, int64_t now)
+{
+	int64_t n[5]; /* index, pick, left, retry, reserved */
+	size_t i;
+	int k;
+
+	if (r->count < 8 || (r->count - 3) % 5 != 0)
+		return false;
+	for (i = 3; i < r->count; i += 5) {
+		for (k = 0; k < 5; k++)
+			if (!read_number(&r->item[i + (size_t)k], &n[k]))
+				return false;
+		if (n[0] < 0 || n[0] >= op->parts || (n[1] != 0 && n[1] != 1))
+			return false;
+		op->part[n[0]].pick = (int)n[1];
+		op_refuse(op, (unsigned)n[0], n[2], n[3], n[4] == 1, now);
+	}
+	return true;
+}
+
+static void run(void *b, struct op *op);
+
+static void
+on_made(void *arg, const struct store_reply *r)
+{
+	struct op *op = arg;
+
+	if (r->err == STORE_OK)
+		run(op->b, op);
+	else
+		closed(op, store_err_name(r->err), false);
+}
+
+/*
+ * No epoch. Where this host has never seen one, the store is new. Where it
+ * has, the store has forgotten what was used.
+ */
+static void
+empty(struct redis *b, struct op *op)
+{
+	struct store_item argv[4] = { { "SET", 3 }, { PREFIX "epoch", 0 },
+		{ op->id, strlen(op->id) }, { "NX", 2 } };
+
+	if (b->epoch[0] != '\0' || op->first) {
+		closed(op, "the store has lost its counters", false);
+		return;
+	}
+	op->first = true;
+	argv[1].len = strlen(argv[1].p);
+	store_command(b->store, argv, 4, on_made, op);
+}
+
+/* Every answer but OK. */
+static void
+other(struct redis *b, struct op *op, const struct store_reply *r, int64_t now)
+{
+	if (is(&r->item[0], "EMPTY"))
+		empty(b, op);
+	else if (is(&r->item[0], "EPOCH"))
+		closed(op, "the store is not the one that it was", false);
+	else if (is(&r->item[0], "CLOCK"))
+		op_clock(op);
+	else if (is(&r->item[0], "NO") && read_refusals(op, r, now))
+		op_done(op);
+	else if (is(&r->item[0], "GONE") && op->verb == VERB_MORE)
+		closed(op, "the hold has run out", false);
+	else if (is(&r->item[0], "GONE")) {
+		op->answer.known = false;
+		op_done(op);
+	} else
+		closed(op, "an answer that makes no sense", true);
+}
+
+static void
+on_reply(void *arg, const struct store_reply *r)
+{
+	struct op *op = arg;
+	struct redis *b = op->b;
+	int64_t now;
+
+	if (r->err != STORE_OK) {
+		closed(op, store_err_name(r->err), r->err == STORE_TIMEOUT ||
+		    r->err == STORE_LOST);
+		return;
+	}
+	if (!read_head(b, r, &now)) {
+		closed(op, "an answer that makes no sense", true);
+		return;
+	}
+	op->answer.known = true;
+	if (!is(&r->item[0], "OK")) {
+		other(b, op, r, now);
+	} else if (b->evicts || !read_ok(op, r)) {
+		closed(op, b->evicts ? "the store may evict counters" :
+		    "an answer that makes no sense", true);
+	} else {
+		money_resets(op, now);
+		op_done(op);
+	}
+}
+
+/* ---- verbs ---- */
+
+static void
+hold_words(struct words *w, const struct op *op)
+{
+	const struct op_part *p;
+	unsigned i;
+	int k;
+
+	number(w, op->from);
+	number(w, op->until);
+	word(w, op->verb == VERB_MORE ? "m" : "h");
+	word(w, op->verb == VERB_MORE ? "" : op->who);
+	number(w, op->cost);
+	for (i = 0; i < op->parts; i++) {
+		p = &op->part[i];
+		number(w, (int)p->kind);
+		number(w, p->limit);
+		number(w, p->amount);
+		number(w, p->turn);
+		for (k = 0; k < 2; k++) {
+			word(w, p->name[k]);
+			number(w, p->expire[k]);
+		}
+	}
+}
+
+static void
+settle_words(struct words *w, const struct op *op)
+{
+	unsigned i, k;
+
+	word(w, op->verb == VERB_SETTLE ? "s" : "r");
+	number(w, op->verb == VERB_SETTLE ? op->parts : 0);
+	for (i = 0; i < op->parts && op->verb == VERB_SETTLE; i++) {
+		number(w, (int)op->part[i].kind);
+		number(w, op->part[i].actual);
+		word(w, op->part[i].name[0]);
+		number(w, op->part[i].expire[0]);
+	}
+	for (i = 0; i < op->rows; i++) {
+		word(w, op->row[i].who);
+		for (k = 0; k < 5; k++)
+			number(w, op->row[i].n[k]);
+	}
+}
+
+static void
+run(void *arg, struct op *op)
+{
+	static const enum script scripts[] = {
+		[VERB_HOLD] = S_HOLD, [VERB_MORE] = S_HOLD,
+		[VERB_SENT] = S_SENT, [VERB_SETTLE] = S_SETTLE,
+		[VERB_RELEASE] = S_SETTLE,
+	};
+	struct redis *b = arg;
+	size_t keys = 3;
+	struct words w;
+
+	op->b = b;
+	words_init(&w, op->arena);
+	word2(&w, PREFIX "l:", op->id);
+	if (scripts[op->verb] == S_SETTLE) {
+		word2(&w, PREFIX "d:", op->id);
+		keys = 4;
+	}
+	word(&w, b->epoch);
+	word(&w, op->id);
+	if (scripts[op->verb] == S_SETTLE)
+		settle_words(&w, op);
+	else
+		number(&w, op->lease);
+	if (scripts[op->verb] == S_HOLD)
+		hold_words(&w, op);
+	if (w.failed)
+		closed(op, "no memory", false);
+	else if (b->evicts && scripts[op->verb] == S_HOLD)
+		closed(op, "the store may evict counters", false);
+	else
+		store_run(b->store, &b->script[scripts[op->verb]], keys,
+		    w.item, w.n, on_reply, op);
+}
+
+static void
+renew(void *arg, const char *const *ids, unsigned n, int64_t lease)
+{
+	struct redis *b = arg;
+	struct arena *a = arena_new(KIB(256));
+	struct words w;
+	unsigned i;
+
+	if (a == NULL)
+		return;
+	words_init(&w, a);
+	word(&w, PREFIX "none");
+	word(&w, b->epoch);
+	number(&w, lease);
+	for (i = 0; i < n; i++)
+		word(&w, ids[i]);
+	if (!w.failed)
+		store_run(b->store, &b->script[S_RENEW], 3, w.item, w.n, NULL,
+		    NULL);
+	arena_free(a);
+}
+
+static void
+on_reaped(void *arg, const struct store_reply *r)
+{
+	struct redis *b = arg;
+	int64_t now;
+
+	b->reaping = false;
+	if (r->err == STORE_OK)
+		read_head(b, r, &now);
+}
+
+static void see_memory(void *arg, const struct store_reply *r);
+
+static void
+ask_memory(void *arg)
+{
+	struct redis *b = arg;
+	const struct store_item argv[2] = { { "INFO", 4 }, { "memory", 6 } };
+
+	store_command(b->store, argv, 2, see_memory, b);
+}
+
+/* A field of INFO, "name:value\r\n"; NULL: not there. */
+static const char *
+info_field(const char *text, const char *name)
+{
+	const char *p = strstr(text, name);
+
+	return p == NULL || p[strlen(name)] != ':' ? NULL :
+	    p + strlen(name) + 1;
+}
+
+static void
+see_memory(void *arg, const struct store_reply *r)
+{
+	struct redis *b = arg;
+	const char *max, *policy;
+	char *text;
+
+	if (r->err != STORE_OK || r->count != 1 || r->item[0].p == NULL)
+		return;
+	text = strndup(r->item[0].p, r->item[0].len);
+	if (text == NULL)
+		return;
+	max = info_field(text, "\nmaxmemory");
+	policy = info_field(text, "\nmaxmemory_policy");
+	/* Volatile ones take keys with an expiry: windows have one. */
+	b->evicts = max != NULL && *max != '0' && policy != NULL &&
+	    strncmp(policy, "noeviction", 10) != 0;
+	free(text);
+}
+
+/* Ask a script without parts of its own. */
+static void
+ask(struct redis *b, enum script s, store_fn *fn, void *arg, const char *one,
+    const char *two)
+{
+	struct store_item argv[6] = { { PREFIX "epoch", 0 },
+		{ PREFIX "due", 0 }, { PREFIX "none", 0 }, { b->epoch, 0 },
+		{ one, 0 }, { two, 0 } };
+	size_t n = one == NULL ? 4 : 6, i;
+
+	for (i = 0; i < n; i++)
+		argv[i].len = strlen(argv[i].p);
+	store_run(b->store, &b->script[s], 3, argv, n, fn, arg);
+}
+
+static void
+tick(void *arg)
+{
+	struct redis *b = arg;
+
+	if (b->evicts)
+		ask_memory(b);
+	if (b->reaping)
+		return;
+	b->reaping = true;
+	ask(b, S_REAP, on_reaped, b, NULL, NULL);
+}
+
+static int64_t
+now_of(void *arg)
+{
+	struct redis *b = arg;
+
+	return b->timed ? clock_mono() + b->offset : clock_wall();
+}
+
+/* ---- reading ---- */
+
+struct question {
+	struct redis *b;
+	counter_fn *counter;
+	usage_fn *usage;
+	void *arg;
+	int32_t day, to; /* usage: the day that is asked for, and the last */
+	enum err err;
+};
+
+static void
+on_looked(void *arg, const struct store_reply *r)
+{
+	struct question *q = arg;
+	struct counter_state st;
+	int64_t now;
+
+	if (r->err == STORE_OK && read_head(q->b, r, &now) &&
+	    r->count == 5 && is(&r->item[0], "OK") &&
+	    read_number(&r->item[3], &st.used) &&
+	    read_number(&r->item[4], &st.held))
+		q->counter(q->arg, ERR_OK, &st);
+	else if (r->err == STORE_OK && r->count == 3 &&
+	    is(&r->item[0], "EMPTY") && q->b->epoch[0] == '\0') {
+		memset(&st, 0, sizeof st); /* a new store */
+		q->counter(q->arg, ERR_OK, &st);
+	} else
+		q->counter(q->arg, ERR_LEDGER, NULL);
+	free(q);
+}
+
+static void
+look(void *arg, const char *name, enum counter_kind kind, counter_fn *fn,
+    void *fn_arg)
+{
+	struct question *q = calloc(1, sizeof *q);
+	char digit[2] = { (char)('0' + kind), '\0' };
+
+	if (q == NULL) {
+		fn(fn_arg, ERR_LEDGER, NULL);
+		return;
+	}
+	q->b = arg;
+	q->counter = fn;
+	q->arg = fn_arg;
+	ask(q->b, S_LOOK, on_looked, q, digit, name);
+}
+
+/* What leases hold: pairs of who and cost behind the head. */
+static void
+on_leases(void *arg, const struct store_reply *r)
+{
+	struct question *q = arg;
+	struct usage_row row;
+	int64_t now, cost;
+	char *who;
+	size_t i;
+
+	if (r->err != STORE_OK || !read_head(q->b, r, &now))
+		q->err = ERR_LEDGER;
+	for (i = 3; q->err == ERR_OK && i + 1 < r->count; i += 2) {
+		who = r->item[i].p == NULL ? NULL :
+		    strndup(r->item[i].p, r->item[i].len);
+		if (who != NULL && read_number(&r->item[i + 1], &cost) &&
+		    who_read(who, &row) && row.day >= q->day &&
+		    row.day <= q->to)
+			q->usage(q->arg, ERR_OK, &row, cost);
+		free(who);
+	}
+	q->usage(q->arg, q->err, NULL, 0);
+	free(q);
+}
+
+/* One field of a day: a letter for the number, then who. */
+static void
+usage_field(struct question *q, int32_t day, const struct store_item *name,
+    const struct store_item *value)
+{
+	static const char letters[] = "rioc$";
+	struct usage_row row;
+	int64_t n;
+	char *who;
+	const char *letter = name->p == NULL || name->len < 2 ? NULL :
+	    strchr(letters, name->p[0]);
+
+	if (letter == NULL || *letter == '\0' || !read_number(value, &n))
+		return;
+	who = malloc(name->len + 16);
+	if (who == NULL)
+		return;
+	snprintf(who, name->len + 16, "%08d%.*s", (int)day,
+	    (int)name->len - 1, name->p + 1);
+	if (who_read(who, &row)) {
+		int64_t *const to[] = { &row.requests, &row.input,
+			&row.output, &row.cached, &row.cost };
+
+		*to[letter - letters] = n;
+		q->usage(q->arg, ERR_OK, &row, 0);
+	}
+	free(who);
+}
+
+static int32_t
+day_after(int32_t day)
+{
+	int d = day % 100, m = day / 100 % 100, y = day / 10000;
+
+	/* Days that are none cost an empty answer. */
+	if (++d > 31) {
+		d = 1;
+		if (++m > 12) {
+			m = 1;
+			y++;
+		}
+	}
+	return y * 10000 + m * 100 + d;
+}
+
+static void ask_day(struct question *q, int32_t day);
+
+struct day {
+	struct question *q;
+	int32_t day;
+};
+
+static void
+on_day(void *arg, const struct store_reply *r)
+{
+	struct day *d = arg;
+	struct question *q = d->q;
+	int32_t day = d->day;
+	size_t i;
+
+	free(d);
+	if (r->err != STORE_OK)
+		q->err = ERR_LEDGER;
+	for (i = 0; r->err == STORE_OK && i + 1 < r->count; i += 2)
+		usage_field(q, day, &r->item[i], &r->item[i + 1]);
+	if (q->err == ERR_OK && day < q->to)
+		ask_day(q, day_after(day));
+	else
+		ask(q->b, S_LEASES, on_leases, q, NULL, NULL);
+}
+
+static void
+ask_day(struct question *q, int32_t day)
+{
+	struct day *d = malloc(sizeof *d);
+	char key[40];
+	struct store_item argv[2] = { { "HGETALL", 7 }, { key, 0 } };
+
+	if (d == NULL) {
+		q->usage(q->arg, ERR_LEDGER, NULL, 0);
+		free(q);
+		return;
+	}
+	d->q = q;
+	d->day = day;
+	argv[1].len = (size_t)snprintf(key, sizeof key, PREFIX "u:%08d",
+	    (int)day);
+	store_command(q->b->store, argv, 2, on_day, d);
+}
+
+static void
+usage(void *arg, int32_t from, int32_t to, usage_fn *fn, void *fn_arg)
+{
+	struct question *q = calloc(1, sizeof *q);
+
+	if (q == NULL) {
+		fn(fn_arg, ERR_LEDGER, NULL, 0);
+		return;
+	}
+	q->b = arg;
+	q->usage = fn;
+	q->arg = fn_arg;
+	q->day = from;
+	q->to = to;
+	ask_day(q, from);
+}
+
+/* ---- begin and end ---- */
+
+static void
+free_redis(struct redis *b)
+{
+	int i;
+
+	for (i = 0; i < S_COUNT; i++)
+		free(b->text[i]);
+	free(b);
+}
+
+static void
+close_redis(void *arg)
+{
+	struct redis *b = arg;
+
+	store_close(b->store);
+	free_redis(b);
+}
+
+static bool
+make_scripts(struct redis *b)
+{
+	size_t len;
+	int i;
+
+	for (i = 0; i < S_COUNT; i++) {
+		len = strlen(lua_common) + strlen(bodies[i]);
+		b->text[i] = malloc(len + 1);
+		if (b->text[i] == NULL)
+			return false;
+		snprintf(b->text[i], len + 1, "%s%s", lua_common, bodies[i]);
+		store_script_init(&b->script[i], b->text[i], len);
+	}
+	return true;
+}
+
+void *
+ledger_redis_open(const struct ledger_setup *setup, struct fault *f)
+{
+	struct redis *b = calloc(1, sizeof *b);
+
+	if (b == NULL || !make_scripts(b)) {
+		if (b != NULL)
+			free_redis(b);
+		fault_set(f, ERR_INTERNAL, "store", "no memory");
+		return NULL;
+	}
+	b->store = store_open(setup->loop, setup->store, f);
+	if (b->store == NULL) {
+		free_redis(b);
+		return NULL;
+	}
+	if (setup->patience > 0)
+		store_limits(b->store, setup->patience, setup->patience);
+	store_greet(b->store, ask_memory, b);
+	return b;
+}
+
+const struct backend ledger_redis = { run, renew, tick, now_of, look, usage,
+	close_redis };

@@ -1,0 +1,7 @@
+-- KEYS[3] the lease; ARGV: 2 id, 3 lease in µs.
+if call('EXISTS', KEYS[3]) == 0 then
+	return { 'GONE', epoch, text(now) }
+end
+call('SETRANGE', KEYS[3], 0, 's')
+call('ZADD', KEYS[2], 'XX', text(now + tonumber(ARGV[3])), ARGV[2])
+return { 'OK', epoch, text(now) }
