@@ -83,6 +83,7 @@ struct provider {
 	/* Secrets of signed requests, "" when not given. */
 	const char *credentials;  /* the document itself */
 	const char *access_key, *secret_key, *session_token;
+	struct limits limits;	  /* of all requests to it */
 	bool private_net;	  /* may be reached at private addresses */
 	const struct header *headers;
 	size_t header_count;
@@ -109,6 +110,42 @@ struct timeouts {
 struct task_score {
 	const char *task;
 	double value;
+};
+
+/* ---- limits ---- */
+
+/* How long money is counted before it begins anew. */
+enum budget_span { /* the first ones as enum zone_span */
+	BUDGET_HOUR,
+	BUDGET_DAY,
+	BUDGET_WEEK,
+	BUDGET_MONTH,
+	BUDGET_ONCE /* never: credit that is used up */
+};
+
+#define BUDGET_WARNINGS 4
+
+struct budget {
+	int64_t limit; /* n$ */
+	enum budget_span span;
+	const char *zone;      /* IANA, "" = UTC: whose hours, days … */
+	const struct zone *tz; /* the same, loaded */
+	bool soft;	       /* warns only, refuses nothing */
+	unsigned warn[BUDGET_WARNINGS]; /* per cent, ascending, 0 = no more */
+};
+
+/* What may be asked for; 0 = no bound. */
+struct limits {
+	int64_t rpm, tpm;   /* requests and tokens in any 60 s */
+	int64_t parallel;   /* requests at once */
+	const struct budget *budgets;
+	size_t budget_count;
+};
+
+/* Limits that all who carry a name share. */
+struct pool_limits {
+	const char *name;
+	struct limits limits;
 };
 
 /* Where a request can go: a provider and its own name of a model. */
@@ -198,6 +235,7 @@ struct model {
 	struct timeouts timeouts; /* defaults filled in */
 	unsigned attempts;	  /* at most, 1.. */
 	bool strict;		  /* refuse what the provider cannot take */
+	struct limits limits;	  /* of all requests for it */
 };
 
 struct vkey {
@@ -212,6 +250,10 @@ struct vkey {
 	const char *region;	      /* where its requests may be processed, "" = anywhere */
 	bool no_retention;	      /* only providers that keep nothing */
 	unsigned may;		      /* MAY_* */
+	struct limits limits;	      /* its own, each that it has none of: its tier's */
+	struct limits end_user;	      /* of each end user that it names */
+	int64_t max_output;	      /* tokens of an answer at most; where the
+				       * client sets no bound this one is sent */
 };
 
 /* What a key may do beside asking. */
@@ -295,6 +337,10 @@ struct policy {
 	size_t model_count;
 	struct vkey *keys; /* ordered by hash */
 	size_t key_count;
+	struct limits limits; /* of all requests */
+	/* Of teams, users, tiers (all keys of one together) and tags: by name. */
+	struct pool_limits *teams, *users, *tiers, *tags;
+	size_t team_count, user_count, tier_count, tag_count;
 	struct rule *rules; /* first match counts */
 	size_t rule_count;
 	struct timeouts timeouts;   /* `timeouts:` of the file, for provider/model asked directly */
