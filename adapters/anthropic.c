@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/reading.h"
 #include "app/base/arena.h"
@@ -183,6 +184,20 @@ is_foreign(const struct json *doc, uint32_t block, struct arena *a)
 	    canon_unmark(&proof, &origin, &sealed);
 }
 
+/* Citations that we made of others' cannot be given back. */
+static void
+drop_citations(struct edits *e, const struct json *doc, uint32_t block)
+{
+	uint32_t list = json_get(doc, block, "citations"), c;
+
+	if (json_type(doc, list) != JSON_ARRAY)
+		return;
+	for (c = json_first(doc, list); c != JSON_NONE;
+	    c = json_next(doc, list, c))
+		if (citation_is_foreign(doc, c))
+			edits_remove_element(e, list, c);
+}
+
 /* What another maker's model thought went through our client: not for here. */
 static void
 drop_foreign(struct edits *e, const struct json *doc, struct arena *a)
@@ -195,9 +210,11 @@ drop_foreign(struct edits *e, const struct json *doc, struct arena *a)
 		if (json_type(doc, content) != JSON_ARRAY)
 			continue;
 		for (b = json_first(doc, content); b != JSON_NONE;
-		    b = json_next(doc, content, b))
+		    b = json_next(doc, content, b)) {
 			if (is_foreign(doc, b, a))
 				edits_remove_element(e, content, b);
+			drop_citations(e, doc, b);
+		}
 	}
 }
 

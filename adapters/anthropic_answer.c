@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -68,20 +69,22 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 
 /* ----------------------------------------------------- whole answers */
 
-/* One of Anthropic's citations as one of OpenAI's annotations. */
+/*
+ * One of Anthropic's citations as one of OpenAI's annotations. It is of the
+ * whole text of its block.
+ */
 static void
-write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
-    struct arena *a)
+write_citation(const struct json *doc, uint32_t v, int64_t start, int64_t end,
+    struct json_writer *w, struct arena *a)
 {
-	struct str url = canon_str(doc, json_get(doc, c, "url"), a);
+	struct citation c = {
+		.url = canon_str(doc, json_get(doc, v, "url"), a),
+		.title = canon_str(doc, json_get(doc, v, "title"), a),
+		.content = canon_str(doc, json_get(doc, v, "cited_text"), a),
+		.start = start, .end = end };
 
-	if (url.len == 0)
-		return;
-	reply_begin_citation(w, url, canon_str(doc, json_get(doc, c,
-	    "title"), a));
-	canon_put_str(w, "content", canon_str(doc,
-	    json_get(doc, c, "cited_text"), a));
-	reply_end_citation(w);
+	if (c.url.len > 0)
+		citation_write(w, &c);
 }
 
 static bool
@@ -122,6 +125,7 @@ read_block(const struct json *doc, uint32_t b, struct parts *out)
 static struct str
 citations(const struct json *doc, uint32_t content, struct arena *a)
 {
+	int64_t start, end = 0;
 	struct json_writer w;
 	uint32_t b, list, c;
 	struct buf out;
@@ -131,10 +135,15 @@ citations(const struct json *doc, uint32_t content, struct arena *a)
 	jw_array(&w);
 	for (b = json_first(doc, content); b != JSON_NONE;
 	    b = json_next(doc, content, b)) {
+		if (!json_is(doc, json_get(doc, b, "type"), "text"))
+			continue;
+		start = end;
+		end += citation_chars(canon_str(doc, json_get(doc, b, "text"),
+		    a));
 		list = json_get(doc, b, "citations");
 		for (c = json_first(doc, list); c != JSON_NONE;
 		    c = json_next(doc, list, c))
-			write_citation(doc, c, &w, a);
+			write_citation(doc, c, start, end, &w, a);
 	}
 	jw_end_array(&w);
 	return canon_take_list(a, &out);
@@ -214,6 +223,8 @@ struct seen {
 	int64_t calls;		/* tool_use blocks begun */
 	int64_t call[64];	/* block → call, for blocks under 64; -1 none */
 	bool input[64];		/* the call had arguments in its start */
+	int64_t chars, start;	/* of all text; before the open block */
+	struct growing cited;	/* citations of the open block: a list */
 	bool started, ended;
 	enum finish finish;
 };
@@ -278,6 +289,7 @@ on_block_start(struct event *e)
 	uint32_t b = json_get(e->doc, JSON_ROOT, "content_block");
 	uint32_t type = json_get(e->doc, b, "type");
 	struct piece *p;
+	struct str s;
 
 	e->d.kind = DELTA_CONTENT;
 	if (json_is(e->doc, type, "tool_use")) {
@@ -288,8 +300,11 @@ on_block_start(struct event *e)
 		if (p != NULL)
 			p->origin = "anthropic";
 	} else if (json_is(e->doc, type, "text")) {
-		pieces_text(&e->pieces, PIECE_TEXT, 0, canon_str(e->doc,
-		    json_get(e->doc, b, "text"), e->s->scratch));
+		s = canon_str(e->doc, json_get(e->doc, b, "text"),
+		    e->s->scratch);
+		e->seen->start = e->seen->chars;
+		e->seen->chars += citation_chars(s);
+		pieces_text(&e->pieces, PIECE_TEXT, 0, s);
 		if (e->pieces.count == 0)
 			e->d.kind = DELTA_META;
 	} else if (json_is(e->doc, type, "thinking")) {
@@ -297,17 +312,46 @@ on_block_start(struct event *e)
 	}
 }
 
+/* They come before or amid the text that they are for: kept until its end. */
 static void
 on_citation(struct event *e, uint32_t delta)
 {
-	struct json_writer w;
-	struct buf b;
+	struct growing *g = &e->seen->cited;
 
-	buf_init(&b, LIMIT_EVENT_LARGE * 2);
-	jw_init(&w, &b);
-	write_citation(e->doc, json_get(e->doc, delta, "citation"), &w,
-	    e->s->scratch);
-	pieces_take(&e->pieces, PIECE_CITATION, 0, &b);
+	if (e->s->pieces && !(canon_grow(e->s->arena, g, canon_lit(
+	    g->len > 0 ? "," : "[")) && canon_grow(e->s->arena, g,
+	    canon_raw(e->doc, json_get(e->doc, delta, "citation")))))
+		e->pieces.failed = true;
+}
+
+static void
+on_block_stop(struct event *e)
+{
+	struct arena *a = e->s->scratch;
+	struct str list = canon_join(a, canon_grown(&e->seen->cited),
+	    canon_lit("]"));
+	struct json_writer w;
+	struct json doc;
+	struct buf b;
+	uint32_t v;
+
+	e->d.kind = DELTA_META;
+	if (e->seen->cited.len == 0)
+		return;
+	e->seen->cited = (struct growing){ NULL, 0, 0 };
+	if (list.p == NULL ||
+	    json_parse(&doc, a, list.p, list.len, NULL) != ERR_OK) {
+		e->pieces.failed = true;
+		return;
+	}
+	for (v = json_first(&doc, JSON_ROOT); v != JSON_NONE;
+	    v = json_next(&doc, JSON_ROOT, v)) {
+		buf_init(&b, LIMIT_EVENT_LARGE * 2);
+		jw_init(&w, &b);
+		write_citation(&doc, v, e->seen->start, e->seen->chars, &w,
+		    a);
+		pieces_take(&e->pieces, PIECE_CITATION, 0, &b);
+	}
 }
 
 static const struct {
@@ -340,6 +384,8 @@ on_block_delta(struct event *e)
 		s = canon_str(e->doc, json_get(e->doc, delta, deltas[k].key),
 		    e->s->scratch);
 		e->d.text_bytes = (int64_t)s.len;
+		if (deltas[k].kind == PIECE_TEXT)
+			e->seen->chars += citation_chars(s);
 		/* Input of the provider's own tools is no call of ours. */
 		if (deltas[k].kind == PIECE_ARGS && (e->seen->call[i] < 0 ||
 		    e->seen->input[i]))
@@ -395,7 +441,7 @@ static const struct {
 	{ "message_start", on_start },
 	{ "content_block_start", on_block_start },
 	{ "content_block_delta", on_block_delta },
-	{ "content_block_stop", on_other },
+	{ "content_block_stop", on_block_stop },
 	{ "message_delta", on_message_delta },
 	{ "message_stop", on_stop },
 	{ "ping", on_other },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -144,8 +145,29 @@ write_image(struct json_writer *w, const struct part *p, struct arena *a)
 	jw_end_object(w);
 }
 
+/* The pages that a text rests on, from a list of OpenAI's annotations. */
 static void
-write_part(struct json_writer *w, const struct part *p, struct arena *a)
+write_citations(struct json_writer *w, struct str list, struct arena *a)
+{
+	struct citation c;
+	struct json doc;
+	uint32_t v;
+
+	if (list.len == 0 ||
+	    json_parse(&doc, a, list.p, list.len, NULL) != ERR_OK)
+		return;
+	jw_key(w, "citations");
+	jw_array(w);
+	for (v = json_first(&doc, JSON_ROOT); v != JSON_NONE;
+	    v = json_next(&doc, JSON_ROOT, v))
+		if (citation_read(&doc, v, a, &c))
+			citation_write_block(w, &c);
+	jw_end_array(w);
+}
+
+static void
+write_part(struct json_writer *w, const struct part *p, struct str citations,
+    struct arena *a)
 {
 	switch (p->kind) {
 	case PART_TEXT:
@@ -154,6 +176,7 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 			break;
 		canon_begin(w, "text");
 		canon_put_str(w, "text", p->text);
+		write_citations(w, citations, a);
 		jw_end_object(w);
 		break;
 	case PART_REASONING:
@@ -170,6 +193,21 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 	}
 }
 
+/* Citations stand at a text here: at the last one, as they tell none. */
+static void
+write_parts(struct json_writer *w, const struct choice *c, struct arena *a)
+{
+	struct str none = { NULL, 0 };
+	size_t i, last = c->part_count;
+
+	for (i = 0; i < c->part_count; i++)
+		if (c->parts[i].kind == PART_TEXT && c->parts[i].text.len > 0)
+			last = i;
+	for (i = 0; i < c->part_count; i++)
+		write_part(w, &c->parts[i], i == last ? c->citations : none,
+		    a);
+}
+
 enum err
 anthropic_write_reply(struct arena *a, const struct chat *chat,
     const struct reply *reply, const struct answer_meta *meta,
@@ -177,7 +215,6 @@ anthropic_write_reply(struct arena *a, const struct chat *chat,
 {
 	const struct choice *c = reply->choices;
 	struct json_writer w;
-	size_t i;
 
 	(void)chat;
 	if (reply->from == &adapter_anthropic) {
@@ -188,8 +225,8 @@ anthropic_write_reply(struct arena *a, const struct chat *chat,
 	begin_message(&w, reply->id.len > 0 ? reply->id :
 	    canon_lit(meta->request_id), reply->model.len > 0 ?
 	    reply->model : canon_lit(meta->model));
-	for (i = 0; reply->choice_count > 0 && i < c->part_count; i++)
-		write_part(&w, &c->parts[i], a);
+	if (reply->choice_count > 0)
+		write_parts(&w, c, a);
 	jw_end_array(&w);
 	write_reason(&w, reply->choice_count > 0 ? c->finish : FINISH_STOP,
 	    reply->choice_count > 0 ? c->stop : (struct str){ NULL, 0 });
@@ -456,6 +493,28 @@ write_made_image(struct stream *s, struct written *st, const struct piece *p,
 }
 
 static void
+write_citation(struct stream *s, struct written *st, const struct piece *p,
+    struct buf *out)
+{
+	struct json_writer w;
+	struct citation c;
+	struct json doc;
+
+	if (json_parse(&doc, s->scratch, p->text.p, p->text.len, NULL) !=
+	    ERR_OK || !citation_read(&doc, JSON_ROOT, s->scratch, &c))
+		return;
+	need_text(st, out);
+	open_event(&w, "content_block_delta", out);
+	canon_put_int(&w, "index", st->index);
+	jw_key(&w, "delta");
+	canon_begin(&w, "citations_delta");
+	jw_key(&w, "citation");
+	citation_write_block(&w, &c);
+	jw_end_object(&w);
+	close_event(&w, out);
+}
+
+static void
 write_piece(struct stream *s, struct written *st, const struct piece *p,
     struct buf *out)
 {
@@ -497,8 +556,10 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 		if (p->text.len > 0)
 			st->stop = kept(s, st, p->text);
 		break;
-	case PIECE_LOGPROBS:
 	case PIECE_CITATION:
+		write_citation(s, st, p, out);
+		break;
+	case PIECE_LOGPROBS:
 		break;
 	}
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -72,22 +73,20 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 
 /* A citation of something with an address as one of OpenAI's annotations. */
 static void
-write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
+write_citation(const struct json *doc, uint32_t v, struct json_writer *w,
     struct arena *a)
 {
-	struct str url = canon_str(doc, json_at(doc, c, "location", "web",
-	    "url", NULL), a);
-	struct str title = canon_str(doc, json_get(doc, c, "title"), a);
+	uint32_t web = json_at(doc, v, "location", "web", NULL);
+	uint32_t said = json_first(doc, json_get(doc, v, "sourceContent"));
+	struct citation c = {
+		.url = canon_str(doc, json_get(doc, web, "url"), a),
+		.title = canon_str(doc, json_get(doc, v, "title"), a),
+		.content = canon_str(doc, json_get(doc, said, "text"), a) };
 
-	if (url.len == 0)
-		return;
-	if (title.p == NULL)
-		title = canon_str(doc, json_at(doc, c, "location", "web",
-		    "domain", NULL), a);
-	reply_begin_citation(w, url, title);
-	canon_put_str(w, "content", canon_str(doc, json_get(doc,
-	    json_first(doc, json_get(doc, c, "sourceContent")), "text"), a));
-	reply_end_citation(w);
+	if (c.title.p == NULL)
+		c.title = canon_str(doc, json_get(doc, web, "domain"), a);
+	if (c.url.len > 0)
+		citation_write(w, &c);
 }
 
 static bool

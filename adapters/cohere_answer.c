@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -102,28 +103,23 @@ read_failure(const struct json *doc, uint32_t obj, struct arena *a,
  * no word for a source without an address.
  */
 static void
-write_citation(const struct json *doc, uint32_t c, struct json_writer *w,
+write_citation(const struct json *doc, uint32_t v, struct json_writer *w,
     struct arena *a)
 {
-	uint32_t list = json_get(doc, c, "sources"), s, from;
-	struct str url;
-	int64_t n;
+	uint32_t list = json_get(doc, v, "sources"), s, from;
+	struct citation c = { .start = 0 };
 
+	json_int(doc, json_get(doc, v, "start"), &c.start);
+	json_int(doc, json_get(doc, v, "end"), &c.end);
 	for (s = json_first(doc, list); s != JSON_NONE;
 	    s = json_next(doc, list, s)) {
 		from = json_get(doc, s, "document");
 		if (json_type(doc, from) != JSON_OBJECT)
 			from = json_get(doc, s, "tool_output");
-		url = canon_str(doc, json_get(doc, from, "url"), a);
-		if (url.len == 0)
-			continue;
-		reply_begin_citation(w, url, canon_str(doc, json_get(doc, from,
-		    "title"), a));
-		if (json_int(doc, json_get(doc, c, "start"), &n))
-			canon_put_int(w, "start_index", n);
-		if (json_int(doc, json_get(doc, c, "end"), &n))
-			canon_put_int(w, "end_index", n);
-		reply_end_citation(w);
+		c.url = canon_str(doc, json_get(doc, from, "url"), a);
+		c.title = canon_str(doc, json_get(doc, from, "title"), a);
+		if (c.url.len > 0)
+			citation_write(w, &c);
 	}
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -11,6 +12,7 @@
 #include "app/base/sse.h"
 
 #define CANDIDATES_MAX 64
+#define CHUNKS_MAX 1024
 
 static const struct {
 	const char *word;
@@ -98,31 +100,91 @@ blocked(const struct json *doc)
 		"candidates")) == 0);
 }
 
-/* Pages that an answer rests on, as OpenAI's annotations. */
-static struct str
-citations(const struct json *doc, uint32_t candidate, struct arena *a)
+/* The page of a chunk of grounding: of the web, or one of the provider's. */
+static bool
+read_page(const struct json *doc, uint32_t chunk, struct arena *a,
+    struct citation *out)
 {
-	uint32_t list = json_at(doc, candidate, "groundingMetadata",
-	    "groundingChunks", NULL), c, web;
+	static const char *const kinds[] = { "web", "retrievedContext",
+		"maps" };
+	uint32_t v = JSON_NONE;
+	size_t i;
+
+	for (i = 0; i < sizeof kinds / sizeof kinds[0] &&
+	    json_type(doc, v) != JSON_OBJECT; i++)
+		v = gemini_get(doc, chunk, kinds[i]);
+	memset(out, 0, sizeof *out);
+	out->url = canon_str(doc, json_get(doc, v, "uri"), a);
+	out->title = canon_str(doc, json_get(doc, v, "title"), a);
+	return out->url.len > 0;
+}
+
+/* The number-th chunk, or JSON_NONE. */
+static uint32_t
+chunk_at(const struct json *doc, uint32_t chunks, int64_t number)
+{
+	uint32_t c = json_first(doc, chunks);
+
+	while (c != JSON_NONE && number-- > 0)
+		c = json_next(doc, chunks, c);
+	return c;
+}
+
+/* A text and the pages that it rests on, which are noted as used. */
+static void
+write_support(const struct json *doc, uint32_t support, uint32_t chunks,
+    struct str text, struct json_writer *w, struct arena *a,
+    bool used[CHUNKS_MAX])
+{
+	uint32_t segment = json_get(doc, support, "segment"), v;
+	uint32_t list = gemini_get(doc, support, "groundingChunkIndices");
+	int64_t from = reply_count(doc, segment, "startIndex"), n;
+	int64_t to = reply_count(doc, segment, "endIndex");
+	struct citation c;
+
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v)) {
+		if (!json_int(doc, v, &n) || n < 0 || n >= CHUNKS_MAX ||
+		    !read_page(doc, chunk_at(doc, chunks, n), a, &c))
+			continue;
+		c.start = citation_chars_of(text, from);
+		c.end = citation_chars_of(text, to);
+		citation_write(w, &c);
+		used[n] = true;
+	}
+}
+
+/*
+ * Pages that an answer rests on, as OpenAI's annotations: those of single
+ * texts of it, then those of the whole. text: the answer's, as Google counts
+ * its bytes.
+ */
+static struct str
+citations(const struct json *doc, uint32_t candidate, struct str text,
+    struct arena *a)
+{
+	uint32_t meta = json_get(doc, candidate, "groundingMetadata"), v;
+	uint32_t chunks = json_get(doc, meta, "groundingChunks");
+	uint32_t list = json_get(doc, meta, "groundingSupports");
 	struct str s = { NULL, 0 };
+	bool used[CHUNKS_MAX] = { false };
+	struct citation page;
 	struct json_writer w;
 	struct buf b;
+	size_t i = 0;
 
-	if (json_count(doc, list) == 0)
+	if (json_count(doc, chunks) == 0)
 		return s;
 	buf_init(&b, LIMIT_BODY_TEXT);
 	jw_init(&w, &b);
 	jw_array(&w);
-	for (c = json_first(doc, list); c != JSON_NONE;
-	    c = json_next(doc, list, c)) {
-		web = json_get(doc, c, "web");
-		if (json_type(doc, web) != JSON_OBJECT)
-			continue;
-		reply_begin_citation(&w,
-		    canon_str(doc, json_get(doc, web, "uri"), a),
-		    canon_str(doc, json_get(doc, web, "title"), a));
-		reply_end_citation(&w);
-	}
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v))
+		write_support(doc, v, chunks, text, &w, a, used);
+	for (v = json_first(doc, chunks); v != JSON_NONE && i < CHUNKS_MAX;
+	    v = json_next(doc, chunks, v), i++)
+		if (!used[i] && read_page(doc, v, a, &page))
+			citation_write(&w, &page);
 	jw_end_array(&w);
 	return canon_take_list(a, &b);
 }
@@ -185,6 +247,20 @@ read_part(const struct json *doc, uint32_t v, struct parts *out, int *calls)
 	    p->kind == PART_REASONING || part_signature(out);
 }
 
+/* All that a candidate says. */
+static struct str
+text_of(const struct parts *parts)
+{
+	struct growing g = { NULL, 0, 0 };
+	size_t i;
+
+	for (i = 0; i < parts->count; i++)
+		if (parts->list[i].kind == PART_TEXT &&
+		    !canon_grow(parts->arena, &g, parts->list[i].text))
+			break; /* then places are not told */
+	return canon_grown(&g);
+}
+
 static bool
 read_candidate(const struct json *doc, uint32_t v, struct arena *a,
     struct choice *c)
@@ -203,7 +279,7 @@ read_candidate(const struct json *doc, uint32_t v, struct arena *a,
 	c->finish = finish_of(doc, v, calls > 0);
 	if (c->finish == FINISH_NONE)
 		c->finish = calls > 0 ? FINISH_TOOLS : FINISH_STOP;
-	c->citations = citations(doc, v, a);
+	c->citations = citations(doc, v, text_of(&parts), a);
 	return true;
 }
 
@@ -270,13 +346,14 @@ struct seen {
 	int64_t calls[CANDIDATES_MAX];
 	struct usage usage;
 	bool answered, finished, ended;
+	struct growing text[CANDIDATES_MAX]; /* of each, for another dialect */
 };
 
 /* One event on its way into a delta. */
 struct event {
 	const struct json *doc;
 	struct seen *seen;
-	struct arena *scratch;
+	struct arena *scratch, *arena;
 	bool wants; /* pieces, for another dialect */
 	struct pieces pieces;
 	struct delta d;
@@ -341,6 +418,9 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	}
 	pieces_text(&e->pieces, thought ? PIECE_REASONING : PIECE_TEXT,
 	    choice, s);
+	if (!thought && e->wants && s.len > 0 &&
+	    !canon_grow(e->arena, &e->seen->text[choice], s))
+		e->pieces.failed = true;
 	p = pieces_text(&e->pieces, PIECE_SIGNATURE, choice, sign);
 	if (p != NULL)
 		p->origin = "gemini";
@@ -362,16 +442,26 @@ piece_finish(struct event *e, enum finish finish, int64_t choice)
 		p->finish = finish;
 }
 
+/* Before a signature that ends the text which they are for. */
 static void
 piece_citations(struct event *e, uint32_t v, int64_t choice)
 {
-	struct str all = citations(e->doc, v, e->scratch);
+	struct str all = citations(e->doc, v,
+	    canon_grown(&e->seen->text[choice]), e->scratch);
+	struct pieces *ps = &e->pieces;
+	struct piece last, *p;
+	bool ends = ps->count > 0 &&
+	    ps->list[ps->count - 1].kind == PIECE_SIGNATURE;
 	struct json doc;
 
-	if (all.p != NULL &&
-	    json_parse(&doc, e->scratch, all.p, all.len, NULL) == ERR_OK)
-		pieces_list(&e->pieces, PIECE_CITATION, choice, &doc,
-		    JSON_ROOT);
+	if (all.p == NULL ||
+	    json_parse(&doc, e->scratch, all.p, all.len, NULL) != ERR_OK)
+		return;
+	if (ends)
+		last = ps->list[--ps->count];
+	pieces_list(ps, PIECE_CITATION, choice, &doc, JSON_ROOT);
+	if (ends && (p = pieces_add(ps, PIECE_SIGNATURE, choice)) != NULL)
+		*p = last;
 }
 
 /*
@@ -450,7 +540,8 @@ enum err
 gemini_read_event(struct stream *s, const struct sse_event *ev,
     delta_fn *emit, void *arg, struct fault *f)
 {
-	struct event e = { .scratch = s->scratch, .wants = s->pieces,
+	struct event e = { .scratch = s->scratch, .arena = s->arena,
+		.wants = s->pieces,
 		.pieces = { .arena = s->scratch } };
 	struct json doc;
 

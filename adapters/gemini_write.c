@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -68,12 +69,19 @@ begin(struct json_writer *w, int64_t index)
 	jw_array(w);
 }
 
+/* The end of the content, after which members of the candidate may stand. */
 static void
-end(struct json_writer *w, enum finish finish)
+end_content(struct json_writer *w, enum finish finish)
 {
 	jw_end_array(w);
 	jw_end_object(w);
 	write_reason(w, finish);
+}
+
+static void
+end(struct json_writer *w, enum finish finish)
+{
+	end_content(w, finish);
 	jw_end_object(w);
 }
 
@@ -162,6 +170,20 @@ write_part(struct json_writer *w, const struct part *p, struct arena *a)
 	}
 }
 
+/* All that a choice says. */
+static struct str
+text_of(const struct choice *c, struct arena *a)
+{
+	struct growing g = { NULL, 0, 0 };
+	size_t i;
+
+	for (i = 0; i < c->part_count; i++)
+		if (c->parts[i].kind == PART_TEXT &&
+		    !canon_grow(a, &g, c->parts[i].text))
+			break; /* then places are not told */
+	return canon_grown(&g);
+}
+
 static void
 write_tail(struct json_writer *w, struct str id, struct str model,
     const struct usage *u, const struct answer_meta *meta)
@@ -198,7 +220,11 @@ gemini_write_reply(struct arena *a, const struct chat *chat,
 		begin(&w, c->index);
 		for (k = 0; k < c->part_count; k++)
 			write_part(&w, &c->parts[k], a);
-		end(&w, c->finish);
+		end_content(&w, c->finish);
+		if (c->citations.len > 0)
+			citation_put_grounding(&w, c->citations,
+			    text_of(c, a), a);
+		jw_end_object(&w);
 	}
 	jw_end_array(&w);
 	write_tail(&w, reply->id, reply->model, &reply->usage, meta);
@@ -226,6 +252,8 @@ struct ended {
 	struct ended *next;
 	int64_t choice;
 	enum finish finish;
+	struct growing text;  /* all of it, and … */
+	struct growing notes; /* … what it rests on, elements of a list */
 };
 
 struct written {
@@ -351,6 +379,10 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 		return false;
 	switch (p->kind) {
 	case PIECE_TEXT:
+		if (!canon_grow(s->arena, &choice->text, p->text))
+			return false;
+		write_chunk(st, p, p->text, none, meta, out);
+		return true;
 	case PIECE_REFUSAL:
 	case PIECE_REASONING:
 	case PIECE_IMAGE:
@@ -370,11 +402,23 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 	case PIECE_FINISH:
 		choice->finish = p->finish;
 		return true;
-	case PIECE_LOGPROBS:
 	case PIECE_CITATION:
+		return canon_grow(s->arena, &choice->notes,
+		    canon_lit(choice->notes.len > 0 ? "," : "[")) &&
+		    canon_grow(s->arena, &choice->notes, p->text);
+	case PIECE_LOGPROBS:
 		break;
 	}
 	return true;
+}
+
+static void
+write_notes(struct json_writer *w, const struct ended *c, struct arena *a)
+{
+	if (c->notes.len > 0)
+		citation_put_grounding(w, canon_join(a,
+		    canon_grown(&c->notes), canon_lit("]")),
+		    canon_grown(&c->text), a);
 }
 
 /* The last chunk: calls, the reasons, and usage. */
@@ -394,7 +438,10 @@ write_last(struct stream *s, struct written *st, const struct delta *d,
 				write_call(&w, g->id, g->name,
 				    (struct str){ g->args.p, g->args.len },
 				    g->signature, s->scratch);
-		end(&w, c->finish == FINISH_NONE ? FINISH_STOP : c->finish);
+		end_content(&w, c->finish == FINISH_NONE ? FINISH_STOP :
+		    c->finish);
+		write_notes(&w, c, s->scratch);
+		jw_end_object(&w);
 	}
 	close_chunk(&w, st, &d->usage, meta, out);
 }

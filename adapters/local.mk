@@ -43,6 +43,7 @@ libadapters_a_SOURCES += adapters/openai_parts.c
 libadapters_a_SOURCES += adapters/openai_quirks.c
 libadapters_a_SOURCES += adapters/openai_stream.c
 libadapters_a_SOURCES += adapters/openai_write.c
+libadapters_a_SOURCES += adapters/citation.c adapters/citation.h
 libadapters_a_SOURCES += adapters/owned.c adapters/owned.h
 libadapters_a_SOURCES += adapters/responses.c adapters/responses.h
 libadapters_a_SOURCES += adapters/responses_answer.c adapters/responses_answer.h

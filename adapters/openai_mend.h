@@ -80,10 +80,10 @@ enum finish openai_finish(const struct json *doc, uint32_t v);
 
 /*
  * The mended text in reply->raw → created and choices; in d->raw → pieces.
- * False or ERR_INTERNAL: no memory.
+ * False or ERR_INTERNAL: no memory. cited: the stream's, false at first.
  */
 enum err openai_read_choices(struct arena *a, struct reply *reply,
     struct fault *f);
-bool openai_add_pieces(struct stream *s, struct delta *d);
+bool openai_add_pieces(struct stream *s, struct delta *d, bool *cited);
 
 #endif

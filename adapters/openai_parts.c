@@ -5,6 +5,7 @@
 #include "adapters/openai.h"
 
 #include "adapters/canon.h"
+#include "adapters/citation.h"
 #include "adapters/openai_mend.h"
 #include "app/base/arena.h"
 
@@ -35,6 +36,48 @@ call_args(const struct json *doc, uint32_t fn, struct arena *a)
 	struct str s = canon_str(doc, json_get(doc, fn, "arguments"), a);
 
 	return s.p != NULL ? s : canon_str(doc, json_get(doc, fn, "input"), a);
+}
+
+/* One page that the provider names beside its choices. */
+static void
+write_page(const struct json *doc, uint32_t v, struct json_writer *w,
+    struct arena *a)
+{
+	struct citation c = { .url = canon_str(doc, v, a) };
+
+	if (json_type(doc, v) == JSON_OBJECT) {
+		c.url = canon_str(doc, json_get(doc, v, "url"), a);
+		c.title = canon_str(doc, json_get(doc, v, "title"), a);
+		c.content = canon_str(doc, json_get(doc, v, "snippet"), a);
+	}
+	if (c.url.len > 0)
+		citation_write(w, &c);
+}
+
+/*
+ * Pages that stand beside the choices (Perplexity, xAI): results of a search,
+ * or addresses alone. A list of annotations, or nothing.
+ */
+static struct str
+pages(const struct json *doc, struct arena *a)
+{
+	uint32_t list = json_get(doc, JSON_ROOT, "search_results"), v;
+	struct str none = { NULL, 0 };
+	struct json_writer w;
+	struct buf b;
+
+	if (json_type(doc, list) != JSON_ARRAY || json_count(doc, list) == 0)
+		list = json_get(doc, JSON_ROOT, "citations");
+	if (json_type(doc, list) != JSON_ARRAY || json_count(doc, list) == 0)
+		return none;
+	buf_init(&b, LIMIT_BODY_TEXT);
+	jw_init(&w, &b);
+	jw_array(&w);
+	for (v = json_first(doc, list); v != JSON_NONE;
+	    v = json_next(doc, list, v))
+		write_page(doc, v, &w, a);
+	jw_end_array(&w);
+	return canon_take_list(a, &b);
 }
 
 /* ------------------------------------------------------ whole answers */
@@ -126,6 +169,8 @@ read_choice(const struct json *doc, uint32_t v, struct arena *a,
 	if (json_count(doc, json_get(doc, msg, "annotations")) > 0)
 		out->citations = canon_raw(doc, json_get(doc, msg,
 		    "annotations"));
+	else
+		out->citations = pages(doc, a);
 	ok = json_count(doc, details) > 0 ? add_details(&parts, doc,
 	    details) : parts_text(&parts, PART_REASONING,
 	    reasoning_text(doc, msg, a));
@@ -275,9 +320,28 @@ piece_choice(struct pieces *ps, const struct json *doc, uint32_t v)
 		p->finish = finish;
 }
 
+/* Pages beside the choices: every event repeats them, the first counts. */
+static void
+piece_pages(struct pieces *ps, const struct json *doc, bool *cited)
+{
+	struct str all = { NULL, 0 };
+	struct json found;
+	size_t i;
+
+	for (i = 0; i < ps->count; i++)
+		*cited |= ps->list[i].kind == PIECE_CITATION;
+	if (!*cited)
+		all = pages(doc, ps->arena);
+	if (all.len == 0 || json_parse(&found, ps->arena, all.p, all.len,
+	    NULL) != ERR_OK)
+		return;
+	pieces_list(ps, PIECE_CITATION, 0, &found, JSON_ROOT);
+	*cited = true;
+}
+
 /* The mended event read once more, for a surface of another dialect. */
 bool
-openai_add_pieces(struct stream *s, struct delta *d)
+openai_add_pieces(struct stream *s, struct delta *d, bool *cited)
 {
 	struct pieces ps = { .arena = s->scratch };
 	uint32_t list, v;
@@ -289,6 +353,7 @@ openai_add_pieces(struct stream *s, struct delta *d)
 	for (v = json_first(&doc, list); v != JSON_NONE;
 	    v = json_next(&doc, list, v))
 		piece_choice(&ps, &doc, v);
+	piece_pages(&ps, &doc, cited);
 	d->pieces = ps.list;
 	d->piece_count = ps.count;
 	return !ps.failed;

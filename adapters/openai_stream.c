@@ -35,6 +35,7 @@ struct seen {
 	struct choice_seen *choices;
 	size_t count, size;
 	bool content, finished, ended;
+	bool cited; /* pages beside the choices were told of */
 	struct mend_head head; /* its id: the first that is not empty */
 };
 
@@ -220,7 +221,7 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	if (s->pieces) {
 		d.model = canon_str(doc, json_get(doc, JSON_ROOT, "model"),
 		    s->scratch);
-		if (!openai_add_pieces(s, &d))
+		if (!openai_add_pieces(s, &d, &seen->cited))
 			return ERR_INTERNAL;
 	}
 	d.finish = m.finish;

@@ -69,23 +69,6 @@ reply_event(struct arena *a, const char *data, size_t len, struct json *doc,
 	    reply_bad(f, "an event that is not JSON");
 }
 
-void
-reply_begin_citation(struct json_writer *w, struct str url, struct str title)
-{
-	canon_begin(w, "url_citation");
-	jw_key(w, "url_citation");
-	jw_object(w);
-	canon_put_str(w, "url", url);
-	canon_put_str(w, "title", title);
-}
-
-void
-reply_end_citation(struct json_writer *w)
-{
-	jw_end_object(w);
-	jw_end_object(w);
-}
-
 enum err
 reply_failed(const struct upstream_error *error, delta_fn *emit, void *arg)
 {

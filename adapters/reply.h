@@ -45,14 +45,6 @@ enum err reply_parse(struct arena *a, const char *body, size_t len,
 enum err reply_event(struct arena *a, const char *data, size_t len,
     struct json *doc, struct fault *f);
 
-/*
- * A page that an answer rests on, as OpenAI's annotations have it. Members
- * may be added up to the end.
- */
-void reply_begin_citation(struct json_writer *w, struct str url,
-    struct str title);
-void reply_end_citation(struct json_writer *w);
-
 /* DELTA_ERROR: one that was read already, or the one in an event. */
 enum err reply_failed(const struct upstream_error *error, delta_fn *emit,
     void *arg);

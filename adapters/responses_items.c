@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "adapters/citation.h"
 #include "adapters/responses.h"
 #include "adapters/responses_tell.h"
 #include "app/base/arena.h"
@@ -178,29 +179,23 @@ items_refusal(struct items *s, struct str text)
 static struct str
 flat(struct items *s, struct str annotation)
 {
-	static const char *const keys[] = { "start_index", "end_index",
-		"url", "title" };
-	static const char *const none[] = { "0", "0", "\"\"", "\"\"" };
-	struct str out = { NULL, 0 }, raw;
+	struct str out = { NULL, 0 };
 	struct json_writer w;
+	struct citation c;
 	struct json doc;
-	uint32_t v;
 	struct buf b;
-	size_t i;
 
 	if (json_parse(&doc, s->scratch, annotation.p, annotation.len,
-	    NULL) != ERR_OK || !json_is(&doc, json_get(&doc, JSON_ROOT,
-	    "type"), "url_citation"))
+	    NULL) != ERR_OK ||
+	    !citation_read(&doc, JSON_ROOT, s->scratch, &c))
 		return out;
-	v = json_get(&doc, JSON_ROOT, "url_citation");
 	buf_init(&b, LIMIT_EVENT_LARGE * 2);
 	jw_init(&w, &b);
 	canon_begin(&w, "url_citation");
-	for (i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-		raw = canon_raw(&doc, json_get(&doc, v, keys[i]));
-		canon_put_raw(&w, keys[i], raw.p == NULL ||
-		    canon_is(raw, "null") ? canon_lit(none[i]) : raw);
-	}
+	canon_put_int(&w, "start_index", c.start);
+	canon_put_int(&w, "end_index", c.end);
+	canon_put_str(&w, "url", c.url);
+	canon_put_text(&w, "title", c.title);
 	jw_end_object(&w);
 	if (b.failed)
 		s->failed = true;

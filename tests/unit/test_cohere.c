@@ -227,8 +227,8 @@ whole(void **state)
 	bench_has(&b, "\"reasoning_content\":\"hm\"", 1);
 	bench_has(&b, "\"content\":\"Hi\"", 1);
 	bench_has(&b, "\"finish_reason\":\"length\"", 1);
-	bench_has(&b, "\"url\":\"http://u\",\"title\":\"T\",\"start_index\":0,"
-	    "\"end_index\":2", 1);
+	bench_has(&b, "\"start_index\":0,\"end_index\":2,"
+	    "\"url\":\"http://u\",\"title\":\"T\"", 1);
 	bench_has(&b, "\"logprob\":-0.75,\"bytes\":[72,105]", 1);
 	bench_free(&b);
 }
