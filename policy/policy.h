@@ -63,6 +63,42 @@ struct auth_form {
 	const char *scope, *token_url; /* AUTH_GOOGLE, AUTH_AZURE */
 };
 
+/* ---- limits ---- */
+
+/* How long money is counted before it begins anew. */
+enum budget_span { /* the first ones as enum zone_span */
+	BUDGET_HOUR,
+	BUDGET_DAY,
+	BUDGET_WEEK,
+	BUDGET_MONTH,
+	BUDGET_ONCE /* never: credit that is used up */
+};
+
+#define BUDGET_WARNINGS 4
+
+struct budget {
+	int64_t limit; /* n$ */
+	enum budget_span span;
+	const char *zone;      /* IANA, "" = UTC: whose hours, days … */
+	const struct zone *tz; /* the same, loaded */
+	bool soft;	       /* warns only, refuses nothing */
+	unsigned warn[BUDGET_WARNINGS]; /* per cent, ascending, 0 = no more */
+};
+
+/* What may be asked for; 0 = no bound. */
+struct limits {
+	int64_t rpm, tpm;   /* requests and tokens in any 60 s */
+	int64_t parallel;   /* requests at once */
+	const struct budget *budgets;
+	size_t budget_count;
+};
+
+/* Limits that all who carry a name share. */
+struct pool_limits {
+	const char *name;
+	struct limits limits;
+};
+
 /*
  * An account at an upstream. Strings are "" when not given, never NULL.
  * Secrets are in memory excluded from core dumps and cleansed at the end.
@@ -110,42 +146,6 @@ struct timeouts {
 struct task_score {
 	const char *task;
 	double value;
-};
-
-/* ---- limits ---- */
-
-/* How long money is counted before it begins anew. */
-enum budget_span { /* the first ones as enum zone_span */
-	BUDGET_HOUR,
-	BUDGET_DAY,
-	BUDGET_WEEK,
-	BUDGET_MONTH,
-	BUDGET_ONCE /* never: credit that is used up */
-};
-
-#define BUDGET_WARNINGS 4
-
-struct budget {
-	int64_t limit; /* n$ */
-	enum budget_span span;
-	const char *zone;      /* IANA, "" = UTC: whose hours, days … */
-	const struct zone *tz; /* the same, loaded */
-	bool soft;	       /* warns only, refuses nothing */
-	unsigned warn[BUDGET_WARNINGS]; /* per cent, ascending, 0 = no more */
-};
-
-/* What may be asked for; 0 = no bound. */
-struct limits {
-	int64_t rpm, tpm;   /* requests and tokens in any 60 s */
-	int64_t parallel;   /* requests at once */
-	const struct budget *budgets;
-	size_t budget_count;
-};
-
-/* Limits that all who carry a name share. */
-struct pool_limits {
-	const char *name;
-	struct limits limits;
 };
 
 /* Where a request can go: a provider and its own name of a model. */
