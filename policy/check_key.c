@@ -10,6 +10,7 @@
 #include "app/base/arena.h"
 #include "app/base/hash.h"
 #include "policy/load.h"
+#include "policy/region.h"
 #include "policy/schema.h"
 #include "policy/secret.h"
 
@@ -291,14 +292,61 @@ check_unique(struct load *l, struct placed *list, size_t n)
 			    list[i - 1].node->line);
 }
 
+/* May a provider be in that region? Bedrock's models may, wherever it is. */
+static bool
+region_met(const struct policy *p, const char *region)
+{
+	size_t i;
+
+	for (i = 0; i < p->provider_count; i++)
+		if (region_within(p->providers[i].region, region) ||
+		    strcmp(p->providers[i].adapter, "bedrock") == 0)
+			return true;
+	return false;
+}
+
+static bool
+retention_met(const struct policy *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->provider_count; i++)
+		if (strcmp(p->providers[i].retention, "none") == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Who demands what no provider is stated to give gets no answer at all: that
+ * may be a slip. *met is a region known to be met, NULL at first.
+ */
+static void
+check_demands(struct load *l, const struct policy *p,
+    const struct src_grant *g, const struct node *row, const char **met)
+{
+	if (g->region != NULL &&
+	    (*met == NULL || strcmp(*met, g->region) != 0)) {
+		if (region_met(p, g->region))
+			*met = g->region;
+		else
+			diag_warn(l->diag, node_get(row, "region"),
+			    "no provider has a region that lies in this one");
+	}
+	if (g->retention != 0 && !retention_met(p))
+		diag_warn(l->diag, node_get(row, "retention"),
+		    "no provider has retention: none");
+}
+
 static void
 check_tiers(struct load *l, const struct source *s, const struct policy *p)
 {
 	const struct src_tier *rows = s->tiers.items;
 	const struct node *n;
+	const char *met = NULL;
 	size_t i;
 
 	for (i = 0; i < s->tiers.count; i++) {
+		check_demands(l, p, &rows[i].grant, rows[i].row.node, &met);
 		n = node_get(rows[i].row.node, "models");
 		if (n != NULL)
 			check_patterns(l, p, &rows[i].grant.models, n);
@@ -311,6 +359,7 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 {
 	const struct src_key *rows = s->keys.items;
 	size_t i, n = s->keys.count;
+	const char *met = NULL;
 	struct placed *list;
 
 	make_pepper(l, s, root, p);
@@ -323,8 +372,10 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 		diag_nomem(l->diag);
 		goto out;
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		make_key(l, s, &rows[i], p, &list[i]);
+		check_demands(l, p, &rows[i].grant, rows[i].row.node, &met);
+	}
 	check_unique(l, list, n);
 	for (i = 0; i < n; i++)
 		p->keys[i] = list[i].key;

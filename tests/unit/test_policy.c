@@ -343,7 +343,9 @@ static void
 grants(void **state)
 {
 	static const char text[] =
-	    "providers: { openai: { key: none } }\n"
+	    "providers: { openai: { key: none, region: us-east-1 }, "
+	    "anthropic: {\n"
+	    "  key: none, region: europe-west4, retention: none } }\n"
 	    "tiers:\n"
 	    "  strict: { may: [ explain, user ], region: eu, retention: none "
 	    "}\n"
@@ -380,6 +382,34 @@ grants(void **state)
 		assert_int_equal(k->may, rows[i].may);
 		assert_int_equal(k->no_retention, rows[i].no_retention);
 	}
+	policy_unref(p);
+}
+
+/* A demand that nobody is stated to meet is told. */
+static void
+demands(void **state)
+{
+	struct policy *p;
+	char *said;
+
+	(void)state;
+	p = load_text("providers: { openai: { key: none, region: us } }\n"
+		      "tiers:\n"
+		      "  a: { region: eu, retention: none }\n"
+		      "  b: { region: us }\n"
+		      "keys:\n"
+		      "  - { name: a, secret: env:VK1, region: europe }\n"
+		      "  - { name: b, secret: env:VK2, tier: a }\n",
+	    &said);
+	assert_non_null(p);
+	assert_string_equal(said,
+	    "policy.yaml:3: tiers.a.region: warning: no provider has a region "
+	    "that lies in this one\n"
+	    "policy.yaml:3: tiers.a.retention: warning: no provider has "
+	    "retention: none\n"
+	    "policy.yaml:6: keys[0].region: warning: no provider has a region "
+	    "that lies in this one\n");
+	free(said);
 	policy_unref(p);
 }
 
@@ -1607,6 +1637,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(full_top), TEST(full_providers), TEST(full_models),
 		TEST(full_map_model), TEST(full_keys), TEST(grants),
+		TEST(demands),
 		TEST(key_look_up), TEST(defaults), TEST(names_of_key),
 		TEST(empty_sections), TEST(single_values),
 		TEST(secrets_are_not_dumped), TEST(json_policy),
