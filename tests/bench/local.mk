@@ -27,3 +27,9 @@ EXTRA_PROGRAMS += tests/bench/estimate
 tests_bench_estimate_SOURCES = tests/bench/estimate.c
 tests_bench_estimate_LDADD = libpolicy.a libbase.a -lm
 CLEANFILES += tests/bench/estimate
+
+# Hold and settle: tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]].
+EXTRA_PROGRAMS += tests/bench/ledger
+tests_bench_ledger_SOURCES = tests/bench/ledger.c
+tests_bench_ledger_LDADD = $(HOUSE_LINK)
+CLEANFILES += tests/bench/ledger

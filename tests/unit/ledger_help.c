@@ -55,6 +55,20 @@ open_ledger(struct world *w)
 	assert_non_null(w->arena);
 }
 
+static void
+close_ledger(struct world *w)
+{
+	int turns = 0;
+
+	ledger_close(w->l);
+	/* The disk may be slow. */
+	do
+		world_run(w, 10);
+	while (uv_loop_close(&w->loop) != 0 && ++turns < 500);
+	assert_true(turns < 500);
+	arena_free(w->arena);
+}
+
 /* Where the clock's shift is. */
 static void
 make_shift(struct world *w, char *path, size_t size)
@@ -72,6 +86,15 @@ make_shift(struct world *w, char *path, size_t size)
 	close(fd);
 	w->shift = p;
 	the_shift = p;
+}
+
+static void
+set_up(struct world *w)
+{
+	w->setup.store = w->redis ? w->server.address : "embedded";
+	w->setup.dir = w->server.dir;
+	w->setup.clock = &shifted;
+	w->setup.patience = 2000;
 }
 
 struct world *
@@ -95,26 +118,9 @@ world_new(void)
 		redis_again(&w->server, NULL);
 		unsetenv("LD_PRELOAD");
 	}
-	w->setup.store = w->redis ? w->server.address : "embedded";
-	w->setup.dir = w->server.dir;
-	w->setup.clock = &shifted;
-	w->setup.patience = 2000;
+	set_up(w);
 	open_ledger(w);
 	return w;
-}
-
-static void
-close_ledger(struct world *w)
-{
-	int turns = 0;
-
-	ledger_close(w->l);
-	/* The disk may be slow. */
-	do
-		world_run(w, 10);
-	while (uv_loop_close(&w->loop) != 0 && ++turns < 500);
-	assert_true(turns < 500);
-	arena_free(w->arena);
 }
 
 void
@@ -126,9 +132,36 @@ world_free(struct world *w)
 	free(w);
 }
 
+struct world *
+world_join(const char *dir, int64_t lease)
+{
+	struct world *w = calloc(1, sizeof *w);
+	char path[128];
+
+	assert_non_null(w);
+	w->redis = over_redis;
+	snprintf(w->server.dir, sizeof w->server.dir, "%s", dir);
+	snprintf(w->server.address, sizeof w->server.address,
+	    "redis+unix://%s/redis.sock", dir);
+	make_shift(w, path, sizeof path);
+	set_up(w);
+	w->setup.lease = lease;
+	open_ledger(w);
+	return w;
+}
+
+void
+world_leave(struct world *w)
+{
+	close_ledger(w);
+	munmap((void *)(uintptr_t)w->shift, sizeof *w->shift);
+	free(w);
+}
+
 void
 world_again(struct world *w)
 {
+	close_ledger(w);
 	open_ledger(w);
 }
 

@@ -31,7 +31,11 @@ extern bool over_redis; /* which store world_new takes */
 struct world *world_new(void);
 void world_free(struct world *w);
 
-/* Another ledger on the same store, as another process has: after a fork. */
+/* A ledger on the store of a world in that directory, for another process. */
+struct world *world_join(const char *dir, int64_t lease);
+void world_leave(struct world *w);
+
+/* The ledger of this process anew. */
 void world_again(struct world *w);
 
 /* A lease of other length for ledgers opened from now on. */

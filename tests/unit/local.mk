@@ -298,3 +298,9 @@ check_DATA += tests/unit/shift_time.so
 tests/unit/shift_time.so: tests/unit/shift_time.c
 	$(AM_V_GEN)$(MKDIR_P) tests/unit && \
 		$(CC) -O1 -fPIC -shared -o $@ $(srcdir)/tests/unit/shift_time.c
+
+check_PROGRAMS += tests/unit/test_ledger_race
+tests_unit_test_ledger_race_SOURCES = tests/unit/test_ledger_race.c \
+	$(LEDGER_SOURCES)
+tests_unit_test_ledger_race_CPPFLAGS = $(LEDGER_CPPFLAGS)
+tests_unit_test_ledger_race_LDADD = $(UNIT_LINK)
