@@ -30,6 +30,20 @@ static const struct {
 
 /* ------------------------------------------------------------ endings */
 
+/*
+ * From sent to first content. What lost its race before any would have taken
+ * longer than it did.
+ */
+static int64_t
+ttft(const struct attempt *at)
+{
+	if (at->sent == 0)
+		return 0;
+	if (at->first_content != 0)
+		return at->first_content - at->sent;
+	return at->lost ? at->ended - at->sent : 0;
+}
+
 /* What its deployment's health learns of it. */
 static void
 tell_health(const struct attempt *at)
@@ -44,8 +58,7 @@ tell_health(const struct attempt *at)
 		.probe = at->probe,
 		.fail = at->fail,
 		.rest = at->rest,
-		.ttft = at->first_content == 0 || at->sent == 0 ? 0 :
-		    at->first_content - at->sent,
+		.ttft = ttft(at),
 		.tokens = counted ? usage_output(u) : 0,
 		.duration = at->first_content == 0 ? 0 :
 		    at->ended - at->first_content,

@@ -41,6 +41,7 @@ struct attempt {
 	int64_t rest;	   /* retry-after it asked for, µs, -1 */
 	enum finish finish;
 	bool served;
+	bool lost;    /* another one's content came first */
 	bool excused; /* its failure says nothing about the deployment */
 
 	/* While it runs. */

@@ -163,13 +163,12 @@ fail_request(struct request *r)
 
 /* End everything that runs; it is nobody's failure. */
 static void
-give_up(struct request *r, const struct attempt *but, const char *reason)
+give_up(struct request *r, const char *reason)
 {
 	struct attempt *at;
 
 	for (at = r->forward->first; at != NULL; at = at->next)
-		if (at != but)
-			attempt_give_up(at, reason);
+		attempt_give_up(at, reason);
 }
 
 /* ------------------------------------------------- what attempts tell */
@@ -178,12 +177,21 @@ void
 forward_commit(struct attempt *at)
 {
 	struct forward *fw = at->request->forward;
+	struct attempt *other;
 
 	if (fw->winner != NULL)
 		return;
 	fw->winner = at;
 	fw->hedge_at = 0;
-	give_up(at->request, at, "lost_race");
+	if (at->probe)
+		health_back(at->request->worker->health, at->deployment,
+		    clock_mono());
+	for (other = fw->first; other != NULL; other = other->next) {
+		if (other == at || other->ended != 0)
+			continue;
+		other->lost = true;
+		attempt_give_up(other, "lost_race");
+	}
 }
 
 void
@@ -581,7 +589,7 @@ end(struct request *r, enum err e, const char *reason)
 {
 	if (!r->forward->whole)
 		request_fail(r, e, NULL, "%s", err_row(e)->text);
-	give_up(r, NULL, reason);
+	give_up(r, reason);
 	if (r->forward->winner != NULL && !r->forward->whole && !r->gone)
 		relay_break(r);
 	finished(r);
@@ -606,7 +614,7 @@ void
 forward_settle(struct request *r)
 {
 	if (r->forward != NULL)
-		give_up(r, NULL, "");
+		give_up(r, "");
 }
 
 void

@@ -238,6 +238,13 @@ take_retry(struct health *h, struct slot *s, int64_t now)
 	return true;
 }
 
+/*
+ * What rests because its provider told it to, or would have to, is tried by
+ * one at a time; what only failed often may be tried by all whom nobody else
+ * can serve.
+ */
+#define FAIL_TOLD (FAIL_RATE | FAIL_QUOTA | FAIL_AUTH)
+
 static bool
 enter(struct slot *s, const struct deployment *d, enum claim claim,
     int64_t now, bool *probe)
@@ -247,7 +254,8 @@ enter(struct slot *s, const struct deployment *d, enum claim claim,
 	do {
 		from = pardoned(s, d, old) ? REST_WELL : old;
 		if (!rest_claim(from, now, claim == CLAIM_LAST, &next, probe))
-			return false;
+			return claim == CLAIM_LAST &&
+			    (rest_why(from) & FAIL_TOLD) == 0;
 	} while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
 	    next));
 	return true;

@@ -46,8 +46,12 @@ enum claim {
 		      * takes from its retry budget, a fifth of the attempts
 		      * that are under way there and three, a second */
 	CLAIM_HEDGE, /* beside another one */
-	CLAIM_LAST   /* all rest: the least bad is tried all the same, as an
-		      * early probe: one request at a time over all workers */
+	/*
+	 * All rest: the least bad is tried all the same. Where it rests for a
+	 * 429, a lack of money or a refused credential, by one request at a
+	 * time over all workers, as an early probe.
+	 */
+	CLAIM_LAST
 };
 
 /*

@@ -62,8 +62,7 @@ relay_settle(struct attempt *at)
 
 	/* What lost a race was read by its provider all the same. */
 	if (!u->known && (at->first_content != 0 || at->text_bytes > 0 ||
-	    (at->sent != 0 && at->ended != 0 && !at->served &&
-		at->fail == 0))) {
+	    (at->lost && at->sent != 0))) {
 		memset(u, 0, sizeof *u);
 		u->n[UNIT_INPUT] = canon_tokens(&at->request->chat);
 		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
