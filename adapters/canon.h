@@ -232,11 +232,17 @@ struct str canon_grown(const struct growing *g); /* "" while it is empty */
 /* Two texts as one. p NULL: no memory. */
 struct str canon_join(struct arena *a, struct str first, struct str second);
 
-/* Input tokens of a chat that was read whole, as we estimate them. */
-int64_t canon_estimate(const struct chat *chat);
+/* What of a chat that was read whole is text, for estimate_chat. */
+void canon_shape(const struct chat *chat, struct estimate_chat *out);
 
-/* The same of any chat, by its text where it was not read whole; kept. */
+/*
+ * Input tokens of a chat as we estimate them for no deployment in particular,
+ * by its text where it was not read whole; kept.
+ */
 int64_t canon_tokens(struct chat *chat);
+
+/* The same for a deployment, "provider/model". */
+int64_t canon_tokens_at(struct chat *chat, const char *id);
 
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);

@@ -75,31 +75,49 @@ estimate_parts(const struct part *parts, size_t n)
 	return sum;
 }
 
-int64_t
-canon_estimate(const struct chat *chat)
+void
+canon_shape(const struct chat *chat, struct estimate_chat *out)
 {
-	int64_t sum = ESTIMATE_REQUEST;
+	const struct message *m;
 	const struct tool *t;
 	size_t i;
 
-	for (i = 0; i < chat->message_count; i++)
-		sum += ESTIMATE_MESSAGE + estimate_parts(
-		    chat->messages[i].parts, chat->messages[i].part_count);
+	memset(out, 0, sizeof *out);
+	out->messages = (int64_t)chat->message_count;
+	for (i = 0; i < chat->message_count; i++) {
+		m = &chat->messages[i];
+		out->systems += m->role == ROLE_SYSTEM ||
+		    m->role == ROLE_DEVELOPER;
+		out->text += estimate_parts(m->parts, m->part_count);
+	}
+	out->tools = (int64_t)chat->tool_count;
 	for (i = 0; i < chat->tool_count; i++) {
 		t = &chat->tools[i];
-		sum += estimate_str(t->name) + estimate_str(t->description) +
-		    estimate_str(t->schema) + (i == 0 ? ESTIMATE_TOOLS : 0);
+		out->tools_text += estimate_str(t->name) +
+		    estimate_str(t->description) + estimate_str(t->schema);
 	}
-	return sum;
+	out->schema_text = estimate_str(chat->format_schema);
+	out->thinks = chat->think_budget > 0 || chat->effort > EFFORT_NONE;
 }
 
 int64_t
 canon_tokens(struct chat *chat)
 {
 	if (chat->input_estimate == 0)
-		chat->input_estimate = chat->whole ? canon_estimate(chat) :
+		chat->input_estimate = chat->whole ?
+		    canon_tokens_at(chat, "") :
 		    estimate_tokens(chat->doc.text, chat->doc.len);
 	return chat->input_estimate;
+}
+
+int64_t
+canon_tokens_at(struct chat *chat, const char *id)
+{
+	if (!chat->whole)
+		return canon_tokens(chat);
+	if (chat->shape.messages == 0)
+		canon_shape(chat, &chat->shape);
+	return estimate_chat(&chat->shape, id);
 }
 
 void

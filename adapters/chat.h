@@ -19,6 +19,7 @@
 
 #include "app/base/err.h"
 #include "app/base/json.h"
+#include "policy/estimate.h"
 #include "policy/price.h"
 
 struct adapter;
@@ -122,6 +123,7 @@ struct chat {
 	int64_t choices;	       /* n, 1.. */
 	unsigned needs;		       /* CAP_* */
 	int64_t input_estimate;	       /* tokens, 0 = not yet estimated */
+	struct estimate_chat shape;    /* messages 0 = not yet looked at */
 	const char *user;	       /* end user as named by the client, "" */
 	const char *previous_id;       /* of a kept answer to go on with, NULL = none */
 	const char *previous_own;      /* the same as its provider knows it, NULL until found */

@@ -387,7 +387,8 @@ count_here(struct request *r)
 		return;
 	}
 	buf_init(&out, KIB(4));
-	r->surface->write_count(canon_tokens(&r->chat), &out);
+	r->surface->write_count(canon_tokens_at(&r->chat,
+	    r->plan.order[0]->id), &out);
 	r->forward->whole = true;
 	answer_json(r, 200, out.data, out.len);
 	buf_free(&out);

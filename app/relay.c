@@ -64,7 +64,8 @@ relay_settle(struct attempt *at)
 	if (!u->known && (at->first_content != 0 || at->text_bytes > 0 ||
 	    (at->lost && at->sent != 0))) {
 		memset(u, 0, sizeof *u);
-		u->n[UNIT_INPUT] = canon_tokens(&at->request->chat);
+		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
+		    at->deployment->id);
 		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
 		u->known = u->estimated = true;
 	}

@@ -7,6 +7,7 @@
 #ifndef TOLLGATE_POLICY_ESTIMATE_H
 #define TOLLGATE_POLICY_ESTIMATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,13 +18,25 @@ int64_t estimate_tokens(const char *text, size_t len);
 int64_t estimate_text_bytes(int64_t bytes);
 
 /*
- * What providers add to the text of a chat, in the middle (their templates
- * differ much): the marks of a message, the beginning of the answer, and the
- * words with which tools are introduced.
+ * What a chat is made of: numbers, and tokens of the bare text by the
+ * functions above.
  */
-#define ESTIMATE_MESSAGE 4
-#define ESTIMATE_REQUEST 3
-#define ESTIMATE_TOOLS 100
+struct estimate_chat {
+	int64_t messages;     /* all of them */
+	int64_t systems;      /* of these from the system or the developer */
+	int64_t text;	      /* tokens of their texts, and of calls and results */
+	int64_t tools;	      /* tools that the client brings */
+	int64_t tools_text;   /* tokens of their names, descriptions, schemas */
+	int64_t schema_text;  /* tokens of a JSON Schema for the answer */
+	bool thinks;	      /* it asks for reasoning of its own */
+};
+
+/*
+ * Input tokens of a chat for a deployment, "provider/model" ("" or one that
+ * is not known: the middle of all): its bare text and what the model's
+ * template puts around it (estimate_model.def). 1..
+ */
+int64_t estimate_chat(const struct estimate_chat *c, const char *id);
 
 /*
  * What the estimate is made from: how often each feature occurs. For those

@@ -11,7 +11,7 @@ libpolicy_a_SOURCES = \
 	policy/zone.c policy/zone.h
 
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \
-	policy/estimate.h
+	policy/estimate.h policy/estimate_chat.c policy/estimate_model.def
 
 libpolicy_a_SOURCES += \
 	policy/address.c \

@@ -38,7 +38,7 @@ EXTRA_DIST += tests/lib/recording_cohere.py tests/lib/recording_ollama.py \
 	tests/corpus/test_natives.py
 
 EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
-	tests/corpus/test_tokens.py
+	tests/corpus/test_tokens.py tests/corpus/test_estimate.py
 EXTRA_DIST += tests/fuzz/seeds/openai
 EXTRA_DIST += tests/fuzz/seeds/anthropic
 EXTRA_DIST += tests/fuzz/seeds/gemini

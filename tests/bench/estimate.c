@@ -1,10 +1,13 @@
 /*
- * estimate [-v] DIR: how far the token estimate is from what providers
- * counted. DIR holds recordings as PROVIDER/CASE/request.json with
- * response.json or stream.sse beside it. Looked at are chat requests without
- * images, sound and files: the text of the messages and the JSON of the tools
- * are estimated; what a provider adds (its template, words around the tools)
- * is what a constant for a message and for having tools stands for.
+ * estimate [-v | -f] DIR: how far the token estimate is from what providers
+ * counted. DIR holds recordings as PROVIDER/CASE/request.json with meta.json,
+ * and response.json or a stream beside them. Each chat request is read as one
+ * of a client is, and estimated for the model that answered it. Looked at are
+ * requests of text, with and without tools of the client: what has images,
+ * sound, files, tools of the provider or an answer that it kept is no text,
+ * nor what a model that searches by itself was asked.
+ *
+ * -v shows each of them, -f the numbers that the templates are fitted to.
  */
 #include <glob.h>
 #include <math.h>
@@ -13,6 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/adapter.h"
+#include "adapters/canon.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/json.h"
@@ -20,16 +25,36 @@
 #include "policy/estimate.h"
 
 #define CASES_MAX 10000
-#define LONG_TOKENS 100 /* from here on a text outweighs the constants */
+#define NAME_SIZE 64
+#define LONG_TOKENS 100 /* from here on a text outweighs the template */
+#define NEAR 15.0	/* per cent */
 
 /* What is counted, and by whom. */
 struct sample {
 	int64_t estimate, truth;
 	bool tools;
+	char provider[NAME_SIZE];
 };
 
 static struct sample samples[CASES_MAX];
 static size_t sample_count;
+
+/* The dialect that a recording's API speaks, as meta.json names it. */
+static const struct {
+	const char *api, *dialect;
+} dialects[] = {
+	{ "chat", "openai" },
+	{ "mantle-chat", "openai" },
+	{ "openai-compat-chat", "openai" },
+	{ "messages", "anthropic" },
+	{ "count_tokens", "anthropic" },
+	{ "rawPredict", "anthropic" },
+	{ "streamRawPredict", "anthropic" },
+	{ "responses", "responses" },
+	{ "mantle-responses", "responses" },
+	{ "generateContent", "gemini" },
+	{ "streamGenerateContent", "gemini" },
+};
 
 static bool
 read_file(const char *path, struct buf *b)
@@ -44,131 +69,183 @@ read_file(const char *path, struct buf *b)
 	return !b->failed;
 }
 
-static int64_t
-estimate_value(const struct json *doc, uint32_t v, struct arena *a)
+/* The file `name` beside a request. */
+static bool
+read_beside(const char *request, const char *name, struct buf *b)
 {
-	const char *s;
-	size_t len;
+	const char *slash = strrchr(request, '/');
+	char path[4096];
 
-	s = json_type(doc, v) == JSON_STRING ? json_str(doc, v, a, &len) :
-	    json_raw(doc, v, &len);
-	return v == JSON_NONE || s == NULL ? 0 : estimate_tokens(s, len);
+	snprintf(path, sizeof path, "%.*s/%s", (int)(slash - request), request,
+	    name);
+	buf_init(b, LIMIT_REPLY);
+	return read_file(path, b);
 }
 
-/* The text of a message's content; -1 when there is more than text in it. */
+/* The largest number that a member of this name has anywhere, or 0. */
 static int64_t
-estimate_content(const struct json *doc, uint32_t content, struct arena *a)
+largest(const char *text, const char *key)
 {
-	int64_t sum = 0;
-	uint32_t v;
-
-	if (json_type(doc, content) == JSON_STRING)
-		return estimate_value(doc, content, a);
-	for (v = json_first(doc, content); v != JSON_NONE;
-	     v = json_next(doc, content, v)) {
-		if (!json_is(doc, json_get(doc, v, "type"), "text"))
-			return -1;
-		sum += estimate_value(doc, json_get(doc, v, "text"), a);
-	}
-	return sum;
-}
-
-/* A whole chat request; -1 when it is none that can be estimated. */
-static int64_t
-estimate_request(const struct json *doc, struct arena *a, bool *tools)
-{
-	uint32_t list = json_get(doc, JSON_ROOT, "messages"), v, calls;
-	int64_t sum = ESTIMATE_REQUEST, n;
-
-	if (json_count(doc, list) == 0)
-		return -1;
-	for (v = json_first(doc, list); v != JSON_NONE;
-	     v = json_next(doc, list, v)) {
-		n = estimate_content(doc, json_get(doc, v, "content"), a);
-		if (n < 0)
-			return -1;
-		sum += n + ESTIMATE_MESSAGE;
-		calls = json_get(doc, v, "tool_calls");
-		if (json_count(doc, calls) > 0)
-			sum += estimate_value(doc, calls, a);
-	}
-	v = json_get(doc, JSON_ROOT, "tools");
-	*tools = json_count(doc, v) > 0;
-	if (*tools)
-		sum += estimate_value(doc, v, a) + ESTIMATE_TOOLS;
-	v = json_get(doc, JSON_ROOT, "response_format");
-	if (json_get(doc, v, "json_schema") != JSON_NONE)
-		sum += estimate_value(doc, v, a);
-	return sum;
-}
-
-/* The last count of prompt tokens that an answer names, or 0. */
-static int64_t
-prompt_tokens(struct buf *b)
-{
-	static const char key[] = "\"prompt_tokens\"";
+	int64_t n = 0, m;
 	const char *p;
-	int64_t n = 0;
 
-	buf_putc(b, '\0');
-	if (b->failed)
-		return 0;
-	for (p = b->data; (p = strstr(p, key)) != NULL;) {
-		p += sizeof key - 1;
-		p += strspn(p, " :");
-		if (*p >= '1' && *p <= '9')
-			n = strtoll(p, NULL, 10);
+	for (p = text; (p = strstr(p, key)) != NULL;) {
+		p += strlen(key);
+		p += strspn(p, " :\t\r\n");
+		m = *p >= '0' && *p <= '9' ? strtoll(p, NULL, 10) : 0;
+		n = m > n ? m : n;
 	}
 	return n;
 }
 
-/* The number of tokens in the answer beside a request. */
+/* All input tokens that an answer tells of, or 0. */
+static int64_t
+told(const char *text)
+{
+	static const char *const whole[] = { "\"prompt_tokens\"",
+		"\"promptTokenCount\"", "\"input_tokens\"" };
+	int64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < 3 && n == 0; i++)
+		n = largest(text, whole[i]);
+	/* Anthropic tells of the three apart. */
+	return n + largest(text, "\"cache_read_input_tokens\"") +
+	    largest(text, "\"cache_creation_input_tokens\"");
+}
+
 static int64_t
 truth_of(const char *request)
 {
-	static const char *const names[] = { "response.json", "stream.sse" };
-	const char *slash = strrchr(request, '/');
-	char path[4096];
+	static const char *const names[] = { "response.json", "stream.sse",
+		"stream.json" };
 	int64_t n = 0;
 	struct buf b;
 	size_t i;
 
-	for (i = 0; n == 0 && i < 2; i++) {
-		snprintf(path, sizeof path, "%.*s/%s",
-		    (int)(slash - request), request, names[i]);
-		buf_init(&b, LIMIT_REPLY);
-		if (read_file(path, &b))
-			n = prompt_tokens(&b);
+	for (i = 0; n == 0 && i < 3; i++) {
+		if (read_beside(request, names[i], &b)) {
+			buf_putc(&b, '\0');
+			n = b.failed ? 0 : told(b.data);
+		}
 		buf_free(&b);
 	}
 	return n;
 }
 
-static void
-take(const char *path, bool verbose)
+static bool
+is_text(const struct part *parts, size_t n)
 {
-	struct arena *a = arena_new(LIMIT_ARENA);
-	struct sample *s = &samples[sample_count];
-	struct json doc;
-	struct buf b;
+	size_t i;
 
-	buf_init(&b, LIMIT_BODY);
-	if (a != NULL && sample_count < CASES_MAX && read_file(path, &b) &&
-	    json_parse(&doc, a, b.data, b.len, NULL) == ERR_OK) {
-		s->estimate = estimate_request(&doc, a, &s->tools);
-		s->truth = s->estimate < 0 ? 0 : truth_of(path);
-		if (s->truth > 0) {
-			sample_count++;
-			if (verbose)
-				printf("%+6.0f %% %6jd %6jd %s %s\n",
-				    100.0 * (double)s->estimate /
-				    (double)s->truth - 100,
-				    (intmax_t)s->estimate, (intmax_t)s->truth,
-				    s->tools ? "tools" : "-    ", path);
-		}
-	}
-	buf_free(&b);
-	arena_free(a);
+	for (i = 0; i < n; i++)
+		if ((parts[i].kind >= PART_IMAGE &&
+		    parts[i].kind <= PART_FILE) ||
+		    parts[i].kind == PART_OTHER ||
+		    !is_text(parts[i].parts, parts[i].part_count))
+			return false;
+	return true;
+}
+
+static bool
+is_text_chat(const struct chat *chat)
+{
+	size_t i;
+
+	for (i = 0; i < chat->message_count; i++)
+		if (!is_text(chat->messages[i].parts,
+		    chat->messages[i].part_count))
+			return false;
+	for (i = 0; i < chat->tool_count; i++)
+		if (strcmp(chat->tools[i].type, "function") != 0)
+			return false;
+	for (i = 0; i < chat->extra_count; i++)
+		if (strcmp(chat->extras[i], "mcp_servers") == 0)
+			return false;
+	return chat->message_count > 0 && chat->previous.len == 0 &&
+	    chat->previous_id == NULL;
+}
+
+/* Read the request as one of a client; false when it is no text. */
+static bool
+read_chat(struct arena *a, const struct buf *body, const char *api,
+    const char *model, struct chat *chat)
+{
+	size_t i, n = sizeof dialects / sizeof dialects[0];
+
+	for (i = 0; i < n && strcmp(dialects[i].api, api) != 0; i++)
+		continue;
+	if (i == n)
+		return false;
+	memset(chat, 0, sizeof *chat);
+	chat->surface = adapter_find(dialects[i].dialect);
+	chat->query = chat->beta = "";
+	chat->path = arena_printf(a, "%s:generateContent", model);
+	return json_parse(&chat->doc, a, body->data, body->len, NULL) ==
+	    ERR_OK && chat->surface->read_request(a, chat, NULL) == ERR_OK &&
+	    chat->surface->read_chat(a, chat, NULL) == ERR_OK &&
+	    is_text_chat(chat);
+}
+
+static void
+show(const struct sample *s, const char *model, const char *path)
+{
+	printf("%+6.0f %% %6jd %6jd %-34.34s %s\n",
+	    100.0 * (double)s->estimate / (double)s->truth - 100,
+	    (intmax_t)s->estimate, (intmax_t)s->truth, model, path);
+}
+
+static void
+show_features(const struct chat *chat, const struct sample *s,
+    const char *model)
+{
+	struct estimate_chat c;
+
+	canon_shape(chat, &c);
+	printf("%s\t%s\t%jd\t%jd\t%jd\t%jd\t%jd\t%jd\t%d\t%jd\n", s->provider,
+	    model, (intmax_t)c.messages, (intmax_t)c.systems,
+	    (intmax_t)c.text, (intmax_t)c.tools, (intmax_t)c.tools_text,
+	    (intmax_t)c.schema_text, c.thinks, (intmax_t)s->truth);
+}
+
+static void
+take(struct arena *a, const char *path, char mode)
+{
+	struct sample *s = &samples[sample_count];
+	struct json meta;
+	struct buf body, about;
+	struct chat chat;
+	const char *api, *model, *provider, *id;
+
+	buf_init(&body, LIMIT_BODY);
+	if (!read_beside(path, "meta.json", &about) ||
+	    !read_file(path, &body) || sample_count == CASES_MAX ||
+	    json_parse(&meta, a, about.data, about.len, NULL) != ERR_OK)
+		goto out;
+	api = json_cstr(&meta, json_get(&meta, JSON_ROOT, "api"), a);
+	model = json_cstr(&meta, json_get(&meta, JSON_ROOT, "model"), a);
+	provider = json_cstr(&meta, json_get(&meta, JSON_ROOT, "provider"), a);
+	if (api == NULL || provider == NULL ||
+	    !read_chat(a, &body, api, model != NULL ? model : "x", &chat))
+		goto out;
+	model = model != NULL ? model : chat.model;
+	id = arena_printf(a, "%s/%s", provider, model);
+	if (id == NULL || strstr(id, "compound") != NULL)
+		goto out;
+	snprintf(s->provider, sizeof s->provider, "%s", provider);
+	s->tools = chat.tool_count > 0;
+	s->estimate = canon_tokens_at(&chat, id);
+	s->truth = truth_of(path);
+	if (s->truth == 0)
+		goto out;
+	sample_count++;
+	if (mode == 'v')
+		show(s, model, path);
+	else if (mode == 'f')
+		show_features(&chat, s, model);
+out:
+	buf_free(&about);
+	buf_free(&body);
 }
 
 static int
@@ -181,54 +258,65 @@ by_value(const void *a, const void *b)
 
 /* The distribution of the error over the samples that fit. */
 static void
-report(const char *what, bool tools, int64_t from)
+report(const char *what, const char *provider, int tools, int64_t from)
 {
-	static double error[CASES_MAX], tokens[CASES_MAX];
+	static double error[CASES_MAX];
 	size_t i, n = 0, near = 0;
 
 	for (i = 0; i < sample_count; i++) {
 		const struct sample *s = &samples[i];
 
-		if (s->tools != tools || s->truth < from)
+		if ((tools >= 0 && s->tools != (tools == 1)) ||
+		    s->truth < from || (provider != NULL &&
+			strcmp(s->provider, provider) != 0))
 			continue;
-		tokens[n] = fabs((double)(s->estimate - s->truth));
 		error[n] = 100.0 * (double)s->estimate / (double)s->truth - 100;
-		near += fabs(error[n++]) <= 15;
+		near += fabs(error[n++]) <= NEAR;
 	}
 	if (n == 0)
 		return;
 	qsort(error, n, sizeof *error, by_value);
-	qsort(tokens, n, sizeof *tokens, by_value);
 	printf("%-28s %4zu cases, within 15 %%: %3.0f %%; error: 10th %+.0f, "
-	    "25th %+.0f, median %+.0f, 75th %+.0f, 90th %+.0f %%; "
-	    "half within %.0f tokens\n", what, n,
-	    100.0 * (double)near / (double)n, error[n / 10], error[n / 4],
-	    error[n / 2], error[n * 3 / 4], error[n * 9 / 10], tokens[n / 2]);
+	    "median %+.0f, 90th %+.0f %%\n", what, n,
+	    100.0 * (double)near / (double)n, error[n / 10], error[n / 2],
+	    error[n * 9 / 10]);
 }
 
 int
 main(int argc, char **argv)
 {
-	bool verbose = argc == 3 && strcmp(argv[1], "-v") == 0;
+	char mode = argc == 3 && argv[1][0] == '-' ? argv[1][1] : '\0';
+	struct arena *a = arena_new(LIMIT_ARENA);
 	char pattern[4096];
 	glob_t found;
 	size_t i;
 
-	if (argc != 2 && !verbose) {
-		fprintf(stderr, "usage: estimate [-v] DIR\n");
+	if (argc != 2 && mode != 'v' && mode != 'f') {
+		fprintf(stderr, "usage: estimate [-v | -f] DIR\n");
 		return 2;
 	}
 	snprintf(pattern, sizeof pattern, "%s/*/*/request.json",
 	    argv[argc - 1]);
-	if (glob(pattern, 0, NULL, &found) != 0) {
+	if (a == NULL || glob(pattern, 0, NULL, &found) != 0) {
 		fprintf(stderr, "%s: no recordings\n", argv[argc - 1]);
 		return 1;
 	}
-	for (i = 0; i < found.gl_pathc; i++)
-		take(found.gl_pathv[i], verbose);
+	for (i = 0; i < found.gl_pathc; i++) {
+		take(a, found.gl_pathv[i], mode);
+		arena_reset(a);
+	}
 	globfree(&found);
-	report("text", false, 0);
-	report("text of 100 tokens and more", false, LONG_TOKENS);
-	report("with tools", true, 0);
+	arena_free(a);
+	if (mode == 'f')
+		return 0;
+	/* Recordings are in order of their providers. */
+	for (i = 0; i < sample_count; i++)
+		if (i == 0 || strcmp(samples[i].provider,
+		    samples[i - 1].provider) != 0)
+			report(samples[i].provider, samples[i].provider, -1, 0);
+	report("all", NULL, -1, 0);
+	report("without tools", NULL, 0, 0);
+	report("with tools", NULL, 1, 0);
+	report("of 100 tokens and more", NULL, -1, LONG_TOKENS);
 	return sample_count == 0;
 }

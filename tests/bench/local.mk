@@ -25,7 +25,7 @@ bench-tools: tests/bench/upstream tests/bench/streams
 # The token estimate against recordings: tests/bench/estimate DIR.
 EXTRA_PROGRAMS += tests/bench/estimate
 tests_bench_estimate_SOURCES = tests/bench/estimate.c
-tests_bench_estimate_LDADD = libpolicy.a libbase.a -lm
+tests_bench_estimate_LDADD = $(HOUSE_LINK) -lm
 CLEANFILES += tests/bench/estimate
 
 # Hold and settle: tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]].

@@ -253,6 +253,80 @@ test_noise(void **state)
 	}
 }
 
+/*
+ * What providers counted for recorded chats: their text as it is estimated,
+ * and what they told. Each from another family of templates.
+ */
+static void
+test_templates(void **state)
+{
+	static const struct {
+		const char *id;
+		struct estimate_chat chat;
+		int64_t truth;
+	} rows[] = {
+		{ "groq/openai/gpt-oss-20b", { .messages = 1, .text = 13 },
+		    83 },
+		{ "bedrock/openai.gpt-oss-20b", { .messages = 3, .text = 32,
+		    .tools = 1, .tools_text = 44 }, 183 },
+		{ "openai/gpt-4.1-nano", { .messages = 3, .text = 30 }, 43 },
+		{ "openai/gpt-5", { .messages = 1, .text = 8 }, 13 },
+		{ "anthropic/claude-sonnet-4-5", { .messages = 1, .text = 9,
+		    .tools = 3, .tools_text = 96 }, 781 },
+		{ "vertex/claude-opus-4-1@20250805", { .messages = 2,
+		    .systems = 1, .text = 28, .thinks = true }, 66 },
+		{ "openrouter/anthropic/claude-sonnet-4.6", { .messages = 2,
+		    .systems = 1, .text = 264 }, 254 },
+		{ "gemini/gemini-flash-latest", { .messages = 1, .text = 11,
+		    .schema_text = 62 }, 11 },
+		{ "together/meta-llama/Llama-3.3-70B-Instruct", {
+		    .messages = 1, .text = 12 }, 48 },
+		{ "huggingface/Qwen/Qwen3-4B", { .messages = 1, .text = 15 },
+		    23 },
+		{ "fireworks/deepseek-v4-pro", { .messages = 1, .text = 8 },
+		    12 },
+		{ "mistral/mistral-large-latest", { .messages = 3,
+		    .text = 89, .schema_text = 55 }, 104 },
+		{ "xiaomi/mimo-v2.5-pro", { .messages = 1, .text = 27,
+		    .tools = 1, .tools_text = 52 }, 554 },
+	};
+	int64_t n;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		n = estimate_chat(&rows[i].chat, rows[i].id);
+		if (n * 100 < rows[i].truth * 85 ||
+		    n * 100 > rows[i].truth * 115)
+			fail_msg("%s: %d, not %d", rows[i].id, (int)n,
+			    (int)rows[i].truth);
+	}
+}
+
+static void
+test_template_edges(void **state)
+{
+	static const struct estimate_chat none = { .messages = 0 },
+		plain = { .messages = 1, .text = 100 },
+		most = { .messages = 10000, .text = INT64_C(1) << 50,
+		    .tools = 10000, .tools_text = INT64_C(1) << 50 };
+	char name[600];
+
+	(void)state;
+	assert_true(estimate_chat(&none, "cohere/command-a") >= 1);
+	assert_int_equal(estimate_chat(&plain, ""),
+	    estimate_chat(&plain, "house/our-own"));
+	assert_in_range(estimate_chat(&plain, ""), 100, 115);
+	assert_int_equal(estimate_chat(&plain, "x/GPT-OSS-20B"),
+	    estimate_chat(&plain, "y/gpt-oss-120b"));
+	assert_true(estimate_chat(&most, "z-ai/glm-4.7") >
+	    INT64_C(1) << 50);
+	memset(name, 'a', sizeof name - 1);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(estimate_chat(&plain, name),
+	    estimate_chat(&plain, ""));
+}
+
 int
 main(void)
 {
@@ -262,6 +336,8 @@ main(void)
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_noise),
+		cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_template_edges),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
