@@ -49,6 +49,15 @@ input_tokens(void *arg)
 	return canon_tokens(f->from.chat);
 }
 
+static int64_t
+input_tokens_at(void *arg, const struct deployment *d)
+{
+	struct facts *f = arg;
+
+	whole(f);
+	return canon_tokens_at(f->from.chat, d->id);
+}
+
 static bool
 belongs(const struct chat *chat, size_t i, enum prompt_part part, size_t last)
 {
@@ -217,6 +226,7 @@ budget_left(void *arg)
 
 static const struct facts_calls calls = {
 	.input_tokens = input_tokens,
+	.input_tokens_at = input_tokens_at,
 	.prompt = prompt,
 	.header = header_named,
 	.metadata = metadata,

@@ -108,7 +108,8 @@ by_context(struct planning *p, const struct group *g, struct candidate *c)
 
 	if (r->any_context || r->context > 0 || context == 0 ||
 	    (bytes > 0 && bytes <= context) ||
-	    known_input_tokens(&p->known) / 5 * 4 <= context)
+	    known_input_tokens_at(&p->known, c->deployment) / 5 * 4 <=
+		context)
 		return OUT_NOT;
 	if (g->kind == FALLBACK_GENERAL && (p->largest == NULL ||
 	    context > p->largest->deployment->context))

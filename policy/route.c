@@ -246,13 +246,13 @@ price_candidates(struct planning *p, const struct plan *plan)
 	struct candidate *c;
 	size_t i;
 
-	f.input = known_input_tokens(&p->known);
 	if (v->expected_output != NULL)
 		output = v->expected_output(v->arg, plan->asked);
 	if (output > 0)
 		f.output = output;
 	for (i = 0; i < p->count; i++) {
 		c = &p->all[i];
+		f.input = known_input_tokens_at(&p->known, c->deployment);
 		if (v->cached_share != NULL)
 			f.cached = v->cached_share(v->arg, c->deployment);
 		c->price = forecast_price(c->deployment, &f);

@@ -29,6 +29,8 @@ struct arena;
 struct facts_calls {
 	/* Estimated input tokens, 0.. */
 	int64_t (*input_tokens)(void *arg);
+	/* The same as a deployment counts them; NULL: as above. */
+	int64_t (*input_tokens_at)(void *arg, const struct deployment *d);
 	/* Text of the prompt (UTF-8, "" = none); lives as the request. */
 	const char *(*prompt)(void *arg, enum prompt_part part, size_t *len);
 	/* A request header by its name in lower case, or NULL. */

@@ -35,6 +35,18 @@ known_input_tokens(struct known *k)
 	return k->input_tokens;
 }
 
+int64_t
+known_input_tokens_at(struct known *k, const struct deployment *d)
+{
+	const struct route_facts *f = k->facts;
+	int64_t n;
+
+	if (f->calls == NULL || f->calls->input_tokens_at == NULL)
+		return known_input_tokens(k);
+	n = f->calls->input_tokens_at(f->arg, d);
+	return n > 0 ? n : 0;
+}
+
 static int
 known_budget(struct known *k)
 {

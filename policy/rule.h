@@ -32,6 +32,9 @@ void known_init(struct known *k, const struct route_facts *facts);
 /* Estimated input tokens; from the size of the body where none can tell. */
 int64_t known_input_tokens(struct known *k);
 
+/* The same as a deployment counts them. */
+int64_t known_input_tokens_at(struct known *k, const struct deployment *d);
+
 /* Does the condition hold? */
 bool rule_match(const struct when *w, struct known *k);
 

@@ -624,21 +624,34 @@ naive_cost(const struct price *p, int64_t in, int64_t cached, int64_t out)
 	return sum + (p->rate[UNIT_REQUEST] > 0 ? p->rate[UNIT_REQUEST] : 0);
 }
 
-/* What of request i is expected at target k, n$, or -1. */
+/* Each deployment counts another number of tokens. */
+static int64_t
+tell_tokens_at(void *arg, const struct deployment *d)
+{
+	struct world *w = arg;
+
+	return w->tokens + 1000 * (int64_t)index_of(w, d);
+}
+
+static const struct facts_calls calls_at = { .input_tokens = tell_tokens,
+	.input_tokens_at = tell_tokens_at };
+
+/* What is expected at target k, n$, or -1. */
 static int64_t
 naive_price(struct world *w, size_t k)
 {
 	const struct deployment *d = &w->pool[k];
 	int64_t cached, out = 40; /* as expected_output tells of m1 */
+	int64_t in = w->tokens + 1000 * (int64_t)k;
 
 	if (!d->price.known)
 		return -1;
-	cached = w->tokens * (int64_t)(k * 90) / 1000;
+	cached = in * (int64_t)(k * 90) / 1000;
 	if (w->facts.max_output > 0 && w->facts.max_output < out)
 		out = w->facts.max_output;
 	if (d->max_output > 0 && d->max_output < out)
 		out = d->max_output;
-	return naive_cost(&d->price, w->tokens - cached, cached, out);
+	return naive_cost(&d->price, in - cached, cached, out);
 }
 
 static void
@@ -655,6 +668,7 @@ test_cheapest(void **state)
 		w->draw = i;
 		for (k = 0; k < 8; k++)
 			make_price(w, &w->pool[k].price);
+		w->facts.calls = &calls_at;
 		w->tokens = (int64_t)below(w, 400000);
 		w->facts.max_output = chance(w, 50) ?
 			(int64_t)below(w, 80) : 0;
