@@ -6,6 +6,7 @@
 #include "adapters/canon.h"
 #include "adapters/citation.h"
 #include "adapters/errors.h"
+#include "adapters/gemini_args.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
@@ -344,6 +345,7 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 /* What a stream must remember between events. */
 struct seen {
 	int64_t calls[CANDIDATES_MAX];
+	struct gemini_args *args[CANDIDATES_MAX]; /* of a call in parts */
 	struct usage usage;
 	bool answered, finished, ended;
 	struct growing text[CANDIDATES_MAX]; /* of each, for another dialect */
@@ -360,13 +362,73 @@ struct event {
 };
 
 static void
-piece_call(struct event *e, uint32_t call, int64_t choice, struct str sign)
+piece_args(struct event *e, int64_t choice, struct str args)
 {
-	struct piece *p = pieces_add(&e->pieces, PIECE_CALL, choice);
-	struct str args = canon_raw(e->doc, json_get(e->doc, call, "args"));
+	struct piece *p = pieces_add(&e->pieces, PIECE_ARGS, choice);
 
 	if (p == NULL)
 		return;
+	p->call = e->seen->calls[choice] - 1;
+	p->text = args;
+	e->pieces.failed |= args.p == NULL;
+}
+
+/* A call in parts ends: its arguments are whole. */
+static void
+end_args(struct event *e, int64_t choice)
+{
+	if (e->seen->args[choice] != NULL)
+		piece_args(e, choice, gemini_args_text(
+		    e->seen->args[choice], e->scratch));
+	e->seen->args[choice] = NULL;
+}
+
+/*
+ * One part of a call in parts: the first has the name, later ones have
+ * arguments, the last says that none will follow. False: it is malformed.
+ */
+static bool
+more_args(struct event *e, uint32_t call, int64_t choice)
+{
+	uint32_t parts = gemini_get(e->doc, call, "partialArgs");
+	struct gemini_args **g = &e->seen->args[choice];
+
+	if (*g == NULL) /* the end of one that has ended */
+		return json_count(e->doc, parts) == 0 &&
+		    e->seen->calls[choice] > 0;
+	if (!gemini_args_add(*g, e->doc, parts))
+		return false;
+	if (json_type(e->doc, gemini_get(e->doc, call, "willContinue")) !=
+	    JSON_TRUE)
+		end_args(e, choice);
+	return true;
+}
+
+static bool
+in_parts(const struct json *doc, uint32_t call)
+{
+	return json_type(doc, gemini_get(doc, call, "willContinue")) ==
+	    JSON_TRUE ||
+	    json_count(doc, gemini_get(doc, call, "partialArgs")) > 0;
+}
+
+static bool
+piece_call(struct event *e, uint32_t call, int64_t choice, struct str sign)
+{
+	struct str args = canon_raw(e->doc, json_get(e->doc, call, "args"));
+	bool named = json_nonempty(e->doc, json_get(e->doc, call, "name"));
+	struct piece *p;
+
+	if (!e->wants) { /* what goes on as it came is not looked into */
+		e->seen->calls[choice] += named;
+		return true;
+	}
+	if (!named)
+		return more_args(e, call, choice);
+	end_args(e, choice);
+	p = pieces_add(&e->pieces, PIECE_CALL, choice);
+	if (p == NULL)
+		return true;
 	p->call = e->seen->calls[choice]++;
 	p->id = canon_str(e->doc, json_get(e->doc, call, "id"), e->scratch);
 	if (p->id.len == 0)
@@ -375,11 +437,14 @@ piece_call(struct event *e, uint32_t call, int64_t choice, struct str sign)
 	    e->scratch);
 	p->text = sign;
 	p->origin = "gemini";
-	p = pieces_add(&e->pieces, PIECE_ARGS, choice);
-	if (p == NULL)
-		return;
-	p->call = e->seen->calls[choice] - 1;
-	p->text = args.p == NULL ? canon_lit("{}") : args;
+	if (!in_parts(e->doc, call)) {
+		piece_args(e, choice, args.p == NULL ? canon_lit("{}") :
+		    args);
+		return true;
+	}
+	e->seen->args[choice] = gemini_args_new(e->arena);
+	e->pieces.failed |= e->seen->args[choice] == NULL;
+	return e->pieces.failed || more_args(e, call, choice);
 }
 
 static void
@@ -393,7 +458,7 @@ piece_image(struct event *e, uint32_t data, int64_t choice)
 	    e->scratch, &p, "image/png"));
 }
 
-static void
+static bool
 piece_part(struct event *e, uint32_t v, int64_t choice)
 {
 	uint32_t data = gemini_get(e->doc, v, "inlineData");
@@ -413,8 +478,7 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	e->d.text_bytes += (int64_t)s.len;
 	if (call != JSON_NONE) {
 		e->d.text_bytes += (int64_t)canon_raw(e->doc, call).len;
-		piece_call(e, call, choice, sign);
-		return;
+		return piece_call(e, call, choice, sign);
 	}
 	pieces_text(&e->pieces, thought ? PIECE_REASONING : PIECE_TEXT,
 	    choice, s);
@@ -424,6 +488,7 @@ piece_part(struct event *e, uint32_t v, int64_t choice)
 	p = pieces_text(&e->pieces, PIECE_SIGNATURE, choice, sign);
 	if (p != NULL)
 		p->origin = "gemini";
+	return true;
 }
 
 static void
@@ -464,37 +529,25 @@ piece_citations(struct event *e, uint32_t v, int64_t choice)
 		*p = last;
 }
 
-/*
- * A call in parts (streamFunctionCallArguments) has no name after the first
- * one. No translated request asks for that.
- */
-static bool
-nameless(const struct json *doc, uint32_t part)
-{
-	uint32_t call = gemini_get(doc, part, "functionCall");
-
-	return call != JSON_NONE &&
-	    !json_nonempty(doc, json_get(doc, call, "name"));
-}
-
 static bool
 piece_candidate(struct event *e, uint32_t v)
 {
 	uint32_t list = json_at(e->doc, v, "content", "parts", NULL), p;
+	enum finish finish;
 	int64_t choice = 0;
 
 	json_int(e->doc, json_get(e->doc, v, "index"), &choice);
 	if (choice < 0 || choice >= CANDIDATES_MAX)
 		return false;
 	for (p = json_first(e->doc, list); p != JSON_NONE;
-	    p = json_next(e->doc, list, p)) {
-		if (e->wants && nameless(e->doc, p))
+	    p = json_next(e->doc, list, p))
+		if (!piece_part(e, p, choice))
 			return false;
-		piece_part(e, p, choice);
-	}
 	piece_citations(e, v, choice);
-	piece_finish(e, finish_of(e->doc, v, e->seen->calls[choice] > 0),
-	    choice);
+	finish = finish_of(e->doc, v, e->seen->calls[choice] > 0);
+	if (finish != FINISH_NONE)
+		end_args(e, choice);
+	piece_finish(e, finish, choice);
 	return true;
 }
 

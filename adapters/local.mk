@@ -29,6 +29,7 @@ libadapters_a_SOURCES += adapters/completions_write.c
 libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h
 libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
 libadapters_a_SOURCES += adapters/gemini_answer.c
+libadapters_a_SOURCES += adapters/gemini_args.c adapters/gemini_args.h
 libadapters_a_SOURCES += adapters/gemini_ask.c
 libadapters_a_SOURCES += adapters/gemini_chat.c
 libadapters_a_SOURCES += adapters/gemini_write.c

@@ -42,16 +42,57 @@ def member(obj, camel):
                           camel))
 
 
+VALUES = ("stringValue", "numberValue", "boolValue", "nullValue")
+
+
+def put(value, steps, v):
+    """value with v at the end of a path; strings are made longer."""
+    if not steps:
+        return value + v if isinstance(value, str) else v
+    if isinstance(steps[0], int):
+        value = value or []
+        value += [None] * (steps[0] + 1 - len(value))
+        value[steps[0]] = put(value[steps[0]], steps[1:], v)
+    else:
+        value = value or {}
+        value[steps[0]] = put(value.get(steps[0]), steps[1:], v)
+    return value
+
+
+def more_arguments(m, said, call):
+    """The next part of arguments that are streamed: values and their
+    JSONPaths."""
+    args = json.loads(said[2])
+    for part in member(call, "partialArgs") or []:
+        steps = re.findall(r"""\.([^.\[]+)|\[(\d+)\]|\['((?:[^'\\]|\\.)*)'\]"""
+                           r"""|\["((?:[^"\\]|\\.)*)"\]""",
+                           member(part, "jsonPath"))
+        steps = [int(n) if n else name or re.sub(r"\\(.)", r"\1", a or b)
+                 for name, n, a, b in steps]
+        found = [k for k in VALUES if member(part, k) is not None or
+                 k in part]
+        if len(found) != 1:
+            m.fault("%d values of a part", len(found))
+            continue
+        v = None if found[0] == "nullValue" else member(part, found[0])
+        args = put(args, steps, v)
+    said[2] = json.dumps(args)
+
+
 def add_part(m, said, p):
     signature = member(p, "thoughtSignature")
     if signature:
         said.signatures.append(signature)
     call, media = member(p, "functionCall"), member(p, "inlineData")
-    if call is not None:
+    if call is not None and said.calls and "name" not in call:
+        more_arguments(m, said.calls[-1], call)
+    elif call is not None:
         said.calls.append([call.get("id"), call.get("name"),
                            json.dumps(call.get("args") or {})])
         if not isinstance(call.get("name"), str):
             m.fault("a call without a name")
+        if member(call, "partialArgs"):
+            more_arguments(m, said.calls[-1], call)
         m.content = True
     elif media is not None:
         said.media.append((member(media, "mimeType"), media.get("data")))

@@ -262,6 +262,68 @@ test_arguments(void **state)
 	}
 }
 
+#define CALL(more) PART("{\"functionCall\":{" more "}}", "")
+#define NAMED CALL("\"name\":\"f\",\"willContinue\":true")
+#define MORE(path, value) CALL("\"partialArgs\":[{\"jsonPath\":\"" path \
+	"\"," value "}],\"willContinue\":true")
+
+/* Arguments in parts: what paths may be, and what contradicts itself. */
+static void
+test_parts(void **state)
+{
+	static const struct {
+		const char *stream, *want; /* NULL: not usable */
+	} rows[] = {
+		{ NAMED LAST("STOP"), "{}" },
+		{ NAMED CALL("") CALL("") LAST("STOP"), "{}" },
+		{ NAMED MORE("$.a", "\"stringValue\":\"x\"") MORE("$.a",
+		    "\"stringValue\":\"y\"") LAST("STOP"),
+		    "{\\\"a\\\":\\\"xy\\\"}" },
+		{ NAMED MORE("$['a.b'][1]", "\"numberValue\":1")
+		    LAST("STOP"), "{\\\"a.b\\\":[null,1]}" },
+		{ NAMED MORE("$.a", "\"boolValue\":true") MORE("$.b",
+		    "\"nullValue\":\"NULL_VALUE\"") LAST("STOP"),
+		    "{\\\"a\\\":true,\\\"b\\\":null}" },
+		{ MORE("$.a", "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED MORE("a", "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED MORE("$", "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED MORE("$..a", "\"numberValue\":1") LAST("STOP"),
+		    NULL },
+		{ NAMED MORE("$.a[", "\"numberValue\":1") LAST("STOP"),
+		    NULL },
+		{ NAMED MORE("$.a[-1]", "\"numberValue\":1") LAST("STOP"),
+		    NULL },
+		{ NAMED MORE("$.a['b]", "\"numberValue\":1") LAST("STOP"),
+		    NULL },
+		{ NAMED MORE("$.a[999999999999999999999]",
+		    "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED MORE("$[0]", "\"numberValue\":1") LAST("STOP"),
+		    NULL },
+		{ NAMED MORE("$.a", "\"numberValue\":1") MORE("$.a.b",
+		    "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED MORE("$.a", "\"numberValue\":1") MORE("$.a",
+		    "\"numberValue\":2") LAST("STOP"), NULL },
+	};
+	char want[128];
+	struct bench b;
+	size_t i;
+	enum err e;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bench_init(&b, "openai", "gemini");
+		e = bench_stream(&b, rows[i].stream, strlen(rows[i].stream),
+		    7);
+		if (e != (rows[i].want == NULL ? ERR_BAD_UPSTREAM : ERR_OK))
+			fail_msg("%d for %s", (int)e, rows[i].stream);
+		snprintf(want, sizeof want, "\"arguments\":\"%s\"",
+		    rows[i].want == NULL ? "" : rows[i].want);
+		if (rows[i].want != NULL)
+			bench_has(&b, want, 1);
+		bench_free(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -272,6 +334,7 @@ main(void)
 		cmocka_unit_test(test_bad_requests),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
