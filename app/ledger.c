@@ -530,15 +530,20 @@ ledger_more(struct ledger *l, struct hold *h, const struct claim *claims,
 	ask(l, op, h);
 }
 
-void
+bool
 ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 {
-	struct op *op = h->live ? op_new(l, VERB_SENT, h, fn, arg) : NULL;
+	struct op *op = NULL;
 
-	if (op == NULL)
-		refuse(fn, arg, NULL, "no memory, or no hold");
-	else
-		run(l, op);
+	/* A worker that stood still may have lost what it holds. */
+	if (h->live && clock_mono() - h->renewed < l->lease)
+		op = op_new(l, VERB_SENT, h, fn, arg);
+	if (op == NULL) {
+		refuse(fn, arg, NULL, "no memory, or no hold any more");
+		return false;
+	}
+	run(l, op);
+	return true;
 }
 
 static bool

@@ -188,9 +188,11 @@ void ledger_more(struct ledger *l, struct hold *h, const struct claim *claims,
 
 /*
  * From now on money may be owed for it: say so before the request goes out.
- * Needs no answer; fn may be NULL.
+ * False: the lease may be over, do not send. True needs no answer, fn may be
+ * NULL; a worker that waits for it and hears that the hold is not known must
+ * not send either.
  */
-void ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg);
+bool ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg);
 
 /*
  * What was really used: actual[i] of h->part[i] (ignored for requests), and

@@ -594,10 +594,20 @@ verb_settle(struct sqldb *d, struct op *op, int64_t now)
 	    code(sql_do(d, SQL_DONE_PUT, "tit", op->id, now, ""));
 }
 
+/* As a settle of nothing; one that was not charged leaves no mark. */
 static int
 verb_release(struct sqldb *d, struct op *op, int64_t now)
 {
-	return give_back(d, op, now);
+	enum end end;
+	int rc = read_end(d, op->id, &end);
+
+	if (rc != SQLITE_OK || end == END_DONE)
+		return rc;
+	if (end == END_NONE)
+		return give_back(d, op, now);
+	rc = take_back(d, op);
+	return rc != SQLITE_OK ? rc :
+	    code(sql_do(d, SQL_DONE_PUT, "tit", op->id, now, ""));
 }
 
 int

@@ -40,7 +40,7 @@ local function take_back(lease)
 	row(lease.who, { '-1', '0', '0', '0', cost })
 end
 
-if done and settles then
+if done then
 	take_back(parse('s' .. done))
 elseif old then
 	end_lease(parse(old), false)
@@ -64,8 +64,8 @@ end
 -- it all of this.
 call('DEL', KEYS[3])
 call('ZREM', KEYS[2], id)
-if settles then
+if settles or done then
 	call('SET', KEYS[4], '', 'PX', DONE_KEEP)
 end
 flush()
-return { old and 'OK' or 'GONE', epoch, text(now) }
+return { (old or done) and 'OK' or 'GONE', epoch, text(now) }

@@ -304,3 +304,6 @@ tests_unit_test_ledger_race_SOURCES = tests/unit/test_ledger_race.c \
 	$(LEDGER_SOURCES)
 tests_unit_test_ledger_race_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_race_LDADD = $(UNIT_LINK)
+
+TESTS += tests/unit/test_ledger_model.py
+EXTRA_DIST += tests/unit/test_ledger_model.py

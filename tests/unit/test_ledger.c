@@ -420,6 +420,53 @@ test_lease_charged(void **state)
 	world_free(w);
 }
 
+/* Charged, and then the worker says that nothing was billed. */
+static void
+test_late_release(void **state)
+{
+	struct world *w = at(NOON);
+	const struct claim c = { &daily, 400 };
+	const struct usage_row who = { .day = DAY, .key = "a", .cost = 400 };
+	struct hold h = hold_new(w), dead;
+	int i;
+
+	(void)state;
+	ok(hold_as(w, &h, &c, 1, &who));
+	ok(sent(w, &h));
+	dead = h;
+	ledger_forget(w->l, &h);
+	world_move(w, LEDGER_LEASE + S);
+	world_tick(w);
+	assert_int_equal(used_of(w, &daily), 400);
+	for (i = 0; i < 2; i++) {
+		h = dead;
+		h.link = NULL;
+		ok(release(w, &h));
+		assert_int_equal(used_of(w, &daily), 0);
+		assert_int_equal(usage_of(w, DAY, DAY, NULL).requests, 0);
+	}
+	world_free(w);
+}
+
+/* A worker that stood still for longer than its lease must not send. */
+static void
+test_stale(void **state)
+{
+	struct world *w = at(NOON);
+	const struct claim c = { &daily, 400 };
+	struct hold h = { .live = false };
+
+	(void)state;
+	world_lease(w, S / 5);
+	again(w, &h);
+	ok(hold(w, &h, &c, 1));
+	assert_true(ledger_sent(w->l, &h, NULL, NULL));
+	usleep(250000);
+	assert_false(ledger_sent(w->l, &h, NULL, NULL));
+	ok(release(w, &h));
+	world_free(w);
+}
+
 /* A live worker's lease is renewed, however long the answer takes. */
 static void
 test_lease_renewed(void **state)
@@ -779,6 +826,8 @@ main(void)
 		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_lease_dropped),
 		cmocka_unit_test(test_lease_charged),
+		cmocka_unit_test(test_late_release),
+		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_lease_renewed),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_more),
