@@ -69,6 +69,14 @@ static const char text[] =
     "      - { provider: b, model: p, price: { input: 2, output: 4 } }\n"
     "      - { provider: c, model: p, price: { input: 0.5, output: 10,\n"
     "          tiers: [ { above: 100k, input: 5 } ] } }\n"
+    "  even:\n"
+    "    strategy: cheapest\n"
+    "    targets:\n"
+    "      - { provider: c, model: e, price: { input: 2, output: 2 } }\n"
+    "      - { provider: b, model: e, price: { input: 1, output: 1 } }\n"
+    "      - { provider: a, model: e, price: { input: 1, output: 1 } }\n"
+    "      - { provider: c, model: f, price: { input: 1, output: 1 } }\n"
+    "      - { provider: b, model: f, price: { input: 2, output: 2 } }\n"
     "  places: [ us/m, lon/m, gcp/m, eu/m, a/x, eu/us.m, us/eu.m ]\n"
     "  sizes:\n"
     "    targets:\n"
@@ -644,6 +652,8 @@ static const struct row table[] = {
 	    .max_output = 400, .want = "b/p a/p c/p c/free-of-price" },
 	{ "cheapest: beyond a tier", .model = "cheap", .tokens = 100001,
 	    .max_output = 100, .want = "a/p b/p c/p c/free-of-price" },
+	{ "cheapest: equal ones as they stand", .model = "even",
+	    .tokens = 1000, .want = "b/e a/e c/f c/e b/f" },
 	{ "a race", .model = "race", .want = "a/x b/y", .hedge = true },
 	{ "a race with tools", .model = "race", .tools = true,
 	    .want = "a/x b/y" },
@@ -820,6 +830,33 @@ test_lazy(void **state)
 	w->row = NULL;
 }
 
+/* Short of memory anywhere: an error, and not the wrong one. */
+static void
+test_memory(void **state)
+{
+	struct world *w = *state;
+	struct arena *whole = w->arena;
+	struct fault f;
+	struct plan p;
+	size_t i, cap, failed = 0;
+	enum err e;
+
+	for (i = 0; i < LEN(table); i += 5) {
+		for (cap = 0; cap < 8192; cap += 256) {
+			w->arena = arena_new(cap);
+			e = plan_row(w, &table[i], &p, &f);
+			failed += e == ERR_INTERNAL;
+			if (e != ERR_INTERNAL && e != table[i].err)
+				fail_msg("%s: %s", table[i].what,
+				    err_row(e)->label);
+			arena_free(w->arena);
+		}
+	}
+	w->arena = whole;
+	w->row = NULL;
+	assert_true(failed > 50);
+}
+
 static void
 test_words(void **state)
 {
@@ -906,6 +943,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_lazy),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_cooling),
 		cmocka_unit_test(test_weights),

@@ -666,8 +666,10 @@ test_cheapest(void **state)
 	for (i = 0; i < N; i++) {
 		make_simple(w, STRATEGY_CHEAPEST, 8);
 		w->draw = i;
-		for (k = 0; k < 8; k++)
+		for (k = 0; k < 8; k++) {
 			make_price(w, &w->pool[k].price);
+			w->pool[k].max_output = k % 2 == 0 ? 0 : 25;
+		}
 		w->facts.calls = &calls_at;
 		w->tokens = (int64_t)below(w, 400000);
 		w->facts.max_output = chance(w, 50) ?

@@ -145,6 +145,9 @@ test_spans(void **state)
 		/* At 24:00 back to 23:00: the day is 25 hours. */
 		{ "America/Asuncion", ZONE_DAY, UTC(2024, 3, 24, 3, 30),
 		    UTC(2024, 3, 23, 3, 0), UTC(2024, 3, 24, 4, 0) },
+		/* At 00:01 back to 23:01: the new day goes on. */
+		{ "America/St_Johns", ZONE_DAY, UTC(2010, 11, 7, 2, 45),
+		    UTC(2010, 11, 7, 2, 30), UTC(2010, 11, 8, 3, 30) },
 		/* A day that was left out: the next one follows at once. */
 		{ "Pacific/Apia", ZONE_DAY, UTC(2011, 12, 30, 9, 59),
 		    UTC(2011, 12, 29, 10, 0), UTC(2011, 12, 30, 10, 0) },
