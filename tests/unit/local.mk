@@ -307,3 +307,9 @@ tests_unit_test_ledger_race_LDADD = $(UNIT_LINK)
 
 TESTS += tests/unit/test_ledger_model.py
 EXTRA_DIST += tests/unit/test_ledger_model.py
+
+check_PROGRAMS += tests/unit/test_ledger_redis
+tests_unit_test_ledger_redis_SOURCES = tests/unit/test_ledger_redis.c \
+	$(LEDGER_SOURCES)
+tests_unit_test_ledger_redis_CPPFLAGS = $(LEDGER_CPPFLAGS)
+tests_unit_test_ledger_redis_LDADD = $(UNIT_LINK)

@@ -1,0 +1,338 @@
+/*
+ * A Redis that misbehaves under the ledger: gone, paused, a replica, full,
+ * forgetful, evicting, without its scripts. What needs a counter is refused
+ * then, in time; nothing is forgotten; and it goes on when Redis does.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "app/base/clock.h"
+#include "tests/unit/ledger_help.h"
+
+#define DAY 20261128
+
+static const struct counter daily = { .scope = "key:a",
+	.kind = COUNTER_MONEY, .span = SPAN_MONTH, .limit = 100000 };
+static const struct claim claim = { &daily, 100 };
+static const int64_t actual = 60;
+static const struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+	.cost = 60 };
+
+static struct world *
+usual(void)
+{
+	struct world *w = world_new();
+
+	w->setup.patience = 0; /* limits as they are */
+	world_again(w);
+	return w;
+}
+
+static void
+cli(struct world *w, const char *line)
+{
+	const char *words[16];
+	char text[256], *p, *save;
+	int n = 0;
+
+	snprintf(text, sizeof text, "%s", line);
+	for (p = strtok_r(text, " ", &save); p != NULL;
+	    p = strtok_r(NULL, " ", &save))
+		words[n++] = p;
+	words[n] = NULL;
+	redis_cli(&w->server, NULL, 0, words);
+}
+
+/* A hold must be refused because of the store, within 250 ms. */
+static void
+is_closed(struct world *w)
+{
+	struct hold h = hold_new(w);
+	int64_t t = clock_mono();
+	struct ledger_answer a = hold(w, &h, &claim, 1);
+
+	assert_int_equal(a.err, ERR_LEDGER);
+	assert_string_not_equal(a.why, "");
+	assert_true(clock_mono() - t < 250000);
+}
+
+/* It works within 2 s. */
+static void
+comes_back(struct world *w)
+{
+	int64_t t = clock_mono();
+	struct ledger_answer a;
+	struct hold h;
+
+	do {
+		h = hold_new(w);
+		a = hold(w, &h, &claim, 1);
+		if (a.err != ERR_OK)
+			world_run(w, 20);
+	} while (a.err != ERR_OK && clock_mono() - t < 3 * S);
+	assert_int_equal(a.err, ERR_OK);
+	assert_true(clock_mono() - t < 2 * S);
+	release(w, &h);
+}
+
+/* What is owed gets there. */
+static void
+pays(struct world *w)
+{
+	int i;
+
+	for (i = 0; i < 100 && ledger_owes(w->l) > 0; i++) {
+		world_tick(w);
+		world_run(w, 20);
+	}
+	assert_int_equal(ledger_owes(w->l), 0);
+}
+
+/* Killed with holds open, and back with its file. */
+static void
+test_gone(void **state)
+{
+	static const char *const words[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	struct world *w = usual();
+	struct hold h[5];
+	int i;
+
+	(void)state;
+	redis_kill(&w->server);
+	redis_again(&w->server, words);
+	comes_back(w);
+	for (i = 0; i < 5; i++) {
+		h[i] = hold_new(w);
+		assert_int_equal(hold(w, &h[i], &claim, 1).err, ERR_OK);
+		ledger_sent(w->l, &h[i], NULL, NULL);
+	}
+	world_run(w, 20);
+	redis_kill(&w->server);
+	for (i = 0; i < 20; i++)
+		is_closed(w);
+	for (i = 0; i < 5; i++)
+		assert_int_equal(settle(w, &h[i], &actual, &row, 1).err,
+		    ERR_LEDGER);
+	/* And the hold of which nobody knew. */
+	assert_in_range(ledger_owes(w->l), 5, 8);
+	ledger_tick(w->l); /* in vain */
+	world_run(w, 50);
+	assert_in_range(ledger_owes(w->l), 5, 8);
+	redis_again(&w->server, words);
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 5 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 5 * 60);
+	world_free(w);
+}
+
+/*
+ * Stopped for three seconds: holds of which nobody knows whether they were
+ * taken are given back, settles are owed, all comes out even.
+ */
+static void
+test_paused(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+	int i;
+
+	(void)state;
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	world_run(w, 20);
+	kill(w->server.pid, SIGSTOP);
+	for (i = 0; i < 10; i++)
+		is_closed(w);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_LEDGER);
+	world_run(w, 3000);
+	kill(w->server.pid, SIGCONT);
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
+/* SCRIPT FLUSH every few calls, and a server that refuses SCRIPT. */
+static void
+test_scripts_flushed(void **state)
+{
+	struct world *w = usual();
+	struct hold h;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 50; i++) {
+		if (i % 5 == 0)
+			cli(w, "SCRIPT FLUSH");
+		h = hold_new(w);
+		assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+		if (i % 7 == 0)
+			cli(w, "SCRIPT FLUSH");
+		assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
+	}
+	assert_int_equal(used_of(w, &daily), 50 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
+/* A script without end: closed, and open again when it is killed. */
+static void
+test_busy(void **state)
+{
+	struct world *w = usual();
+	pid_t pid;
+
+	(void)state;
+	comes_back(w);
+	cli(w, "CONFIG SET busy-reply-threshold 10");
+	pid = fork();
+	if (pid == 0) {
+		char path[128];
+
+		snprintf(path, sizeof path, "%s/redis.sock", w->server.dir);
+		if (freopen("/dev/null", "w", stdout) != NULL)
+			execlp("redis-cli", "redis-cli", "-s", path, "EVAL",
+			    "while true do end", "0", (char *)NULL);
+		_exit(127);
+	}
+	world_run(w, 300);
+	is_closed(w);
+	is_closed(w);
+	cli(w, "SCRIPT KILL");
+	comes_back(w);
+	kill(pid, SIGKILL);
+	world_free(w);
+}
+
+static void
+test_replica(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+
+	(void)state;
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	cli(w, "REPLICAOF 127.0.0.1 1");
+	is_closed(w);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_LEDGER);
+	cli(w, "REPLICAOF NO ONE");
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	world_free(w);
+}
+
+/* Full: nothing new, but what runs is settled. */
+static void
+test_full(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+
+	(void)state;
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	cli(w, "CONFIG SET maxmemory-policy noeviction");
+	cli(w, "CONFIG SET maxmemory 1");
+	is_closed(w);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(used_of(w, &daily), 60);
+	cli(w, "CONFIG SET maxmemory 0");
+	comes_back(w);
+	world_free(w);
+}
+
+/* One that may throw counters away is no store. */
+static void
+test_evicting(void **state)
+{
+	struct world *w = usual();
+
+	(void)state;
+	cli(w, "CONFIG SET maxmemory 100mb");
+	cli(w, "CONFIG SET maxmemory-policy allkeys-lru");
+	world_again(w);
+	is_closed(w);
+	is_closed(w);
+	world_tick(w);
+	world_run(w, 50);
+	is_closed(w);
+	cli(w, "CONFIG SET maxmemory-policy noeviction");
+	world_tick(w);
+	comes_back(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
+/* Keys of ours that hold something else, or what is no number. */
+static void
+test_rubbish(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+
+	(void)state;
+	comes_back(w);
+	cli(w, "SET {tollgate}:c:key:a|p rubbish");
+	{
+		static const struct counter parallel = { .scope = "key:a",
+			.kind = COUNTER_PARALLEL, .limit = 2 };
+		const struct claim both[] = { { &daily, 100 },
+			{ &parallel, 1 } };
+
+		assert_int_equal(hold(w, &h, both, 2).err, ERR_LEDGER);
+	}
+	/* Nothing of it was written. */
+	assert_int_equal(held_of(w, &daily), 0);
+	cli(w, "DEL {tollgate}:c:key:a|p");
+	cli(w, "HSET {tollgate}:c:key:a|p u 1.5");
+	{
+		static const struct counter parallel = { .scope = "key:a",
+			.kind = COUNTER_PARALLEL, .limit = 2 };
+		const struct claim c = { &parallel, 1 };
+
+		assert_int_equal(hold(w, &h, &c, 1).err, ERR_LEDGER);
+	}
+	comes_back(w);
+	world_free(w);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	alarm(300);
+	over_redis = true;
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gone),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_scripts_flushed),
+		cmocka_unit_test(test_busy),
+		cmocka_unit_test(test_replica),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_evicting),
+		cmocka_unit_test(test_rubbish),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
