@@ -44,6 +44,8 @@ struct health {
 	struct table_map map;
 	uint64_t random;
 	int64_t now; /* of the last call that told it */
+	health_tell_fn *tell;
+	void *tell_arg;
 };
 
 static const unsigned percents[QUANTILES] = { 50, 90, 95 };
@@ -357,6 +359,7 @@ failed(struct health *h, struct slot *s, const struct deployment *d,
     const struct outcome *o, int64_t now)
 {
 	uint64_t old, next, draw = draw_next(&h->random);
+	int64_t until;
 
 	ring_count(s->minute, MINUTE_RING, RING_LEN, now, true);
 	/* Before the rest, so that nobody takes it for that of an old one. */
@@ -367,21 +370,33 @@ failed(struct health *h, struct slot *s, const struct deployment *d,
 		next = after_failure(s, old, o, now, draw);
 	while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
 	    next));
+	until = rest_until(next, now);
+	if (h->tell != NULL && until > rest_until(old, now))
+		h->tell(h->tell_arg, d, rest_why(next), until - now);
 }
 
-static void
-served(struct slot *s, const struct outcome *o, int64_t now)
+/* It does not rest any more. False: it did not. */
+static bool
+come_back(struct slot *s, int64_t now)
 {
 	uint64_t old = get(&s->rest);
 
-	count(&s->served, 1);
-	if (o->probe && rest_why(old) != 0) {
-		forget_minute(s);
-		while (!atomic_compare_exchange_weak(&s->rest, &old,
-		    rest_served(old, now)))
-			continue;
-	}
-	ring_count(s->minute, MINUTE_RING, RING_LEN, now, false);
+	if (rest_why(old) == 0)
+		return false;
+	forget_minute(s);
+	while (!atomic_compare_exchange_weak(&s->rest, &old,
+	    rest_served(old, now)))
+		continue;
+	return true;
+}
+
+void
+health_back(struct health *h, const struct deployment *d, int64_t now)
+{
+	struct slot *s = slot_of(h, d, false, now);
+
+	if (s != NULL && come_back(s, now) && h->tell != NULL)
+		h->tell(h->tell_arg, d, 0, 0);
 }
 
 /* The probe found out nothing: another one may. */
@@ -418,7 +433,10 @@ health_end(struct health *h, const struct deployment *d,
 	if (!o->served)
 		count_failure(s, o->fail);
 	if (o->served) {
-		served(s, o, now);
+		count(&s->served, 1);
+		if (o->probe)
+			health_back(h, d, now);
+		ring_count(s->minute, MINUTE_RING, RING_LEN, now, false);
 	} else if (!o->silent && o->fail != 0 && (o->fail & FAIL_CLIENT) == 0) {
 		failed(h, s, d, o, now);
 	} else {
@@ -426,23 +444,6 @@ health_end(struct health *h, const struct deployment *d,
 		if (o->probe)
 			released(s);
 	}
-}
-
-void
-health_back(struct health *h, const struct deployment *d, int64_t now)
-{
-	struct slot *s = slot_of(h, d, false, now);
-	uint64_t old;
-
-	if (s == NULL)
-		return;
-	old = get(&s->rest);
-	if (rest_why(old) == 0)
-		return;
-	forget_minute(s);
-	while (!atomic_compare_exchange_weak(&s->rest, &old,
-	    rest_served(old, now)))
-		continue;
 }
 
 /* ------------------------------------------------------------- models */
@@ -491,6 +492,70 @@ health_cached_share(struct health *h, const struct deployment *d)
 	const struct slot *s = slot_of(h, d, false, h->now);
 
 	return s == NULL ? 0 : share_read(&s->cached);
+}
+
+/* --------------------------------------------------------- other hosts */
+
+void
+health_tell(struct health *h, health_tell_fn *fn, void *arg)
+{
+	h->tell = fn;
+	h->tell_arg = arg;
+}
+
+void
+health_elsewhere(struct health *h, const struct deployment *d, unsigned fail,
+    int64_t until, int64_t now)
+{
+	struct slot *s = slot_of(h, d, true, now);
+	uint64_t old, next;
+
+	if (s == NULL)
+		return;
+	table_name(s, d->id, now);
+	old = get(&s->rest);
+	if ((fail & (FAIL_AUTH | FAIL_QUOTA)) != 0 && d->provider != NULL)
+		put(&s->fingerprint, d->provider->fingerprint);
+	do
+		next = rest_elsewhere(old, now, until, fail);
+	while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
+	    next));
+	put(&s->elsewhere, (uint64_t)until);
+}
+
+void
+health_returned(struct health *h, const struct deployment *d, int64_t now)
+{
+	struct slot *s = slot_of(h, d, false, now);
+	int64_t until;
+
+	if (s == NULL || get(&s->elsewhere) == 0)
+		return;
+	until = (int64_t)atomic_exchange(&s->elsewhere, 0);
+	/* Taken back before its end, and we do not know of a longer one. */
+	if (until > now && rest_until(get(&s->rest), now) <= until + 1000)
+		come_back(s, now);
+}
+
+bool
+health_turn(struct health *h, int64_t now)
+{
+	_Atomic int64_t *at = &h->map.table->asked;
+	int64_t last = atomic_load(at);
+
+	/* Ticks of a second are not quite regular. */
+	return (last > now || last < now - 9 * SECOND / 10) &&
+	    atomic_compare_exchange_strong(at, &last, now);
+}
+
+uint64_t
+health_host(struct health *h)
+{
+	uint64_t have = 0, mine = draw_next(&h->random) | 1;
+
+	if (atomic_compare_exchange_strong(&h->map.table->host, &have, mine))
+		have = mine;
+	return have;
 }
 
 /* -------------------------------------------------------------- people */

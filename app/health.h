@@ -127,6 +127,27 @@ struct health_sums {
 	uint64_t input, output; /* tokens */
 };
 
+/*
+ * For those who share rests with other hosts. fn is called when an attempt of
+ * this process made a deployment rest (fail: why, rest: µs), or ended its
+ * rest (rest 0). NULL: nobody asks any more.
+ */
+typedef void health_tell_fn(void *arg, const struct deployment *d,
+    unsigned fail, int64_t rest);
+void health_tell(struct health *h, health_tell_fn *fn, void *arg);
+
+/* Another host says that d rests until then; says so no more. */
+void health_elsewhere(struct health *h, const struct deployment *d,
+    unsigned fail, int64_t until, int64_t now);
+void health_returned(struct health *h, const struct deployment *d,
+    int64_t now);
+
+/* Whose turn is it, of all workers of this host, this second? */
+bool health_turn(struct health *h, int64_t now);
+
+/* This host's table, by a random number that all its workers know. */
+uint64_t health_host(struct health *h);
+
 /* FAIL_RATE → "rate": the first bit of them; "none" for none of FAIL_WORDS. */
 #define FAIL_WORDS 12
 const char *fail_word(unsigned fail);

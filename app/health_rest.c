@@ -251,14 +251,14 @@ rest_released(uint64_t w)
 }
 
 uint64_t
-rest_elsewhere(uint64_t w, int64_t now, int64_t until)
+rest_elsewhere(uint64_t w, int64_t now, int64_t until, unsigned fail)
 {
 	struct rest r = unpack(w);
 
 	if (until > now + MOST || until <= now)
 		return w;
 	if (r.kind == 0)
-		r = (struct rest){ until, r.level, kind_of(FAIL_OVERLOAD), 0 };
+		r = (struct rest){ until, r.level, kind_of(fail), 0 };
 	else if (until > r.until || r.until > now + MOST)
 		r.until = until;
 	return pack(&r);

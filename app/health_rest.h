@@ -47,7 +47,8 @@ uint64_t rest_probe_failed(uint64_t w, int64_t now, unsigned fail,
 uint64_t rest_served(uint64_t w, int64_t now);
 uint64_t rest_released(uint64_t w);
 
-/* Another host says that it rests, at least until then. */
-uint64_t rest_elsewhere(uint64_t w, int64_t now, int64_t until);
+/* Another host says that it rests, at least until then, and why. */
+uint64_t rest_elsewhere(uint64_t w, int64_t now, int64_t until,
+    unsigned fail);
 
 #endif

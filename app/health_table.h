@@ -37,6 +37,7 @@
 struct slot {
 	word rest;	  /* health_rest.h */
 	word fingerprint; /* of the credential that it was refused with */
+	word elsewhere;	  /* until when another host says that it rests, 0 */
 	_Atomic int64_t used; /* µs of clock_mono */
 	_Atomic uint32_t named; /* its id is whole */
 	char id[TABLE_ID];
@@ -68,6 +69,8 @@ struct table_head {
 struct table {
 	struct table_head head;
 	_Atomic int64_t swept; /* when dead columns were last looked for */
+	_Atomic int64_t asked; /* when other hosts were last asked */
+	word host;	       /* a random number, 0 = not drawn yet */
 	_Atomic uint8_t column[TABLE_COLUMNS]; /* it may hold something */
 	word slot_hash[TABLE_SLOTS]; /* 0 = free */
 	word model_hash[TABLE_MODELS];

@@ -18,6 +18,7 @@
 #include "app/forward.h"
 #include "app/front.h"
 #include "app/health.h"
+#include "app/health_share.h"
 #include "app/pipeline.h"
 #include "app/record.h"
 #include "app/request.h"
@@ -94,6 +95,8 @@ leave(struct worker *w)
 	if (uv_is_closing((uv_handle_t *)&w->tick))
 		return;
 	front_stop(w->front);
+	health_share_free(w->health_share);
+	w->health_share = NULL;
 	tokens_free(w->tokens);
 	w->tokens = NULL;
 	transport_free(w->transport);
@@ -255,6 +258,7 @@ on_tick(uv_timer_t *t)
 		return;
 	}
 	tokens_tick(w->tokens);
+	health_share_tick(w->health_share, w->policy);
 	if (policy_changed(w->policy, w->policy_path))
 		reload(w);
 }
@@ -325,13 +329,15 @@ open_house(struct worker *w)
 	if (w->env.catalog == NULL || !load_first(w))
 		return false;
 	w->health = health_open(w->env.state_dir);
+	if (w->health != NULL)
+		w->health_share = health_share_new(w->loop, w->health);
 	w->recorder = recorder_new(w->policy->log);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
 		w->tokens = tokens_new(w->loop, w->transport,
 		    w->env.state_dir);
-	return w->health != NULL && w->recorder != NULL &&
+	return w->health_share != NULL && w->recorder != NULL &&
 	    w->scratch != NULL && w->tokens != NULL;
 }
 

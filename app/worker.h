@@ -15,6 +15,7 @@
 
 struct front;
 struct health;
+struct health_share;
 struct recorder;
 struct request;
 struct tokens;
@@ -31,6 +32,7 @@ struct worker {
 	char refused_policy[160]; /* why a newer one is not, "" = none */
 	int64_t loaded;		/* clock_wall of the one in force */
 	struct health *health;
+	struct health_share *health_share; /* with other hosts */
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */
 	struct request *requests;

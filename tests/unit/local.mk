@@ -58,6 +58,12 @@ tests_unit_test_health_SOURCES = tests/unit/test_health.c
 tests_unit_test_health_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_health_LDADD = $(UNIT_LINK) -lm
 
+check_PROGRAMS += tests/unit/test_health_share
+tests_unit_test_health_share_SOURCES = tests/unit/test_health_share.c \
+	tests/unit/policy_help.h tests/unit/redis.c tests/unit/redis.h
+tests_unit_test_health_share_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_health_share_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_models_cli
 tests_unit_test_models_cli_SOURCES = tests/unit/test_models_cli.c
 tests_unit_test_models_cli_CPPFLAGS = $(UNIT_CPPFLAGS) \
