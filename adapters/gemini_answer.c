@@ -46,18 +46,30 @@ audio_of(const struct json *doc, uint32_t details)
 	return sum;
 }
 
+static bool
+is_number(const struct json *doc, uint32_t obj, const char *key)
+{
+	return json_type(doc, json_get(doc, obj, key)) == JSON_NUMBER;
+}
+
+/* The prompt's count may be missing beside the sum of all. */
 static void
 read_usage(const struct json *doc, struct usage *out)
 {
 	uint32_t u = json_get(doc, JSON_ROOT, "usageMetadata");
 	int64_t prompt, answer, cached, audio;
 
-	if (json_type(doc, json_get(doc, u, "promptTokenCount")) !=
-	    JSON_NUMBER)
+	if (!is_number(doc, u, "promptTokenCount") &&
+	    !is_number(doc, u, "totalTokenCount"))
 		return;
+	answer = reply_count(doc, u, "candidatesTokenCount");
 	prompt = reply_count(doc, u, "promptTokenCount") +
 	    reply_count(doc, u, "toolUsePromptTokenCount");
-	answer = reply_count(doc, u, "candidatesTokenCount");
+	if (!is_number(doc, u, "promptTokenCount"))
+		prompt = reply_count(doc, u, "totalTokenCount") - answer -
+		    reply_count(doc, u, "thoughtsTokenCount");
+	if (prompt < 0)
+		prompt = 0;
 	cached = reply_count(doc, u, "cachedContentTokenCount");
 	audio = audio_of(doc, json_get(doc, u, "promptTokensDetails"));
 	memset(out, 0, sizeof *out);

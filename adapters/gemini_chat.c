@@ -273,6 +273,26 @@ read_content(struct reading *r, enum role role, uint32_t content)
 }
 
 static enum err
+read_turn(struct reading *r, uint32_t content)
+{
+	static const struct {
+		const char *word;
+		enum role role;
+	} roles[] = { { "user", ROLE_USER }, { "model", ROLE_ASSISTANT },
+		{ "function", ROLE_USER } };
+	uint32_t role = json_get(r->doc, content, "role");
+	size_t i;
+
+	if (json_type(r->doc, role) <= JSON_NULL)
+		return read_content(r, ROLE_USER, content);
+	for (i = 0; i < sizeof roles / sizeof roles[0]; i++)
+		if (json_is(r->doc, role, roles[i].word))
+			return read_content(r, roles[i].role, content);
+	return fault_set(r->fault, ERR_BAD_REQUEST, "contents",
+	    "'contents' has a role other than user and model");
+}
+
+static enum err
 read_contents(struct reading *r)
 {
 	uint32_t list = json_get(r->doc, JSON_ROOT, "contents"), c;
@@ -288,8 +308,7 @@ read_contents(struct reading *r)
 		e = read_content(r, ROLE_SYSTEM, system);
 	for (c = json_first(r->doc, list); c != JSON_NONE && e == ERR_OK;
 	    c = json_next(r->doc, list, c))
-		e = read_content(r, json_is(r->doc, json_get(r->doc, c,
-		    "role"), "model") ? ROLE_ASSISTANT : ROLE_USER, c);
+		e = read_turn(r, c);
 	/* `failed` of a call was a mark of answered_id. */
 	for (i = 0; i < r->chat->message_count; i++)
 		for (k = 0; k < r->chat->messages[i].part_count; k++)

@@ -45,6 +45,8 @@ static const char *const known_part[] = { "type", "text", "refusal",
 	"image_url", "input_audio", "file", "video_url", "cache_control" };
 static const char *const known_tool[] = { "type", "function",
 	"cache_control" };
+static const char *const known_reasoning[] = { "effort", "max_tokens",
+	"exclude" };
 static const char *const known_function[] = { "name", "description",
 	"parameters", "strict" };
 
@@ -76,10 +78,13 @@ read_audio(struct reading *r, uint32_t part, struct part *out)
 	uint32_t audio = rd_get(r, part, "input_audio");
 	struct str format = rd_str(r, audio, "format");
 
+	if (format.len == 0)
+		format = canon_lit("wav");
 	out->kind = PART_AUDIO;
-	out->data = rd_str(r, audio, "data");
+	out->data = json_type(r->doc, audio) == JSON_STRING ? /* Mistral's */
+	    canon_str(r->doc, audio, r->arena) : rd_str(r, audio, "data");
 	out->media_type = canon_printf(r->arena, "audio/%.*s",
-	    (int)format.len, format.len == 0 ? "wav" : format.p);
+	    (int)format.len, format.p);
 }
 
 static void
@@ -253,6 +258,17 @@ continues(const struct part *before, const struct part *p)
 	    before->origin == p->origin && p->origin != NULL;
 }
 
+static bool
+has_thoughts(const struct parts *parts)
+{
+	size_t i;
+
+	for (i = 0; i < parts->count; i++)
+		if (parts->list[i].text.len > 0)
+			return true;
+	return false;
+}
+
 /* Reasoning that the client gives back, with what proves it. */
 static enum err
 read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
@@ -279,11 +295,9 @@ read_reasoning(struct reading *r, uint32_t msg, struct parts *out)
 			return fault_memory(r->fault);
 		*p = part;
 	}
-	if (json_count(r->doc, list) > 0)
-		return ERR_OK;
 	for (i = 0; i < sizeof names / sizeof names[0]; i++) {
 		s = rd_str(r, msg, names[i]);
-		if (s.len == 0)
+		if (s.len == 0 || has_thoughts(out)) /* they are the same */
 			continue;
 		p = parts_add(out);
 		if (p == NULL)
@@ -506,7 +520,7 @@ read_format(struct reading *r)
 	return ERR_OK;
 }
 
-static void
+static enum err
 read_effort(struct reading *r)
 {
 	uint32_t reasoning = rd_get(r, JSON_ROOT, "reasoning");
@@ -523,6 +537,24 @@ read_effort(struct reading *r)
 		chat->set |= PARAM_BIT(THINK_BUDGET);
 	chat->think_hidden = json_type(r->doc, rd_get(r, reasoning,
 	    "exclude")) == JSON_TRUE;
+	if (word.len > 0 && chat->effort == EFFORT_UNSET &&
+	    canon_extra(chat, r->arena, "reasoning_effort") != ERR_OK)
+		return fault_memory(r->fault);
+	return RD_REST(r, reasoning, "reasoning", known_reasoning);
+}
+
+/* Together's form tells the number of alternatives in `logprobs` itself. */
+static void
+read_logprobs(struct reading *r)
+{
+	uint32_t v = rd_get(r, JSON_ROOT, "logprobs");
+	struct chat *c = r->chat;
+
+	c->logprobs = json_type(r->doc, v) == JSON_TRUE;
+	if (json_int(r->doc, v, &c->top_logprobs))
+		c->logprobs = c->top_logprobs > 0;
+	json_int(r->doc, rd_get(r, JSON_ROOT, "top_logprobs"),
+	    &c->top_logprobs);
 }
 
 static void
@@ -551,10 +583,7 @@ read_settings(struct reading *r)
 	c->parallel_calls = canon_flag(r->doc,
 	    rd_get(r, JSON_ROOT, "parallel_tool_calls"));
 	c->store = canon_flag(r->doc, rd_get(r, JSON_ROOT, "store"));
-	c->logprobs = json_type(r->doc, rd_get(r, JSON_ROOT, "logprobs")) ==
-	    JSON_TRUE;
-	json_int(r->doc, rd_get(r, JSON_ROOT, "top_logprobs"),
-	    &c->top_logprobs);
+	read_logprobs(r);
 	canon_given(c);
 }
 
@@ -577,9 +606,10 @@ openai_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = canon_extras(chat, a, known,
 		    sizeof known / sizeof known[0], f);
+	if (e == ERR_OK)
+		e = read_effort(&r);
 	if (e != ERR_OK)
 		return e;
-	read_effort(&r);
 	read_settings(&r);
 	canon_done(chat);
 	return ERR_OK;

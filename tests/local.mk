@@ -43,3 +43,11 @@ EXTRA_DIST += tests/fuzz/seeds/openai
 EXTRA_DIST += tests/fuzz/seeds/anthropic
 EXTRA_DIST += tests/fuzz/seeds/gemini
 EXTRA_DIST += tests/corpus/test_schema.py
+
+# Recordings into the canonical form and out again: tests/corpus starts it.
+if HAVE_TESTDEPS
+noinst_PROGRAMS += tests/corpus/roundtrip
+tests_corpus_roundtrip_SOURCES = tests/corpus/roundtrip.c
+tests_corpus_roundtrip_LDADD = $(HOUSE_LINK)
+endif
+EXTRA_DIST += tests/corpus/judge.py tests/corpus/test_roundtrip.py
