@@ -33,7 +33,80 @@ static const struct {
 	{ "gemini-3-pro", O_HEAD CALLED,
 	    "\"thoughtSignature\":\"skip_thought_signature_validator\"",
 	    "generationConfig\":null" },
+	/* Mistral's form of audio; a format that is not given. */
+	{ "m", O_HEAD ",{\"role\":\"user\",\"content\":[{\"type\":"
+	    "\"input_audio\",\"input_audio\":\"eA==\"}]}]}",
+	    "{\"mimeType\":\"audio/wav\",\"data\":\"eA==\"}", "audio/\"" },
+	/* Together's: the number of alternatives. */
+	{ "gemini-2.5-pro", O_HEAD "],\"logprobs\":2}",
+	    "\"responseLogprobs\":true,\"logprobs\":2", "topP" },
 };
+
+/* What has no place is named, whatever it is. */
+static void
+test_named(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "\"reasoning_effort\":\"default\"", "reasoning_effort" },
+		{ "\"reasoning\":{\"enabled\":true}", "reasoning.enabled" },
+	};
+	char request[160];
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		bench_init(&b, "openai", "gemini");
+		snprintf(request, sizeof request, O_HEAD "],%s}", rows[i][0]);
+		bench_ask(&b, request, NULL);
+		assert_int_equal(b.chat.extra_count, 1);
+		assert_string_equal(b.chat.extras[0], rows[i][1]);
+		bench_free(&b);
+	}
+}
+
+/* A role that nobody knows is not the user's. */
+static void
+test_role(void **state)
+{
+	static const char request[] = "{\"contents\":[{\"role\":\"wizard\","
+		"\"parts\":[{\"text\":\"q\"}]}]}";
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, "gemini", "openai");
+	b.chat.surface = b.surface;
+	b.chat.path = "m:generateContent";
+	b.chat.query = b.chat.beta = "";
+	assert_int_equal(json_parse(&b.chat.doc, b.arena, request,
+	    sizeof request - 1, NULL), ERR_OK);
+	assert_int_equal(b.surface->read_request(b.arena, &b.chat, &b.fault),
+	    ERR_OK);
+	assert_int_equal(b.surface->read_chat(b.arena, &b.chat, &b.fault),
+	    ERR_BAD_REQUEST);
+	bench_free(&b);
+}
+
+/* The prompt's count may be missing beside the sum of all. */
+static void
+test_sum(void **state)
+{
+	static const char answer[] = "{\"candidates\":[{\"content\":{"
+		"\"parts\":[{\"text\":\"a\"}]},\"finishReason\":\"STOP\"}],"
+		"\"usageMetadata\":{\"candidatesTokenCount\":1,"
+		"\"thoughtsTokenCount\":116,\"totalTokenCount\":692}}";
+	struct reply reply;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, "openai", "gemini");
+	assert_int_equal(bench_reply(&b, answer, &reply), ERR_OK);
+	assert_true(reply.usage.known);
+	assert_int_equal(reply.usage.n[UNIT_INPUT], 575);
+	assert_int_equal(reply.usage.n[UNIT_OUTPUT], 1);
+	assert_int_equal(reply.usage.n[UNIT_REASONING], 116);
+	bench_free(&b);
+}
 
 static void
 test_requests(void **state)
@@ -329,6 +402,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_named),
+		cmocka_unit_test(test_role),
+		cmocka_unit_test(test_sum),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_own),
 		cmocka_unit_test(test_bad_requests),
