@@ -56,23 +56,35 @@ estimate_str(struct str s)
 	return s.len == 0 ? 0 : estimate_tokens(s.p, s.len);
 }
 
+/* The texts of a part that are no reasoning. */
 static int64_t
-estimate_parts(const struct part *parts, size_t n)
+estimate_part(const struct part *p)
 {
-	int64_t sum = 0;
+	int64_t sum = estimate_str(p->text) + estimate_str(p->args);
+
+	if (p->kind == PART_CALL)
+		sum += estimate_str(p->name);
+	if (p->kind == PART_OTHER)
+		sum += estimate_str(p->raw);
+	if (p->kind >= PART_IMAGE && p->kind <= PART_FILE)
+		sum += ESTIMATE_MEDIUM;
+	return sum;
+}
+
+static void
+shape_parts(const struct part *parts, size_t n, struct estimate_chat *out)
+{
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		sum += estimate_str(parts[i].text) +
-		    estimate_str(parts[i].args) +
-		    (parts[i].kind == PART_CALL ? estimate_str(parts[i].name) :
-			0) + (parts[i].kind == PART_OTHER ?
-			estimate_str(parts[i].raw) : 0) +
-		    estimate_parts(parts[i].parts, parts[i].part_count);
-		if (parts[i].kind >= PART_IMAGE && parts[i].kind <= PART_FILE)
-			sum += ESTIMATE_MEDIUM;
+		if (parts[i].kind == PART_REASONING)
+			out->reasoning += estimate_str(parts[i].text);
+		else
+			out->text += estimate_part(&parts[i]);
+		out->calls += parts[i].kind == PART_CALL ||
+		    parts[i].kind == PART_RESULT;
+		shape_parts(parts[i].parts, parts[i].part_count, out);
 	}
-	return sum;
 }
 
 void
@@ -88,7 +100,7 @@ canon_shape(const struct chat *chat, struct estimate_chat *out)
 		m = &chat->messages[i];
 		out->systems += m->role == ROLE_SYSTEM ||
 		    m->role == ROLE_DEVELOPER;
-		out->text += estimate_parts(m->parts, m->part_count);
+		shape_parts(m->parts, m->part_count, out);
 	}
 	out->tools = (int64_t)chat->tool_count;
 	for (i = 0; i < chat->tool_count; i++) {

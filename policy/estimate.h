@@ -25,6 +25,8 @@ struct estimate_chat {
 	int64_t messages;     /* all of them */
 	int64_t systems;      /* of these from the system or the developer */
 	int64_t text;	      /* tokens of their texts, and of calls and results */
+	int64_t reasoning;    /* tokens of reasoning in turns, beside these */
+	int64_t calls;	      /* calls of tools, and results */
 	int64_t tools;	      /* tools that the client brings */
 	int64_t tools_text;   /* tokens of their names, descriptions, schemas */
 	int64_t schema_text;  /* tokens of a JSON Schema for the answer */

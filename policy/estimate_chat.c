@@ -15,11 +15,14 @@ static const struct template {
 	int schema, schema_share; /* the same of a schema for the answer */
 	int thinking;	/* with reasoning asked for */
 	int text_share; /* per mille of what we estimate for the text */
+	int call;	/* a call of a tool, or its result */
+	int reasoning_share; /* per mille of reasoning in turns: often none */
 } templates[] = {
 #define MODEL(pattern, request, message, system, tools, tool, tools_share,   \
-    schema, schema_share, thinking, text_share)                              \
+    schema, schema_share, thinking, text_share, call, reasoning_share)       \
 	{ pattern, request, message, system, tools, tool, tools_share,       \
-	    schema, schema_share, thinking, text_share },
+	    schema, schema_share, thinking, text_share, call,                \
+	    reasoning_share },
 #include "policy/estimate_model.def"
 #undef MODEL
 };
@@ -54,7 +57,8 @@ estimate_chat(const struct estimate_chat *c, const char *id)
 {
 	const struct template *t = template_of(id);
 	int64_t sum = t->request + c->messages * t->message +
-	    part(c->text, t->text_share);
+	    part(c->text, t->text_share) + c->calls * t->call +
+	    part(c->reasoning, t->reasoning_share);
 
 	if (c->systems > 0)
 		sum += t->system;

@@ -202,10 +202,11 @@ show_features(const struct chat *chat, const struct sample *s,
 	struct estimate_chat c;
 
 	canon_shape(chat, &c);
-	printf("%s\t%s\t%jd\t%jd\t%jd\t%jd\t%jd\t%jd\t%d\t%jd\n", s->provider,
-	    model, (intmax_t)c.messages, (intmax_t)c.systems,
+	printf("%s\t%s\t%jd\t%jd\t%jd\t%jd\t%jd\t%jd\t%d\t%jd\t%jd\t%jd\n",
+	    s->provider, model, (intmax_t)c.messages, (intmax_t)c.systems,
 	    (intmax_t)c.text, (intmax_t)c.tools, (intmax_t)c.tools_text,
-	    (intmax_t)c.schema_text, c.thinks, (intmax_t)s->truth);
+	    (intmax_t)c.schema_text, c.thinks, (intmax_t)c.reasoning,
+	    (intmax_t)c.calls, (intmax_t)s->truth);
 }
 
 static void
