@@ -250,8 +250,8 @@ share_add(word *w, int64_t all, int64_t part)
 
 	if (all <= 0 || part < 0)
 		return;
-	all = (all + SHARE_UNIT - 1) / SHARE_UNIT;
-	part = (part + SHARE_UNIT - 1) / SHARE_UNIT;
+	all = (all - 1) / SHARE_UNIT + 1;
+	part = part == 0 ? 0 : (part - 1) / SHARE_UNIT + 1;
 	CHANGE(w, old, next = share_next(old, (uint64_t)all, (uint64_t)part));
 }
 
