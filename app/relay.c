@@ -53,6 +53,30 @@ failed(struct attempt *at, const struct upstream_error *error)
 	return ERR_UPSTREAM;
 }
 
+/*
+ * Some providers refuse a prompt with a good status and no content: no answer
+ * where the policy has a list for that.
+ */
+static bool
+refused(const struct attempt *at, enum finish finish, int64_t text_bytes)
+{
+	const struct request *r = at->request;
+
+	return finish == FINISH_CONTENT && text_bytes == 0 &&
+	    at->first_content == 0 && r->forward->winner == NULL &&
+	    r->plan.instead_count[FALLBACK_CONTENT] > 0;
+}
+
+static enum err
+refusal(struct attempt *at)
+{
+	struct upstream_error e = { .fail = FAIL_REQUEST | FAIL_CONTENT,
+		.message = "the provider's content filter refused the request",
+		.type = "", .code = "content_filter", .param = "" };
+
+	return failed(at, &e);
+}
+
 /* ----------------------------------------------------------- settling */
 
 void
@@ -161,6 +185,8 @@ relay_delta(void *arg, const struct delta *d)
 	}
 	if (d->kind == DELTA_END)
 		return relay_finish(at, d);
+	if (refused(at, d->finish, d->text_bytes))
+		return refusal(at);
 	if (d->kind == DELTA_CONTENT || d->kind == DELTA_FINISH)
 		note_content(at, d);
 	e = write_delta(at, d);
@@ -278,6 +304,8 @@ end_body(struct attempt *at)
 		return broken(at, "not_a_stream",
 		    "a whole answer where a stream was asked for");
 	at->usage = reply.usage;
+	if (refused(at, reply.finish, reply.text_bytes))
+		return refusal(at);
 	at->text_bytes = reply.text_bytes;
 	at->finish = reply.finish;
 	if (!r->chat.count) /* counting costs nothing */
