@@ -28,8 +28,11 @@ EXTRA_DIST += tests/run tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py \
 	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py \
 	tests/stack/test_fronts.py \
-	tests/stack/test_htaccess.py tests/stack/test_reload.py \
-	tests/stack/test_retention.py tests/stack/test_streams.py
+	tests/stack/test_htaccess.py tests/stack/test_race.py \
+	tests/stack/test_reload.py \
+	tests/stack/test_retention.py tests/stack/test_routing.py \
+	tests/stack/test_storm.py \
+	tests/stack/test_streams.py
 EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/lib/recording_responses.py tests/lib/bridge.py \
 	tests/corpus/test_completions.py \

@@ -240,11 +240,11 @@ class Said:
             and sum("role" in c["delta"] for c in choices) <= 1
 
 
-def say(front, model, text="hello there", headers=(), **more):
+def say(front, model, text="hello there", headers=(), key=None, **more):
     """A chat of a crowd."""
     began = time.time()
     with Call(front.port, "POST", CHAT,
-              [*bearer(front.site.key), ("Content-Type", "application/json"),
+              [*bearer(key or front.site.key), ("Content-Type", "application/json"),
                *headers], chat_body(model, text, **more)) as call:
         return Said(call.read(), began)
 
