@@ -113,7 +113,7 @@ counter_good(const struct counter *c)
 }
 
 /* What h has of this counter already, or NULL. */
-static const struct part *
+static const struct held *
 part_of(const struct hold *h, const struct counter *c)
 {
 	const struct counter *o;
@@ -135,7 +135,7 @@ static bool
 name_part(struct op *op, const struct hold *h, struct op_part *p, int64_t now)
 {
 	const struct counter *c = p->counter;
-	const struct part *old = part_of(h, c);
+	const struct held *old = part_of(h, c);
 
 	if (old != NULL) {
 		plain_part(p, arena_str(op->arena, old->name));
@@ -182,9 +182,9 @@ name_parts(struct op *op, const struct hold *h)
 
 /* The claims as parts, and room for them in the hold. */
 static bool
-claim(struct op *op, struct hold *h, const struct claim *claims, unsigned n)
+claim(struct op *op, struct hold *h, const struct want *claims, unsigned n)
 {
-	struct part *grown;
+	struct held *grown;
 	unsigned i;
 
 	if (n == 0 || n + h->parts > LEDGER_PARTS)
@@ -279,7 +279,7 @@ static void
 keep_part(struct hold *h, const struct op_part *from)
 {
 	const char *name = from->name[from->pick];
-	struct part *to = NULL;
+	struct held *to = NULL;
 	unsigned i;
 
 	for (i = 0; i < h->parts && to == NULL; i++)
@@ -489,7 +489,7 @@ ask(struct ledger *l, struct op *op, struct hold *h)
 }
 
 void
-ledger_hold(struct ledger *l, struct hold *h, const struct claim *claims,
+ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
     unsigned n, const struct usage_row *who, ledger_fn *fn, void *arg)
 {
 	struct op *op;
@@ -515,7 +515,7 @@ ledger_hold(struct ledger *l, struct hold *h, const struct claim *claims,
 }
 
 void
-ledger_more(struct ledger *l, struct hold *h, const struct claim *claims,
+ledger_more(struct ledger *l, struct hold *h, const struct want *claims,
     unsigned n, int64_t cost, ledger_fn *fn, void *arg)
 {
 	struct op *op = NULL;
@@ -577,7 +577,7 @@ settle_rows(struct op *op, const struct usage_row *rows, unsigned n)
 static bool
 settle_parts(struct op *op, const struct hold *h, const int64_t *actual)
 {
-	const struct part *from;
+	const struct held *from;
 	struct op_part *p;
 	unsigned i;
 

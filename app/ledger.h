@@ -82,7 +82,7 @@ struct counter {
 };
 
 /* How much of it a request wants: 1 of requests. */
-struct claim {
+struct want {
 	const struct counter *counter;
 	int64_t amount;
 };
@@ -96,7 +96,7 @@ struct usage_row {
 };
 
 /* What a hold has of one counter. */
-struct part {
+struct held {
 	const struct counter *counter;
 	const char *name; /* of the counter and its window in the store */
 	int64_t begin, end; /* of the window; 0: none */
@@ -113,7 +113,7 @@ struct part {
 struct hold {
 	char id[LEDGER_ID];
 	struct arena *arena;
-	struct part *part;
+	struct held *part;
 	unsigned parts;
 	bool live;		  /* a settle or release is owed */
 	struct op *asking;	  /* hold or more is under way */
@@ -176,14 +176,14 @@ size_t ledger_owes(const struct ledger *l);
  * Take `claims` at once, all or nothing. `who` is the row to which the hold is
  * charged when its lease runs out after it was sent, with who->cost.
  */
-void ledger_hold(struct ledger *l, struct hold *h, const struct claim *claims,
+void ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
     unsigned n, const struct usage_row *who, ledger_fn *fn, void *arg);
 
 /*
  * Hold more, before a dearer attempt: of counters that it has already (in
  * the window that it has) or of others. cost is added to who->cost.
  */
-void ledger_more(struct ledger *l, struct hold *h, const struct claim *claims,
+void ledger_more(struct ledger *l, struct hold *h, const struct want *claims,
     unsigned n, int64_t cost, ledger_fn *fn, void *arg);
 
 /*

@@ -104,11 +104,11 @@ begin(struct one *o)
 {
 	const struct usage_row who = { .day = 20261128, .key = "k",
 		.cost = 1000 };
-	struct claim claims[COUNTERS];
+	struct want claims[COUNTERS];
 	size_t i;
 
 	for (i = 0; i < COUNTERS; i++)
-		claims[i] = (struct claim){ &counters[i],
+		claims[i] = (struct want){ &counters[i],
 			counters[i].kind == COUNTER_MONEY ? 1000 :
 			counters[i].kind == COUNTER_TPM ? 100 : 1 };
 	arena_reset(o->arena);

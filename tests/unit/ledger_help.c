@@ -269,7 +269,7 @@ wait_for(struct world *w, struct got *g)
 }
 
 struct ledger_answer
-hold_as(struct world *w, struct hold *h, const struct claim *claims,
+hold_as(struct world *w, struct hold *h, const struct want *claims,
     unsigned n, const struct usage_row *who)
 {
 	struct got g = { 0 };
@@ -279,7 +279,7 @@ hold_as(struct world *w, struct hold *h, const struct claim *claims,
 }
 
 struct ledger_answer
-hold(struct world *w, struct hold *h, const struct claim *claims, unsigned n)
+hold(struct world *w, struct hold *h, const struct want *claims, unsigned n)
 {
 	struct usage_row who = { .day = 20261128, .key = "k", .cost = 0 };
 
@@ -287,7 +287,7 @@ hold(struct world *w, struct hold *h, const struct claim *claims, unsigned n)
 }
 
 struct ledger_answer
-more(struct world *w, struct hold *h, const struct claim *claims, unsigned n,
+more(struct world *w, struct hold *h, const struct want *claims, unsigned n,
     int64_t cost)
 {
 	struct got g = { 0 };

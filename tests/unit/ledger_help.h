@@ -55,11 +55,11 @@ void world_tick(struct world *w);
 void world_ticks(struct world *w, int n);
 
 struct ledger_answer hold(struct world *w, struct hold *h,
-    const struct claim *claims, unsigned n);
+    const struct want *claims, unsigned n);
 struct ledger_answer hold_as(struct world *w, struct hold *h,
-    const struct claim *claims, unsigned n, const struct usage_row *who);
+    const struct want *claims, unsigned n, const struct usage_row *who);
 struct ledger_answer more(struct world *w, struct hold *h,
-    const struct claim *claims, unsigned n, int64_t cost);
+    const struct want *claims, unsigned n, int64_t cost);
 struct ledger_answer sent(struct world *w, struct hold *h);
 struct ledger_answer settle(struct world *w, struct hold *h,
     const int64_t *actual, const struct usage_row *rows, unsigned n);

@@ -63,7 +63,7 @@ static void
 test_hold_and_settle(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim claims[] = { { &parallel, 1 }, { &tpm, 400 },
+	const struct want claims[] = { { &parallel, 1 }, { &tpm, 400 },
 		{ &daily, 300 }, { &once, 300 }, { &rpm, 1 } };
 	const int64_t actual[] = { 0, 150, 120, 120, 0 };
 	const struct usage_row row = { .day = DAY, .key = "a", .team = "t",
@@ -123,7 +123,7 @@ static void
 test_all_or_nothing(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim claims[] = { { &rpm, 1 }, { &daily, 600 },
+	const struct want claims[] = { { &rpm, 1 }, { &daily, 600 },
 		{ &parallel, 1 }, { &once, 501 } };
 	struct hold h = hold_new(w);
 	struct ledger_answer a;
@@ -143,7 +143,7 @@ test_all_or_nothing(void **state)
 	ok(hold(w, &h, claims, 3));
 	/* The same counter twice is a mistake of the caller. */
 	{
-		const struct claim twice[] = { { &rpm, 1 }, { &rpm, 1 } };
+		const struct want twice[] = { { &rpm, 1 }, { &rpm, 1 } };
 		struct hold h2 = hold_new(w);
 
 		a = hold(w, &h2, twice, 2);
@@ -158,7 +158,7 @@ static void
 test_rpm(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &rpm, 1 };
+	const struct want c = { &rpm, 1 };
 	struct ledger_answer a;
 	struct hold h = { .live = false };
 	int i, turn, admitted = 0;
@@ -198,7 +198,7 @@ test_rpm_rate(void **state)
 {
 	static const struct counter fast = { .scope = "key:fast",
 		.kind = COUNTER_RPM, .limit = 600 };
-	const struct claim c = { &fast, 1 };
+	const struct want c = { &fast, 1 };
 	struct world *w = at(NOON);
 	int64_t times[2400], now, start = *w->shift + clock_wall();
 	int n = 0, most = 0, old = 0;
@@ -228,7 +228,7 @@ static void
 test_tpm(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &tpm, 600 }, small = { &tpm, 400 };
+	const struct want c = { &tpm, 600 }, small = { &tpm, 400 };
 	const int64_t much = 1300, few = 100;
 	struct ledger_answer a;
 	struct hold h = hold_new(w), h2 = hold_new(w), h3 = hold_new(w);
@@ -261,7 +261,7 @@ static void
 test_parallel(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &parallel, 1 };
+	const struct want c = { &parallel, 1 };
 	struct hold a = hold_new(w), b = hold_new(w), d = hold_new(w);
 	struct ledger_answer r;
 	const int64_t none = 0;
@@ -289,7 +289,7 @@ test_edges(void **state)
 		.kind = COUNTER_MONEY, .span = SPAN_MONTH,
 		.limit = LEDGER_MAX };
 	struct world *w = at(NOON);
-	struct claim c = { &huge, LEDGER_MAX - 1 };
+	struct want c = { &huge, LEDGER_MAX - 1 };
 	struct hold h = hold_new(w), h2 = hold_new(w);
 	struct counter wrong = huge;
 	int64_t actual = LEDGER_MAX - 3;
@@ -352,7 +352,7 @@ static void
 test_lease_dropped(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim claims[] = { { &daily, 400 }, { &parallel, 1 },
+	const struct want claims[] = { { &daily, 400 }, { &parallel, 1 },
 		{ &tpm, 10 } };
 	struct hold h = hold_new(w);
 
@@ -377,7 +377,7 @@ static void
 test_lease_charged(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim claims[] = { { &daily, 400 }, { &parallel, 1 },
+	const struct want claims[] = { { &daily, 400 }, { &parallel, 1 },
 		{ &tpm, 10 } };
 	const struct usage_row who = { .day = DAY, .key = "a",
 		.provider = "p", .cost = 400 }, row = { .day = DAY,
@@ -425,7 +425,7 @@ static void
 test_late_release(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &daily, 400 };
+	const struct want c = { &daily, 400 };
 	const struct usage_row who = { .day = DAY, .key = "a", .cost = 400 };
 	struct hold h = hold_new(w), dead;
 	int i;
@@ -453,7 +453,7 @@ static void
 test_stale(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &daily, 400 };
+	const struct want c = { &daily, 400 };
 	struct hold h = { .live = false };
 
 	(void)state;
@@ -472,7 +472,7 @@ static void
 test_lease_renewed(void **state)
 {
 	struct world *w;
-	const struct claim c = { &daily, 400 };
+	const struct want c = { &daily, 400 };
 	const int64_t actual = 100;
 	struct hold h = { .live = false };
 	int i;
@@ -498,7 +498,7 @@ static void
 test_twice(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &daily, 400 };
+	const struct want c = { &daily, 400 };
 	const int64_t actual = 250;
 	const struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
 		.cost = 250 };
@@ -543,9 +543,9 @@ test_more(void **state)
 	struct world *w = at(NOON);
 	static const struct counter provider = { .scope = "provider:q",
 		.kind = COUNTER_MONEY, .span = SPAN_DAY, .limit = 300 };
-	const struct claim c = { &daily, 400 };
-	const struct claim dearer[] = { { &daily, 200 }, { &provider, 300 } };
-	const struct claim too_dear[] = { { &daily, 100 }, { &provider, 1 } };
+	const struct want c = { &daily, 400 };
+	const struct want dearer[] = { { &daily, 200 }, { &provider, 300 } };
+	const struct want too_dear[] = { { &daily, 100 }, { &provider, 1 } };
 	const struct usage_row who = { .day = DAY, .key = "a", .cost = 400 };
 	const int64_t actual[] = { 550, 290 };
 	struct hold h = hold_new(w);
@@ -587,7 +587,7 @@ static void
 test_forgotten(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &daily, 400 };
+	const struct want c = { &daily, 400 };
 	const struct usage_row who = { .day = DAY };
 	struct hold h = hold_new(w);
 
@@ -612,7 +612,7 @@ static void
 test_clock_jumps(void **state)
 {
 	static const int64_t jumps[] = { 3600, -3600, 86400, -86400 };
-	const struct claim claims[] = { { &rpm, 1 }, { &daily, 200 } };
+	const struct want claims[] = { { &rpm, 1 }, { &daily, 200 } };
 	const int64_t actual[] = { 0, 200 };
 	struct hold h = { .live = false };
 	struct world *w;
@@ -669,7 +669,7 @@ midnight(const char *zone, const char *before, int hours)
 	struct world *w = at(before);
 	struct counter c = { .scope = "key:z", .kind = COUNTER_MONEY,
 		.span = SPAN_DAY, .limit = 1000, .zone_name = zone };
-	const struct claim claim = { &c, 700 }, rest = { &c, 300 };
+	const struct want claim = { &c, 700 }, rest = { &c, 300 };
 	const int64_t actual = 650;
 	struct hold old = hold_new(w), h = hold_new(w);
 	struct ledger_answer a;
@@ -733,7 +733,7 @@ test_spans(void **state)
 	} steps[] = { { 0, -1 }, { 0, 0 }, { 3600, -1 }, { 3600, 1 },
 		{ 86400, -1 }, { 3600, 2 }, { 2 * 86400, -1 },
 		{ 86400, 4 }, { 31 * 86400, 4 } };
-	struct claim claims[5];
+	struct want claims[5];
 	const int64_t actual[5] = { 100, 100, 100, 100, 100 };
 	struct ledger_answer a;
 	struct hold h = { .live = false };
@@ -742,7 +742,7 @@ test_spans(void **state)
 
 	(void)state;
 	for (k = 0; k < 5; k++)
-		claims[k] = (struct claim){ &c[k], 100 };
+		claims[k] = (struct want){ &c[k], 100 };
 	for (i = 0; i < sizeof steps / sizeof steps[0]; i++) {
 		world_move(w, steps[i].move * S);
 		again(w, &h);
@@ -769,7 +769,7 @@ static void
 test_usage(void **state)
 {
 	struct world *w = at(NOON);
-	const struct claim c = { &daily, 0 };
+	const struct want c = { &daily, 0 };
 	const int64_t actual = 0;
 	char name[400];
 	struct usage_row rows[3] = {

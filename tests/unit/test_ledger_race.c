@@ -77,7 +77,7 @@ open_notes(const char *dir)
 static void
 spend(struct world *w, struct notes *n, int calls)
 {
-	const struct claim c = { &budget, 1000 };
+	const struct want c = { &budget, 1000 };
 	const int64_t actual = 1000;
 	struct hold h;
 
@@ -96,7 +96,7 @@ spend(struct world *w, struct notes *n, int calls)
 static void
 ask_rates(struct world *w, struct notes *n, int calls)
 {
-	const struct claim c[] = { { &rpm, 1 }, { &tpm, 30 } };
+	const struct want c[] = { { &rpm, 1 }, { &tpm, 30 } };
 	const int64_t actual[] = { 0, 30 };
 	struct hold h;
 
@@ -113,7 +113,7 @@ ask_rates(struct world *w, struct notes *n, int calls)
 static void
 ask_parallel(struct world *w, struct notes *n, int calls)
 {
-	const struct claim c = { &parallel, 1 };
+	const struct want c = { &parallel, 1 };
 	const int64_t none = 0;
 	int64_t now, most;
 	struct hold h;
@@ -140,7 +140,7 @@ static void
 live(struct world *w, struct notes *n)
 {
 	uint64_t random = (uint64_t)getpid();
-	struct claim c[] = { { &large, 0 }, { &parallel, 1 } };
+	struct want c[] = { { &large, 0 }, { &parallel, 1 } };
 	struct counter many = parallel;
 	struct usage_row row = { .day = DAY, .key = "k", .requests = 1 };
 	int64_t actual[2] = { 0, 0 };

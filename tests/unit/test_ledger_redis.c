@@ -22,7 +22,7 @@
 
 static const struct counter daily = { .scope = "key:a",
 	.kind = COUNTER_MONEY, .span = SPAN_MONTH, .limit = 100000 };
-static const struct claim claim = { &daily, 100 };
+static const struct want claim = { &daily, 100 };
 static const int64_t actual = 60;
 static const struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
 	.cost = 60 };
@@ -290,7 +290,7 @@ test_rubbish(void **state)
 	{
 		static const struct counter parallel = { .scope = "key:a",
 			.kind = COUNTER_PARALLEL, .limit = 2 };
-		const struct claim both[] = { { &daily, 100 },
+		const struct want both[] = { { &daily, 100 },
 			{ &parallel, 1 } };
 
 		assert_int_equal(hold(w, &h, both, 2).err, ERR_LEDGER);
@@ -302,7 +302,7 @@ test_rubbish(void **state)
 	{
 		static const struct counter parallel = { .scope = "key:a",
 			.kind = COUNTER_PARALLEL, .limit = 2 };
-		const struct claim c = { &parallel, 1 };
+		const struct want c = { &parallel, 1 };
 
 		assert_int_equal(hold(w, &h, &c, 1).err, ERR_LEDGER);
 	}
