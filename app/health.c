@@ -12,7 +12,6 @@
 #include "adapters/adapter.h"
 #include "app/base/clock.h"
 #include "app/base/draw.h"
-#include "app/base/limits.h"
 #include "app/health_rest.h"
 #include "app/health_table.h"
 
@@ -582,9 +581,9 @@ health_pardon(struct health *h, const char *id)
 const char *
 fail_word(unsigned fail)
 {
-	static const char *const words[FAIL_WORDS] = { "connect", "timeout", "rate",
-		"server", "overload", "auth", "context", "content", "broken",
-		"request", "quota", "missing" };
+	static const char *const words[FAIL_WORDS] = { "connect", "timeout",
+		"rate", "server", "overload", "auth", "context", "content",
+		"broken", "request", "quota", "missing" };
 	unsigned i;
 
 	for (i = 0; i < FAIL_WORDS; i++)
@@ -631,44 +630,4 @@ health_each(struct health *h, int64_t now, health_fn *fn, void *arg)
 		sums_of(s, &sums);
 		fn(arg, id, &st, &sums);
 	}
-}
-
-/* --------------------------------------------------------- Retry-After */
-
-static int64_t
-bounded(double seconds)
-{
-	if (!(seconds >= 0))
-		return -1;
-	if (seconds > LIMIT_RETRY_AFTER)
-		seconds = LIMIT_RETRY_AFTER;
-	return (int64_t)(seconds * 1e6);
-}
-
-static bool
-number(const char *s, double *out)
-{
-	char *end;
-
-	if (s == NULL || *s < '0' || *s > '9')
-		return false;
-	*out = strtod(s, &end);
-	return *end == '\0';
-}
-
-int64_t
-retry_after(const char *ms, const char *value, int64_t wall)
-{
-	int64_t date;
-	double n;
-
-	if (number(ms, &n))
-		return bounded(n / 1000);
-	if (number(value, &n))
-		return bounded(n);
-	date = clock_http_date(value);
-	if (date < 0)
-		return -1;
-	n = (double)(date - wall / SECOND);
-	return bounded(n < 0 ? 0 : n);
 }

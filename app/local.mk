@@ -24,6 +24,7 @@ libapp_a_SOURCES += app/health_cli.c app/health_cli.h
 libapp_a_SOURCES += app/health_rest.c app/health_rest.h
 libapp_a_SOURCES += app/health_share.c app/health_share.h
 libapp_a_SOURCES += app/health_stat.c app/health_stat.h
+libapp_a_SOURCES += app/retry_after.c
 libapp_a_SOURCES += app/health_table.c app/health_table.h
 libapp_a_SOURCES += app/intake.c app/intake.h
 libapp_a_SOURCES += app/ledger.c app/ledger.h app/ledger_int.h

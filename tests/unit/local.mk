@@ -54,9 +54,16 @@ tests_unit_test_catalog_LDADD = $(UNIT_LINK)
 
 # Clock, processes and files of its own.
 check_PROGRAMS += tests/unit/test_health
-tests_unit_test_health_SOURCES = tests/unit/test_health.c
+tests_unit_test_health_SOURCES = tests/unit/test_health.c \
+	tests/unit/health_help.h
 tests_unit_test_health_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_health_LDADD = $(UNIT_LINK) -lm
+
+check_PROGRAMS += tests/unit/test_health_table
+tests_unit_test_health_table_SOURCES = tests/unit/test_health_table.c \
+	tests/unit/health_help.h
+tests_unit_test_health_table_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_health_table_LDADD = $(UNIT_LINK)
 
 check_PROGRAMS += tests/unit/test_health_share
 tests_unit_test_health_share_SOURCES = tests/unit/test_health_share.c \
