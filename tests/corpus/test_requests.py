@@ -505,7 +505,9 @@ def test_count_here(gate, up, surface, target):
     answer = dialects.ask(gate, *count_request(surface, target))
     assert answer.status == 200, answer.body
     n = json.loads(answer.body)[COUNTED[surface][1]]
-    assert 180 < n < 500
+    # Claude is told of tools in some five hundred tokens more.
+    least, most = (600, 1000) if target == "anthropic" else (180, 500)
+    assert least < n < most
     assert up.bill(key)["requests"] == before
 
 
