@@ -59,6 +59,15 @@ write_usage(struct json_writer *w, const struct usage *u)
 	    n[UNIT_AUDIO_INPUT]);
 	canon_put_int(w, "cache_creation_input_tokens",
 	    n[UNIT_CACHE_WRITE] + n[UNIT_CACHE_WRITE_1H]);
+	if (n[UNIT_CACHE_WRITE_1H] > 0) {
+		jw_key(w, "cache_creation");
+		jw_object(w);
+		canon_put_int(w, "ephemeral_5m_input_tokens",
+		    n[UNIT_CACHE_WRITE]);
+		canon_put_int(w, "ephemeral_1h_input_tokens",
+		    n[UNIT_CACHE_WRITE_1H]);
+		jw_end_object(w);
+	}
 	canon_put_int(w, "cache_read_input_tokens", n[UNIT_CACHED_INPUT]);
 	canon_put_int(w, "output_tokens", usage_output(u));
 	jw_end_object(w);

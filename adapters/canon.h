@@ -87,6 +87,9 @@ size_t canon_turn(const struct chat *chat, size_t from,
 
 bool canon_is_text(const struct part *p);
 
+/* Before the text of a result that failed, where no flag can say it. */
+#define CANON_FAILED "Error: "
+
 /* ERR_BAD_REQUEST for content that a provider has no word for: "audio". */
 enum err canon_refuse(struct fault *f, const char *what);
 

@@ -441,6 +441,19 @@ write_chat(struct writing *x)
 	return ERR_OK;
 }
 
+/* Strict are all tools or none. */
+static uint64_t
+cohere_lacks(const struct chat *chat, const struct deployment *d)
+{
+	size_t i;
+
+	(void)d;
+	for (i = 0; i < chat->tool_count; i++)
+		if (chat->tools[i].strict != 1)
+			return PARAM_BIT(STRICT_TOOLS);
+	return 0;
+}
+
 static enum err
 cohere_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
@@ -467,6 +480,7 @@ const struct adapter adapter_cohere = {
 	    PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) |
 	    PARAM_BIT(STRICT_TOOLS),
 	.framing = FRAMING_SSE,
+	.lacks = cohere_lacks,
 	.write_request = cohere_write_request,
 	.read_reply = cohere_read_reply,
 	.read_event = cohere_read_event,

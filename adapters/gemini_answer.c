@@ -7,6 +7,7 @@
 #include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/gemini_args.h"
+#include "adapters/gemini_logprobs.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
@@ -293,6 +294,7 @@ read_candidate(const struct json *doc, uint32_t v, struct arena *a,
 	if (c->finish == FINISH_NONE)
 		c->finish = calls > 0 ? FINISH_TOOLS : FINISH_STOP;
 	c->citations = citations(doc, v, text_of(&parts), a);
+	c->logprobs = gemini_read_logprobs(doc, v, a);
 	return true;
 }
 
@@ -555,6 +557,9 @@ piece_candidate(struct event *e, uint32_t v)
 	    p = json_next(e->doc, list, p))
 		if (!piece_part(e, p, choice))
 			return false;
+	if (e->wants)
+		pieces_text(&e->pieces, PIECE_LOGPROBS, choice,
+		    gemini_read_logprobs(e->doc, v, e->scratch));
 	piece_citations(e, v, choice);
 	finish = finish_of(e->doc, v, e->seen->calls[choice] > 0);
 	if (finish != FINISH_NONE)

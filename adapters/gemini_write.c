@@ -9,6 +9,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/citation.h"
+#include "adapters/gemini_logprobs.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 
@@ -37,6 +38,26 @@ write_reason(struct json_writer *w, enum finish finish)
 			    canon_lit(reasons[i].reason));
 }
 
+/* Where there is audio: how many tokens are of it, and how many of text. */
+static void
+write_audio(struct json_writer *w, const char *key, int64_t text,
+    int64_t audio)
+{
+	if (audio == 0)
+		return;
+	jw_key(w, key);
+	jw_array(w);
+	jw_object(w);
+	canon_put_str(w, "modality", canon_lit("TEXT"));
+	canon_put_int(w, "tokenCount", text);
+	jw_end_object(w);
+	jw_object(w);
+	canon_put_str(w, "modality", canon_lit("AUDIO"));
+	canon_put_int(w, "tokenCount", audio);
+	jw_end_object(w);
+	jw_end_array(w);
+}
+
 static void
 write_usage(struct json_writer *w, const struct usage *u)
 {
@@ -52,6 +73,10 @@ write_usage(struct json_writer *w, const struct usage *u)
 		canon_put_int(w, "cachedContentTokenCount",
 		    u->n[UNIT_CACHED_INPUT]);
 	canon_put_int(w, "totalTokenCount", in + of);
+	write_audio(w, "promptTokensDetails", in - u->n[UNIT_AUDIO_INPUT],
+	    u->n[UNIT_AUDIO_INPUT]);
+	write_audio(w, "candidatesTokensDetails", of - u->n[UNIT_REASONING] -
+	    u->n[UNIT_AUDIO_OUTPUT], u->n[UNIT_AUDIO_OUTPUT]);
 	jw_end_object(w);
 }
 
@@ -221,6 +246,7 @@ gemini_write_reply(struct arena *a, const struct chat *chat,
 		for (k = 0; k < c->part_count; k++)
 			write_part(&w, &c->parts[k], a);
 		end_content(&w, c->finish);
+		gemini_put_logprobs(&w, c->logprobs, a);
 		if (c->citations.len > 0)
 			citation_put_grounding(&w, c->citations,
 			    text_of(c, a), a);
@@ -368,6 +394,22 @@ write_chunk(struct written *st, const struct piece *p, struct str text,
 	close_chunk(&w, st, &none, meta, out);
 }
 
+/* They have a chunk of their own, as they have no place in a part. */
+static void
+write_logprobs(struct stream *s, struct written *st, const struct piece *p,
+    const struct answer_meta *meta, struct buf *out)
+{
+	static const struct usage none;
+	struct json_writer w;
+
+	open_chunk(&w, st, out);
+	begin(&w, p->choice);
+	end_content(&w, FINISH_NONE);
+	gemini_put_logprobs(&w, p->text, s->scratch);
+	jw_end_object(&w);
+	close_chunk(&w, st, &none, meta, out);
+}
+
 static bool
 write_piece(struct stream *s, struct written *st, const struct piece *p,
     const struct answer_meta *meta, struct buf *out)
@@ -407,6 +449,7 @@ write_piece(struct stream *s, struct written *st, const struct piece *p,
 		    canon_lit(choice->notes.len > 0 ? "," : "[")) &&
 		    canon_grow(s->arena, &choice->notes, p->text);
 	case PIECE_LOGPROBS:
+		write_logprobs(s, st, p, meta, out);
 		break;
 	}
 	return true;

@@ -57,15 +57,16 @@ check_parts(struct writing *x, const struct part *parts, size_t n)
 	return e;
 }
 
-/* All texts of one kind as one string. */
+/* All texts of one kind as one string, with something before them. */
 static void
-put_texts(struct json_writer *w, const char *key, const struct part *parts,
-    size_t n, bool (*wanted)(const struct part *p))
+put_texts(struct json_writer *w, const char *key, const char *before,
+    const struct part *parts, size_t n, bool (*wanted)(const struct part *p))
 {
 	struct buf b;
 	size_t i;
 
 	buf_init(&b, LIMIT_BODY_TEXT);
+	buf_puts(&b, before);
 	for (i = 0; i < n; i++)
 		if (wanted(&parts[i]))
 			buf_put(&b, parts[i].text.p, parts[i].text.len);
@@ -141,7 +142,8 @@ write_result(struct writing *x, const struct part *p)
 	struct json_writer *w = &x->w;
 
 	open_message(w, "tool");
-	put_texts(w, "content", p->parts, p->part_count, canon_is_text);
+	put_texts(w, "content", p->failed ? CANON_FAILED : "", p->parts,
+	    p->part_count, canon_is_text);
 	canon_put_str(w, "tool_name", name_of(x->chat, p));
 	canon_put_str(w, "tool_call_id", p->id);
 	jw_end_object(w);
@@ -202,14 +204,15 @@ write_turn(struct writing *x, const struct message *m)
 	size_t i;
 
 	open_message(w, roles[m->role]);
-	put_texts(w, "content", m->parts, m->part_count, canon_is_text);
+	put_texts(w, "content", "", m->parts, m->part_count, canon_is_text);
 	write_images(w, m->parts, m->part_count, &open);
 	if (open)
 		jw_end_array(w);
 	for (i = 0; i < m->part_count; i++)
 		thought |= goes_back(&m->parts[i]);
 	if (thought)
-		put_texts(w, "thinking", m->parts, m->part_count, goes_back);
+		put_texts(w, "thinking", "", m->parts, m->part_count,
+		    goes_back);
 	write_calls(x, m);
 	jw_end_object(w);
 }

@@ -137,15 +137,13 @@ open_message(struct json_writer *w, const char *role, struct str name)
 static void
 write_result(struct json_writer *w, const struct part *p)
 {
-	static const char failed[] = "Error: "; /* there is no flag for it */
 	struct buf b;
 	size_t i;
 
 	open_message(w, "tool", (struct str){ NULL, 0 });
 	canon_put_str(w, "tool_call_id", p->id);
 	buf_init(&b, LIMIT_BODY_TEXT);
-	if (p->failed)
-		buf_put(&b, failed, sizeof failed - 1);
+	buf_puts(&b, p->failed ? CANON_FAILED : "");
 	for (i = 0; i < p->part_count; i++)
 		if (p->parts[i].kind == PART_TEXT)
 			buf_put(&b, p->parts[i].text.p, p->parts[i].text.len);

@@ -72,6 +72,7 @@ void
 openai_write_usage(struct json_writer *w, const struct usage *u)
 {
 	int64_t in = usage_input(u), of = usage_output(u);
+	int64_t written = u->n[UNIT_CACHE_WRITE] + u->n[UNIT_CACHE_WRITE_1H];
 
 	jw_object(w);
 	canon_put_int(w, "prompt_tokens", in);
@@ -81,6 +82,8 @@ openai_write_usage(struct json_writer *w, const struct usage *u)
 	jw_object(w);
 	canon_put_int(w, "cached_tokens", u->n[UNIT_CACHED_INPUT]);
 	canon_put_int(w, "audio_tokens", u->n[UNIT_AUDIO_INPUT]);
+	if (written > 0) /* as OpenRouter names them */
+		canon_put_int(w, "cache_write_tokens", written);
 	jw_end_object(w);
 	jw_key(w, "completion_tokens_details");
 	jw_object(w);

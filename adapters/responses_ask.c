@@ -113,6 +113,32 @@ write_call(struct writing *x, const struct part *p)
 	jw_end_object(&x->w);
 }
 
+/* That it failed stands before all that it says. */
+static enum err
+write_failed(struct writing *x, const struct part *p)
+{
+	const struct part failed = { .kind = PART_TEXT,
+		.text = canon_lit(CANON_FAILED) };
+	struct buf b;
+	enum err e;
+	size_t i;
+
+	if (p->part_count == 1 && p->parts[0].kind == PART_TEXT) {
+		buf_init(&b, LIMIT_BODY_TEXT);
+		buf_puts(&b, CANON_FAILED);
+		buf_put(&b, p->parts[0].text.p, p->parts[0].text.len);
+		canon_put_buf(&x->w, "output", &b);
+		return ERR_OK;
+	}
+	jw_key(&x->w, "output");
+	jw_array(&x->w);
+	e = write_part(x, &failed, false);
+	for (i = 0; i < p->part_count && e == ERR_OK; i++)
+		e = write_part(x, &p->parts[i], false);
+	jw_end_array(&x->w);
+	return e;
+}
+
 static enum err
 write_result(struct writing *x, const struct part *p)
 {
@@ -121,7 +147,10 @@ write_result(struct writing *x, const struct part *p)
 	canon_begin(&x->w, "function_call_output");
 	canon_put_text(&x->w, "call_id", p->id);
 	if (p->part_count == 0)
-		canon_put_text(&x->w, "output", (struct str){ NULL, 0 });
+		canon_put_text(&x->w, "output", canon_lit(p->failed ?
+		    CANON_FAILED : ""));
+	else if (p->failed)
+		e = write_failed(x, p);
 	else
 		e = write_content(x, "output", p->parts, p->part_count,
 		    false);
