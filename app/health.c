@@ -12,11 +12,8 @@
 #include "adapters/adapter.h"
 #include "app/base/clock.h"
 #include "app/base/draw.h"
+#include "app/health_int.h"
 #include "app/health_rest.h"
-#include "app/health_table.h"
-
-#define SECOND INT64_C(1000000)
-#define MINUTE (60 * SECOND)
 
 #define TTFT_TAU (2 * SECOND) /* follows a change within 10 s */
 #define TTFT_OLD MINUTE	      /* then it is tried anew, not avoided for ever */
@@ -30,22 +27,11 @@
 #define RETRY_PERCENT 20 /* of what is under way may be asked again … */
 #define RETRY_MORE 3	 /* … and so many more, each second */
 
-#define HEDGE_LEN MINUTE
-#define MONEY_LEN (10 * MINUTE)
-
 #define QUANTILE_OLD 250 /* ms that quantiles are kept */
 #define TTFT_MOST (60 * MINUTE)
 
 /* Not the deployment's doing. */
 #define FAIL_CLIENT (FAIL_REQUEST | FAIL_CONTEXT | FAIL_CONTENT)
-
-struct health {
-	struct table_map map;
-	uint64_t random;
-	int64_t now; /* of the last call that told it */
-	health_tell_fn *tell;
-	void *tell_arg;
-};
 
 static const unsigned percents[QUANTILES] = { 50, 90, 95 };
 
@@ -84,31 +70,12 @@ health_free(struct health *h)
 	free(h);
 }
 
-static uint64_t
-get(const word *w)
-{
-	return atomic_load_explicit(w, memory_order_relaxed);
-}
-
-static void
-put(word *w, uint64_t value)
-{
-	atomic_store_explicit(w, value, memory_order_relaxed);
-}
-
-static void
-count(word *w, int64_t n)
-{
-	if (n > 0)
-		atomic_fetch_add_explicit(w, (uint64_t)n,
-		    memory_order_relaxed);
-}
-
 /*
  * A name that a client made up gets no slot: there is no end of such names.
  */
-static struct slot *
-slot_of(struct health *h, const struct deployment *d, bool make, int64_t now)
+struct slot *
+health_slot(struct health *h, const struct deployment *d, bool make,
+    int64_t now)
 {
 	if (now > h->now)
 		h->now = now;
@@ -163,8 +130,9 @@ quantiles(struct slot *s, int64_t now, int64_t out[QUANTILES])
 	atomic_store_explicit(&s->quantile_at, ms, memory_order_release);
 }
 
-static void
-look(const struct table *t, struct slot *s, int64_t now, struct standing *out)
+void
+health_stand(const struct table *t, struct slot *s, int64_t now,
+    struct standing *out)
 {
 	uint64_t rest = get(&s->rest);
 	int64_t q[QUANTILES];
@@ -192,14 +160,14 @@ void
 health_look(struct health *h, const struct deployment *d, int64_t now,
     struct standing *out)
 {
-	struct slot *s = slot_of(h, d, false, now);
+	struct slot *s = health_slot(h, d, false, now);
 
 	memset(out, 0, sizeof *out);
 	out->success = 1000;
 	if (s == NULL)
 		return;
 	table_sweep(&h->map, now);
-	look(h->map.table, s, now, out);
+	health_stand(h->map.table, s, now, out);
 	if (out->why != 0 && pardoned(s, d, get(&s->rest))) {
 		out->cooling = 0;
 		out->why = 0;
@@ -211,7 +179,7 @@ int64_t
 health_quantile(struct health *h, const struct deployment *d,
     unsigned percent, int64_t now)
 {
-	struct slot *s = slot_of(h, d, false, now);
+	struct slot *s = health_slot(h, d, false, now);
 	int64_t out = 0;
 
 	if (s != NULL && percent >= 1 && percent <= 99)
@@ -272,7 +240,7 @@ bool
 health_claim(struct health *h, const struct deployment *d, enum claim claim,
     int64_t now, bool *probe)
 {
-	struct slot *s = slot_of(h, d, true, now);
+	struct slot *s = health_slot(h, d, true, now);
 	_Atomic uint32_t *mine;
 
 	*probe = false;
@@ -328,8 +296,8 @@ learn(struct slot *s, const struct outcome *o, int64_t now)
 	count(&s->output, o->tokens);
 }
 
-static void
-forget_minute(struct slot *s)
+void
+health_forget(struct slot *s)
 {
 	unsigned i;
 
@@ -374,15 +342,14 @@ failed(struct health *h, struct slot *s, const struct deployment *d,
 		h->tell(h->tell_arg, d, rest_why(next), until - now);
 }
 
-/* It does not rest any more. False: it did not. */
-static bool
-come_back(struct slot *s, int64_t now)
+bool
+health_come_back(struct slot *s, int64_t now)
 {
 	uint64_t old = get(&s->rest);
 
 	if (rest_why(old) == 0)
 		return false;
-	forget_minute(s);
+	health_forget(s);
 	while (!atomic_compare_exchange_weak(&s->rest, &old,
 	    rest_served(old, now)))
 		continue;
@@ -392,9 +359,9 @@ come_back(struct slot *s, int64_t now)
 void
 health_back(struct health *h, const struct deployment *d, int64_t now)
 {
-	struct slot *s = slot_of(h, d, false, now);
+	struct slot *s = health_slot(h, d, false, now);
 
-	if (s != NULL && come_back(s, now) && h->tell != NULL)
+	if (s != NULL && health_come_back(s, now) && h->tell != NULL)
 		h->tell(h->tell_arg, d, 0, 0);
 }
 
@@ -422,7 +389,7 @@ void
 health_end(struct health *h, const struct deployment *d,
     const struct outcome *o, int64_t now)
 {
-	struct slot *s = slot_of(h, d, true, now);
+	struct slot *s = health_slot(h, d, true, now);
 
 	if (s == NULL)
 		return;
@@ -442,192 +409,5 @@ health_end(struct health *h, const struct deployment *d,
 		count(&s->given_up, o->fail == 0);
 		if (o->probe)
 			released(s);
-	}
-}
-
-/* ------------------------------------------------------------- models */
-
-bool
-health_hedge(struct health *h, const char *model, unsigned share,
-    int64_t money, int64_t price, int64_t now)
-{
-	struct model_slot *m;
-
-	if (now > h->now)
-		h->now = now;
-	m = table_model(h->map.table, model, now);
-	if (m == NULL || (money > 0 && !sum_room(m->money, MONEY_RING,
-	    MONEY_LEN, now, price, money)))
-		return false;
-	if (share < 100 && !ring_within(m->hedges, HEDGE_RING, HEDGE_LEN, now,
-	    share))
-		return false;
-	return money <= 0 || sum_within(m->money, MONEY_RING, MONEY_LEN, now,
-	    price, money);
-}
-
-void
-health_answered(struct health *h, const char *model, int64_t tokens)
-{
-	struct model_slot *m = table_model(h->map.table, model, h->now);
-
-	if (m == NULL)
-		return;
-	ring_count(m->hedges, HEDGE_RING, HEDGE_LEN, h->now, false);
-	mean_add(&m->output, tokens);
-}
-
-int64_t
-health_expected_output(struct health *h, const char *model)
-{
-	const struct model_slot *m = table_model(h->map.table, model, h->now);
-
-	return m == NULL ? 0 : mean_read(&m->output);
-}
-
-unsigned
-health_cached_share(struct health *h, const struct deployment *d)
-{
-	const struct slot *s = slot_of(h, d, false, h->now);
-
-	return s == NULL ? 0 : share_read(&s->cached);
-}
-
-/* --------------------------------------------------------- other hosts */
-
-void
-health_tell(struct health *h, health_tell_fn *fn, void *arg)
-{
-	h->tell = fn;
-	h->tell_arg = arg;
-}
-
-void
-health_elsewhere(struct health *h, const struct deployment *d, unsigned fail,
-    int64_t until, int64_t now)
-{
-	struct slot *s = slot_of(h, d, true, now);
-	uint64_t old, next;
-
-	if (s == NULL)
-		return;
-	table_name(s, d->id, now);
-	old = get(&s->rest);
-	if ((fail & (FAIL_AUTH | FAIL_QUOTA)) != 0 && d->provider != NULL)
-		put(&s->fingerprint, d->provider->fingerprint);
-	do
-		next = rest_elsewhere(old, now, until, fail);
-	while (next != old && !atomic_compare_exchange_weak(&s->rest, &old,
-	    next));
-	put(&s->elsewhere, (uint64_t)until);
-}
-
-void
-health_returned(struct health *h, const struct deployment *d, int64_t now)
-{
-	struct slot *s = slot_of(h, d, false, now);
-	int64_t until;
-
-	if (s == NULL || get(&s->elsewhere) == 0)
-		return;
-	until = (int64_t)atomic_exchange(&s->elsewhere, 0);
-	/* Taken back before its end, and we do not know of a longer one. */
-	if (until > now && rest_until(get(&s->rest), now) <= until + 1000)
-		come_back(s, now);
-}
-
-bool
-health_turn(struct health *h, int64_t now)
-{
-	_Atomic int64_t *at = &h->map.table->asked;
-	int64_t last = atomic_load(at);
-
-	/* Ticks of a second are not quite regular. */
-	return (last > now || last < now - 9 * SECOND / 10) &&
-	    atomic_compare_exchange_strong(at, &last, now);
-}
-
-uint64_t
-health_host(struct health *h)
-{
-	uint64_t have = 0, mine = draw_next(&h->random) | 1;
-
-	if (atomic_compare_exchange_strong(&h->map.table->host, &have, mine))
-		have = mine;
-	return have;
-}
-
-/* -------------------------------------------------------------- people */
-
-size_t
-health_pardon(struct health *h, const char *id)
-{
-	char have[TABLE_ID];
-	struct slot *s;
-	size_t found = 0;
-	unsigned i;
-
-	for (i = 0; i < TABLE_SLOTS; i++) {
-		s = table_at(h->map.table, i, have);
-		if (s == NULL || (id != NULL && strcmp(id, have) != 0))
-			continue;
-		forget_minute(s);
-		atomic_store(&s->rest, REST_WELL);
-		found++;
-	}
-	return found;
-}
-
-const char *
-fail_word(unsigned fail)
-{
-	static const char *const words[FAIL_WORDS] = { "connect", "timeout",
-		"rate", "server", "overload", "auth", "context", "content",
-		"broken", "request", "quota", "missing" };
-	unsigned i;
-
-	for (i = 0; i < FAIL_WORDS; i++)
-		if ((fail >> i & 1) != 0)
-			return words[i];
-	return "none";
-}
-
-static void
-sums_of(const struct slot *s, struct health_sums *out)
-{
-	unsigned i;
-
-	*out = (struct health_sums){
-		.attempts = get(&s->attempts),
-		.served = get(&s->served),
-		.hedges = get(&s->hedges),
-		.probes = get(&s->probes),
-		.given_up = get(&s->given_up),
-		.input = get(&s->input),
-		.output = get(&s->output),
-	};
-	for (i = 0; i < sizeof out->failed / sizeof out->failed[0]; i++)
-		out->failed[i] = get(&s->failed[i]);
-}
-
-void
-health_each(struct health *h, int64_t now, health_fn *fn, void *arg)
-{
-	struct health_sums sums;
-	struct standing st;
-	char id[TABLE_ID];
-	struct slot *s;
-	unsigned i;
-
-	table_sweep(&h->map, now);
-	for (i = 0; i < TABLE_SLOTS; i++) {
-		s = table_at(h->map.table, i, id);
-		if (s == NULL)
-			continue;
-		memset(&st, 0, sizeof st);
-		st.success = 1000;
-		look(h->map.table, s, now, &st);
-		sums_of(s, &sums);
-		fn(arg, id, &st, &sums);
 	}
 }
