@@ -8,7 +8,7 @@ libpolicy_a_SOURCES = \
 	policy/region.c policy/region.def policy/region.h \
 	policy/route.c policy/route.h policy/route_int.h \
 	policy/rule.c policy/rule.h \
-	policy/zone.c policy/zone.h
+	policy/zone.c policy/zone.h policy/zone_int.h policy/zone_read.c
 
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \
 	policy/estimate.h policy/estimate_chat.c policy/estimate_model.def
