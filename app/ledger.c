@@ -12,6 +12,7 @@
 #include <openssl/rand.h>
 
 #include "app/base/arena.h"
+#include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/ledger_int.h"
@@ -318,6 +319,12 @@ taken(struct ledger *l, struct hold *h, const struct op *op)
 static void
 owe(struct ledger *l, struct op *op)
 {
+	/* A mark that money may be owed is of use for a short time only. */
+	if (op->kept || (op->verb != VERB_SENT && l->backend->keep != NULL &&
+	    l->backend->keep(l->b, op))) {
+		arena_free(op->arena);
+		return;
+	}
 	if (l->closing || l->owes >= LEDGER_OWED) {
 		/* Its lease runs out: then it is charged in full. */
 		arena_free(op->arena);
@@ -455,6 +462,122 @@ op_refuse(struct op *op, unsigned i, int64_t left, int64_t retry,
 	a->left = left < 0 ? 0 : left;
 	a->retry = retry;
 	a->reserved = reserved;
+}
+
+/* ---- verbs as text ---- */
+
+void
+op_write(struct buf *out, const struct op *op)
+{
+	const struct op_part *p;
+	const int64_t *n;
+	unsigned i;
+
+	buf_printf(out, "%c %s %u %u\n", op->verb == VERB_SETTLE ? 's' : 'r',
+	    op->id, op->parts, op->rows);
+	for (i = 0; i < op->parts; i++) {
+		p = &op->part[i];
+		buf_printf(out, "%d %lld %lld %s\n", (int)p->kind,
+		    (long long)p->actual, (long long)p->expire[0], p->name[0]);
+	}
+	for (i = 0; i < op->rows; i++) {
+		n = op->row[i].n;
+		buf_printf(out, "%lld %lld %lld %lld %lld %s\n",
+		    (long long)n[0], (long long)n[1], (long long)n[2],
+		    (long long)n[3], (long long)n[4], op->row[i].who);
+	}
+}
+
+/* The line at *text into the arena; *text goes on behind it. */
+static char *
+next_line(struct arena *a, const char **text)
+{
+	const char *end = strchr(*text, '\n');
+	char *line;
+
+	if (end == NULL)
+		return NULL;
+	line = arena_dup(a, *text, (size_t)(end - *text));
+	*text = end + 1;
+	return line;
+}
+
+static bool
+read_part(struct op_part *p, char *line)
+{
+	long long actual, expire;
+	int kind, n = -1;
+
+	if (line == NULL || sscanf(line, "%d %lld %lld %n", &kind, &actual,
+	    &expire, &n) < 3 || n < 0 || kind < 0 || kind >= COUNTER_KINDS ||
+	    !amount_good(actual) || expire < 0)
+		return false;
+	plain_part(p, line + n);
+	p->kind = (enum counter_kind)kind;
+	p->actual = actual;
+	p->expire[0] = expire;
+	return true;
+}
+
+static bool
+read_row(struct op_row *r, char *line)
+{
+	long long v[5];
+	int n = -1, k;
+
+	if (line == NULL || sscanf(line, "%lld %lld %lld %lld %lld %n", &v[0],
+	    &v[1], &v[2], &v[3], &v[4], &n) < 5 || n < 0)
+		return false;
+	for (k = 0; k < 5; k++) {
+		if (!amount_good(v[k]))
+			return false;
+		r->n[k] = v[k];
+	}
+	r->who = line + n;
+	return true;
+}
+
+static bool
+read_op(struct op *op, const char *text)
+{
+	char verb;
+	unsigned i;
+
+	if (sscanf(text, "%c %23s %u %u", &verb, op->id, &op->parts,
+	    &op->rows) != 4 || (verb != 's' && verb != 'r') ||
+	    op->parts > LEDGER_PARTS || op->rows > LEDGER_ROWS ||
+	    next_line(op->arena, &text) == NULL)
+		return false;
+	op->verb = verb == 's' ? VERB_SETTLE : VERB_RELEASE;
+	op->part = arena_zalloc(op->arena, (op->parts + 1) *
+	    sizeof *op->part);
+	op->row = arena_zalloc(op->arena, (op->rows + 1) * sizeof *op->row);
+	if (op->part == NULL || op->row == NULL)
+		return false;
+	for (i = 0; i < op->parts; i++)
+		if (!read_part(&op->part[i], next_line(op->arena, &text)))
+			return false;
+	for (i = 0; i < op->rows; i++)
+		if (!read_row(&op->row[i], next_line(op->arena, &text)))
+			return false;
+	return true;
+}
+
+bool
+op_replay(struct ledger *l, const char *text)
+{
+	struct hold none = { .id = "" };
+	struct op *op = op_new(l, VERB_SETTLE, &none, NULL, NULL);
+
+	if (op == NULL)
+		return true; /* later */
+	if (!read_op(op, text)) {
+		arena_free(op->arena);
+		return false;
+	}
+	op->kept = true;
+	run(l, op);
+	return true;
 }
 
 /* ---- the callers' ---- */
@@ -697,7 +820,8 @@ ledger_day(const struct ledger *l)
 size_t
 ledger_owes(const struct ledger *l)
 {
-	return l->owes;
+	return l->owes + (l->backend->owes == NULL ? 0 :
+	    l->backend->owes(l->b));
 }
 
 void
@@ -742,7 +866,7 @@ ledger_open(const struct ledger_setup *setup, struct fault *f)
 	l->owed_end = &l->owed;
 	l->backend = embedded ? &ledger_sqlite : &ledger_redis;
 	l->b = embedded ? ledger_sqlite_open(setup, f) :
-	    ledger_redis_open(setup, f);
+	    ledger_redis_open(setup, l, f);
 	if (l->b == NULL) {
 		free(l);
 		return NULL;

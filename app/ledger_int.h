@@ -65,6 +65,7 @@ struct op {
 	bool again; /* the clock was wrong once */
 	bool first; /* the store was made for it */
 	bool alone; /* its owner has gone */
+	bool kept;  /* the store keeps it where it outlives the process */
 	struct ledger_answer answer;
 };
 
@@ -81,7 +82,17 @@ struct backend {
 	void (*usage)(void *b, int32_t from, int32_t to, usage_fn *fn,
 	    void *arg);
 	void (*close)(void *b);
+	/*
+	 * Keep a verb that could not be given and give it later (op_replay);
+	 * false, or NULL: the ledger must. owes: how many are kept.
+	 */
+	bool (*keep)(void *b, const struct op *op);
+	size_t (*owes)(void *b);
 };
+
+/* A settle or release as text, and back on its way. False: it is none. */
+void op_write(struct buf *out, const struct op *op);
+bool op_replay(struct ledger *l, const char *text);
 
 /*
  * The op has its answer (op->answer, parts' left and reset). The ledger takes
@@ -106,7 +117,8 @@ void op_refuse(struct op *op, unsigned i, int64_t left, int64_t retry,
 extern const struct backend ledger_sqlite, ledger_redis;
 
 void *ledger_sqlite_open(const struct ledger_setup *setup, struct fault *f);
-void *ledger_redis_open(const struct ledger_setup *setup, struct fault *f);
+void *ledger_redis_open(const struct ledger_setup *setup, struct ledger *l,
+    struct fault *f);
 
 /* Read "20261128\x1fkey\x1f…" in place; false: it is not one. */
 bool who_read(char *who, struct usage_row *out);

@@ -12,16 +12,21 @@
 #include <string.h>
 
 #include "app/base/arena.h"
+#include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/base/decimal.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "app/ledger_int.h"
+#include "app/ledger_journal.h"
 #include "app/ledger_lua.h"
+#include "app/ledger_rebuild.h"
 #include "app/store.h"
 
 #define PREFIX "{tollgate}:"
-#define EPOCH 64 /* bytes of one, with its NUL */
+#define NO_EPOCH "?" /* of a host that has seen none: equal to none */
+#define REPLAY 100   /* of what is owed, in one tick */
+#define HOSTS_TICKS 10 /* other hosts are looked at so often */
 #define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
 
 enum script { S_HOLD, S_SENT, S_SETTLE, S_RENEW, S_REAP, S_LOOK, S_LEASES,
@@ -37,7 +42,15 @@ struct redis {
 	struct store *store;
 	struct store_script script[S_COUNT];
 	char *text[S_COUNT];
-	char epoch[EPOCH]; /* "" = none seen yet */
+	struct ledger *ledger;
+	struct journal *journal;
+	struct rebuild *rebuild;
+	char epoch[JOURNAL_ID];
+	const char *lost;  /* why nothing is admitted now, NULL: it is */
+	char lost_why[64];
+	struct op *parked; /* until there is an epoch */
+	unsigned ticks;
+	bool closing;
 	bool timed;
 	int64_t offset;    /* of the server's clock to clock_mono */
 	bool evicts;	   /* its memory policy may drop counters */
@@ -123,14 +136,10 @@ static bool
 read_head(struct redis *b, const struct store_reply *r, int64_t *now)
 {
 	if (r->count < 3 || r->item[0].p == NULL || r->item[1].p == NULL ||
-	    r->item[1].len >= EPOCH || !read_number(&r->item[2], now))
+	    !read_number(&r->item[2], now))
 		return false;
 	b->offset = *now - clock_mono();
 	b->timed = true;
-	if (b->epoch[0] == '\0') {
-		memcpy(b->epoch, r->item[1].p, r->item[1].len);
-		b->epoch[r->item[1].len] = '\0';
-	}
 	return true;
 }
 
@@ -201,54 +210,159 @@ read_refusals(struct op *op, const struct store_reply *r, int64_t now)
 
 static void run(void *b, struct op *op);
 
-static void
-on_made(void *arg, const struct store_reply *r)
-{
-	struct op *op = arg;
+/* ---- epochs ---- */
 
-	if (r->err == STORE_OK)
-		run(op->b, op);
-	else
-		closed(op, store_err_name(r->err), false);
+/* What waited for an epoch goes on, or is refused. */
+static void
+unpark(struct redis *b, const char *why)
+{
+	struct op *op, *list = b->parked;
+
+	b->parked = NULL;
+	while ((op = list) != NULL) {
+		list = op->next;
+		if (why == NULL)
+			run(b, op);
+		else
+			closed(op, why, false);
+	}
+}
+
+static void
+on_rebuilt(void *arg, const char *epoch, const char *why)
+{
+	struct redis *b = arg;
+
+	if (epoch != NULL && journal_set_epoch(b->journal, epoch)) {
+		snprintf(b->epoch, sizeof b->epoch, "%s", epoch);
+		b->lost = NULL;
+		unpark(b, NULL);
+		return;
+	}
+	snprintf(b->lost_why, sizeof b->lost_why, "%s", epoch != NULL ?
+	    "the journal cannot be written" : why);
+	b->lost = b->lost_why;
+	unpark(b, b->lost);
 }
 
 /*
- * No epoch. Where this host has never seen one, the store is new. Where it
- * has, the store has forgotten what was used.
+ * The store has no epoch, or another one than we know. Unless another worker
+ * of this host has seen to that already (then true), it must be told what we
+ * have used.
  */
-static void
-empty(struct redis *b, struct op *op)
+static bool
+lost(struct redis *b, const struct store_item *theirs)
 {
-	struct store_item argv[4] = { { "SET", 3 }, { PREFIX "epoch", 0 },
-		{ op->id, strlen(op->id) }, { "NX", 2 } };
+	char known[JOURNAL_ID];
 
-	if (b->epoch[0] != '\0' || op->first) {
-		closed(op, "the store has lost its counters", false);
+	journal_epoch(b->journal, known);
+	if (known[0] != '\0' && is(theirs, known)) {
+		snprintf(b->epoch, sizeof b->epoch, "%s", known);
+		b->lost = NULL;
+		return true;
+	}
+	if (b->lost == NULL && strcmp(b->epoch, NO_EPOCH) != 0)
+		b->lost = "the store has lost its counters";
+	if (!b->closing)
+		rebuild_start(b->rebuild);
+	return false;
+}
+
+static void
+no_epoch(struct redis *b, struct op *op, const struct store_item *theirs)
+{
+	bool first = strcmp(b->epoch, NO_EPOCH) == 0;
+
+	if (lost(b, theirs) && !op->first) {
+		op->first = true;
+		run(b, op);
 		return;
 	}
-	op->first = true;
-	argv[1].len = strlen(argv[1].p);
-	store_command(b->store, argv, 4, on_made, op);
+	/* A store that is new to us takes no time. */
+	if (first && rebuild_running(b->rebuild) && !op->first) {
+		op->first = true;
+		op->next = b->parked;
+		b->parked = op;
+		return;
+	}
+	closed(op, "the store has lost its counters", false);
+}
+
+/* ---- the journal ---- */
+
+/* The store has charged a lease, or (-1) taken that back. */
+static void
+journal_charge(struct redis *b, const struct store_item *lease, int sign)
+{
+	char *text = lease->p == NULL ? NULL : strndup(lease->p, lease->len);
+	char *rest = text;
+	int64_t n[5] = { sign, 0, 0, 0, 0 };
+	struct lease_line line;
+	const char *who;
+
+	if (text != NULL && lease_read(&rest, &who, &n[4])) {
+		n[4] *= sign;
+		journal_row(b->journal, who, n);
+		while (lease_line(&rest, &line))
+			if (line.kind == COUNTER_MONEY)
+				journal_used(b->journal, line.name,
+				    sign * line.amount, 0);
+	}
+	free(text);
+}
+
+static void
+journal_settle(struct redis *b, const struct op *op)
+{
+	unsigned i;
+
+	for (i = 0; i < op->parts; i++)
+		if (op->part[i].kind == COUNTER_MONEY)
+			journal_used(b->journal, op->part[i].name[0],
+			    op->part[i].actual, op->part[i].expire[0]);
+	for (i = 0; i < op->rows; i++)
+		journal_row(b->journal, op->row[i].who, op->row[i].n);
+}
+
+/*
+ * The end of a hold as the store tells it: OK, GONE (it had none), TWICE (it
+ * knew) or LATE (it had charged, and took that back).
+ */
+static bool
+ended(struct redis *b, struct op *op, const struct store_reply *r)
+{
+	bool twice = is(&r->item[0], "TWICE"), late = is(&r->item[0], "LATE");
+	bool gone = is(&r->item[0], "GONE"), owed;
+
+	if (!twice && !late && !gone && !is(&r->item[0], "OK"))
+		return false;
+	op->answer.known = !gone;
+	if (op->verb != VERB_SETTLE && op->verb != VERB_RELEASE)
+		return true;
+	owed = op->kept && journal_paid(b->journal, op->id);
+	if (late && r->count > 3)
+		journal_charge(b, &r->item[3], -1);
+	/* What it knew it may have learnt from us, without our hearing so. */
+	if (op->verb == VERB_SETTLE && (!twice || owed))
+		journal_settle(b, op);
+	return true;
 }
 
 /* Every answer but OK. */
 static void
 other(struct redis *b, struct op *op, const struct store_reply *r, int64_t now)
 {
-	if (is(&r->item[0], "EMPTY"))
-		empty(b, op);
-	else if (is(&r->item[0], "EPOCH"))
-		closed(op, "the store is not the one that it was", false);
+	if (is(&r->item[0], "EMPTY") || is(&r->item[0], "EPOCH"))
+		no_epoch(b, op, &r->item[1]);
 	else if (is(&r->item[0], "CLOCK"))
 		op_clock(op);
 	else if (is(&r->item[0], "NO") && read_refusals(op, r, now))
 		op_done(op);
 	else if (is(&r->item[0], "GONE") && op->verb == VERB_MORE)
 		closed(op, "the hold has run out", false);
-	else if (is(&r->item[0], "GONE")) {
-		op->answer.known = false;
+	else if (ended(b, op, r))
 		op_done(op);
-	} else
+	else
 		closed(op, "an answer that makes no sense", true);
 }
 
@@ -271,10 +385,11 @@ on_reply(void *arg, const struct store_reply *r)
 	op->answer.known = true;
 	if (!is(&r->item[0], "OK")) {
 		other(b, op, r, now);
-	} else if (b->evicts || !read_ok(op, r)) {
+	} else if ((b->evicts && op->verb == VERB_HOLD) || !read_ok(op, r)) {
 		closed(op, b->evicts ? "the store may evict counters" :
 		    "an answer that makes no sense", true);
 	} else {
+		ended(b, op, r);
 		money_resets(op, now);
 		op_done(op);
 	}
@@ -327,6 +442,17 @@ settle_words(struct words *w, const struct op *op)
 	}
 }
 
+/* Why nothing is admitted, NULL: it is. */
+static const char *
+shut(const struct redis *b)
+{
+	if (b->evicts)
+		return "the store may evict counters";
+	if (!journal_good(b->journal))
+		return "the journal cannot be written";
+	return b->lost;
+}
+
 static void
 run(void *arg, struct op *op)
 {
@@ -356,8 +482,8 @@ run(void *arg, struct op *op)
 		hold_words(&w, op);
 	if (w.failed)
 		closed(op, "no memory", false);
-	else if (b->evicts && scripts[op->verb] == S_HOLD)
-		closed(op, "the store may evict counters", false);
+	else if (scripts[op->verb] == S_HOLD && shut(b) != NULL)
+		closed(op, shut(b), false);
 	else
 		store_run(b->store, &b->script[scripts[op->verb]], keys,
 		    w.item, w.n, on_reply, op);
@@ -389,11 +515,29 @@ static void
 on_reaped(void *arg, const struct store_reply *r)
 {
 	struct redis *b = arg;
-	int64_t now;
+	char host[JOURNAL_ID];
+	int64_t now, charged, seen;
+	size_t i;
 
 	b->reaping = false;
-	if (r->err == STORE_OK)
-		read_head(b, r, &now);
+	if (r->err != STORE_OK || !read_head(b, r, &now))
+		return;
+	if (is(&r->item[0], "EMPTY") || is(&r->item[0], "EPOCH"))
+		lost(b, &r->item[1]);
+	if (!is(&r->item[0], "OK") || r->count < 5 ||
+	    !read_number(&r->item[4], &charged) || charged < 0 ||
+	    (size_t)charged > r->count - 5)
+		return;
+	for (i = 5; i < 5 + (size_t)charged; i++)
+		journal_charge(b, &r->item[i], 1);
+	for (; i + 1 < r->count; i += 2) {
+		if (r->item[i].p == NULL || r->item[i].len >= sizeof host ||
+		    !read_number(&r->item[i + 1], &seen))
+			continue;
+		snprintf(host, sizeof host, "%.*s", (int)r->item[i].len,
+		    r->item[i].p);
+		journal_saw(b->journal, host, seen);
+	}
 }
 
 static void see_memory(void *arg, const struct store_reply *r);
@@ -442,8 +586,10 @@ static void
 ask(struct redis *b, enum script s, store_fn *fn, void *arg, const char *one,
     const char *two)
 {
+	/* Those that only read may do so whatever the epoch. */
 	struct store_item argv[6] = { { PREFIX "epoch", 0 },
-		{ PREFIX "due", 0 }, { PREFIX "none", 0 }, { b->epoch, 0 },
+		{ PREFIX "due", 0 }, { PREFIX "none", 0 },
+		{ s == S_REAP ? b->epoch : "", 0 },
 		{ one, 0 }, { two, 0 } };
 	size_t n = one == NULL ? 4 : 6, i;
 
@@ -453,16 +599,56 @@ ask(struct redis *b, enum script s, store_fn *fn, void *arg, const char *one,
 }
 
 static void
+replay(void *arg, const char *text)
+{
+	struct redis *b = arg;
+	char id[LEDGER_ID] = "";
+
+	/* What cannot be read now never will. */
+	if (!op_replay(b->ledger, text) &&
+	    sscanf(text, "%*c %23s", id) == 1)
+		journal_paid(b->journal, id);
+}
+
+static void
 tick(void *arg)
 {
 	struct redis *b = arg;
 
 	if (b->evicts)
 		ask_memory(b);
+	if (b->lost != NULL)
+		rebuild_start(b->rebuild);
+	else if (store_up(b->store))
+		journal_owed(b->journal, REPLAY, replay, b);
 	if (b->reaping)
 		return;
 	b->reaping = true;
-	ask(b, S_REAP, on_reaped, b, NULL, NULL);
+	ask(b, S_REAP, on_reaped, b, journal_host(b->journal),
+	    b->ticks++ % HOSTS_TICKS == 0 ? "1" : "0");
+}
+
+static bool
+keep(void *arg, const struct op *op)
+{
+	struct redis *b = arg;
+	struct buf text;
+	bool kept;
+
+	buf_init(&text, KIB(256));
+	op_write(&text, op);
+	buf_putc(&text, '\0');
+	kept = !text.failed && journal_owe(b->journal, op->id, text.data);
+	buf_free(&text);
+	return kept;
+}
+
+static size_t
+owes(void *arg)
+{
+	struct redis *b = arg;
+
+	return journal_owes(b->journal);
 }
 
 static int64_t
@@ -497,7 +683,7 @@ on_looked(void *arg, const struct store_reply *r)
 	    read_number(&r->item[4], &st.held))
 		q->counter(q->arg, ERR_OK, &st);
 	else if (r->err == STORE_OK && r->count == 3 &&
-	    is(&r->item[0], "EMPTY") && q->b->epoch[0] == '\0') {
+	    is(&r->item[0], "EMPTY") && strcmp(q->b->epoch, NO_EPOCH) == 0) {
 		memset(&st, 0, sizeof st); /* a new store */
 		q->counter(q->arg, ERR_OK, &st);
 	} else
@@ -663,6 +849,8 @@ free_redis(struct redis *b)
 
 	for (i = 0; i < S_COUNT; i++)
 		free(b->text[i]);
+	if (b->journal != NULL)
+		journal_close(b->journal);
 	free(b);
 }
 
@@ -671,7 +859,10 @@ close_redis(void *arg)
 {
 	struct redis *b = arg;
 
+	b->closing = true;
 	store_close(b->store);
+	unpark(b, "closing");
+	rebuild_free(b->rebuild);
 	free_redis(b);
 }
 
@@ -692,20 +883,38 @@ make_scripts(struct redis *b)
 	return true;
 }
 
+static enum err
+open_parts(struct redis *b, const struct ledger_setup *setup, struct fault *f)
+{
+	b->journal = journal_open(setup->loop, setup->dir, setup->store, f);
+	if (b->journal == NULL)
+		return ERR_INTERNAL;
+	journal_epoch(b->journal, b->epoch);
+	if (b->epoch[0] == '\0')
+		snprintf(b->epoch, sizeof b->epoch, NO_EPOCH);
+	b->store = store_open(setup->loop, setup->store, f);
+	if (b->store == NULL)
+		return ERR_INTERNAL;
+	b->rebuild = rebuild_new(setup->loop, b->store, b->journal,
+	    on_rebuilt, b);
+	if (b->rebuild != NULL && make_scripts(b))
+		return ERR_OK;
+	return fault_set(f, ERR_INTERNAL, "store", "no memory");
+}
+
 void *
-ledger_redis_open(const struct ledger_setup *setup, struct fault *f)
+ledger_redis_open(const struct ledger_setup *setup, struct ledger *l,
+    struct fault *f)
 {
 	struct redis *b = calloc(1, sizeof *b);
 
-	if (b == NULL || !make_scripts(b)) {
-		if (b != NULL)
-			free_redis(b);
+	if (b == NULL) {
 		fault_set(f, ERR_INTERNAL, "store", "no memory");
 		return NULL;
 	}
-	b->store = store_open(setup->loop, setup->store, f);
-	if (b->store == NULL) {
-		free_redis(b);
+	b->ledger = l;
+	if (open_parts(b, setup, f) != ERR_OK) {
+		close_redis(b);
 		return NULL;
 	}
 	if (setup->patience > 0)
@@ -715,4 +924,4 @@ ledger_redis_open(const struct ledger_setup *setup, struct fault *f)
 }
 
 const struct backend ledger_redis = { run, renew, tick, now_of, look, usage,
-	close_redis };
+	close_redis, keep, owes };

@@ -603,4 +603,4 @@ ledger_sqlite_open(const struct ledger_setup *setup, struct fault *f)
 }
 
 const struct backend ledger_sqlite = { run, renew, tick, now_of, look, usage,
-	close_embedded };
+	close_embedded, NULL, NULL };

@@ -30,6 +30,8 @@ libapp_a_SOURCES += app/retry_after.c
 libapp_a_SOURCES += app/health_table.c app/health_table.h
 libapp_a_SOURCES += app/intake.c app/intake.h
 libapp_a_SOURCES += app/ledger.c app/ledger.h app/ledger_int.h
+libapp_a_SOURCES += app/ledger_journal.c app/ledger_journal.h
+libapp_a_SOURCES += app/ledger_rebuild.c app/ledger_rebuild.h
 libapp_a_SOURCES += app/ledger_redis.c
 nodist_libapp_a_SOURCES = app/ledger_lua.h
 libapp_a_SOURCES += app/ledger_sql.c app/ledger_sql.h
@@ -84,6 +86,7 @@ LUA += app/lua/hold.lua
 LUA += app/lua/leases.lua
 LUA += app/lua/look.lua
 LUA += app/lua/reap.lua
+LUA += app/lua/rebuild.lua
 LUA += app/lua/renew.lua
 LUA += app/lua/sent.lua
 LUA += app/lua/settle.lua
@@ -98,4 +101,4 @@ app/ledger_lua.h: $(LUA)
 		echo ";"; \
 	done > $@.tmp && mv $@.tmp $@
 
-app/ledger_redis.$(OBJEXT): app/ledger_lua.h
+app/ledger_redis.$(OBJEXT) app/ledger_rebuild.$(OBJEXT): app/ledger_lua.h

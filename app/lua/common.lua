@@ -4,7 +4,7 @@
 -- they are compared; in texts they have all their digits.
 --
 -- KEYS[1] the epoch, KEYS[2] the leases by their end; ARGV[1] the epoch that
--- the caller knows, '' for any. All keys have one hash tag, so that a cluster
+-- the caller knows, '' for any (of those that only read). All keys have one hash tag, so that a cluster
 -- keeps them together, those too that a script makes up by itself. Where KEYS[3]
 -- is a key that is never there, it is for this: while the slot moves from one
 -- node to another, the server refuses the script (TRYAGAIN).
@@ -204,34 +204,5 @@ local function end_lease(lease, charge)
 	end
 	if charge then
 		row(lease.who, { '1', '0', '0', '0', lease.cost })
-	end
-end
-
--- Leases that ran out: planned by due, written by flush_due.
-local over = {}
-
-local function due(n)
-	local ids = call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now),
-		'LIMIT', 0, n)
-	for _, id in ipairs(ids) do
-		local lease = call('GET', P .. 'l:' .. id)
-		local o = { id = id }
-		if lease then
-			o.lease = parse(lease)
-			end_lease(o.lease, o.lease.sent)
-		end
-		over[#over + 1] = o
-	end
-	return #ids
-end
-
-local function flush_due()
-	for _, o in ipairs(over) do
-		call('ZREM', KEYS[2], o.id)
-		call('DEL', P .. 'l:' .. o.id)
-		if o.lease and o.lease.sent then
-			call('SET', P .. 'd:' .. o.id, o.lease.text, 'PX',
-				DONE_KEEP)
-		end
 	end
 end

@@ -4,7 +4,6 @@
 local id, length, more = ARGV[2], tonumber(ARGV[3]), ARGV[6] == 'm'
 local FIRST, WORDS = 9, 8
 
-due(16)
 if now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then
 	return { 'CLOCK', epoch, text(now) }
 end
@@ -69,8 +68,6 @@ for i, p in ipairs(parts) do
 	end
 end
 if #refused > 0 then
-	flush_due()
-	flush()
 	return { 'NO', epoch, text(now), unpack(refused) }
 end
 
@@ -119,6 +116,5 @@ if not twice then
 	call('SET', key, state .. who .. '\n' .. cost .. '\n' .. lines)
 	call('ZADD', KEYS[2], text(now + length), id)
 end
-flush_due()
 flush()
 return answer

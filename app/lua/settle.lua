@@ -1,13 +1,14 @@
 -- KEYS[3] the lease, KEYS[4] the mark of its end; ARGV: 2 id, 3 's' settle or
 -- 'r' release, 4 the number of parts; of each part kind, actual, name, expiry;
--- then rows: who and its five numbers.
+-- then rows: who and its five numbers. LATE brings the charge that was taken
+-- back.
 local id, settles, n = ARGV[2], ARGV[3] == 's', tonumber(ARGV[4])
 local FIRST, WORDS = 5, 4
 
 local done = call('GET', KEYS[4])
 local old = call('GET', KEYS[3])
 if done == '' then
-	return { 'OK', epoch, text(now) }
+	return { 'TWICE', epoch, text(now) }
 end
 
 local actual = {}
@@ -68,4 +69,7 @@ if settles or done then
 	call('SET', KEYS[4], '', 'PX', DONE_KEEP)
 end
 flush()
-return { (old or done) and 'OK' or 'GONE', epoch, text(now) }
+if done then
+	return { 'LATE', epoch, text(now), done }
+end
+return { old and 'OK' or 'GONE', epoch, text(now) }

@@ -150,6 +150,23 @@ world_join(const char *dir, int64_t lease)
 	return w;
 }
 
+struct world *
+world_host(struct world *other, const char *name)
+{
+	struct world *w = calloc(1, sizeof *w);
+	char path[128];
+
+	assert_non_null(w);
+	w->redis = other->redis;
+	w->server = other->server;
+	make_shift(w, path, sizeof path);
+	set_up(w);
+	snprintf(w->state, sizeof w->state, "%s/%s", w->server.dir, name);
+	w->setup.dir = w->state;
+	open_ledger(w);
+	return w;
+}
+
 void
 world_leave(struct world *w)
 {

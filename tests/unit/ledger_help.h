@@ -21,6 +21,7 @@ struct world {
 	struct redis server;	  /* dir of both */
 	volatile int64_t *shift;  /* of the store's time to the system's */
 	struct ledger_setup setup;
+	char state[128];
 	uv_loop_t loop;
 	struct ledger *l;
 	struct arena *arena;
@@ -34,6 +35,9 @@ void world_free(struct world *w);
 /* A ledger on the store of a world in that directory, for another process. */
 struct world *world_join(const char *dir, int64_t lease);
 void world_leave(struct world *w);
+
+/* Another host at the Redis of w: it has a state directory of its own. */
+struct world *world_host(struct world *w, const char *name);
 
 /* The ledger of this process anew. */
 void world_again(struct world *w);

@@ -277,6 +277,189 @@ test_evicting(void **state)
 	world_free(w);
 }
 
+/* ---- a Redis that has forgotten ---- */
+
+/* One call of 60 n$, and what it uses. */
+static void
+spend(struct world *w)
+{
+	struct hold h = hold_new(w);
+
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
+}
+
+/* Tick until it admits something; how long that took, µs. */
+static int64_t
+until_open(struct world *w, struct world *other)
+{
+	int64_t t = clock_mono();
+	struct hold h;
+	struct ledger_answer a;
+
+	do {
+		ledger_tick(w->l);
+		world_run(w, 50);
+		if (other != NULL) {
+			ledger_tick(other->l);
+			world_run(other, 50);
+		}
+		h = hold_new(w);
+		a = hold(w, &h, &claim, 1);
+	} while (a.err != ERR_OK && clock_mono() - t < 12 * S);
+	assert_int_equal(a.err, ERR_OK);
+	release(w, &h);
+	return clock_mono() - t;
+}
+
+/* Emptied in the middle of the day, with holds open. */
+static void
+test_empty(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+	int64_t took;
+	int i, turn;
+
+	(void)state;
+	for (turn = 1; turn <= 2; turn++) {
+		for (i = 0; i < 10; i++)
+			spend(w);
+		h = hold_new(w);
+		assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+		ledger_sent(w->l, &h, NULL, NULL);
+		world_run(w, 20);
+		if (turn == 1) {
+			cli(w, "FLUSHALL");
+		} else {
+			redis_kill(&w->server);
+			redis_again(&w->server, NULL);
+		}
+		is_closed(w);
+		assert_int_equal(settle(w, &h, &actual, &row, 1).err,
+		    ERR_LEDGER);
+		is_closed(w);
+		took = until_open(w, NULL);
+		pays(w);
+		printf("emptied: open again after %lld ms\n",
+		    (long long)took / 1000);
+		assert_int_equal(used_of(w, &daily), turn * 11 * 60);
+		assert_int_equal(held_of(w, &daily), 0);
+		assert_int_equal(usage_of(w, DAY, DAY, NULL).requests,
+		    turn * 11);
+		assert_int_equal(usage_of(w, DAY, DAY, NULL).cost,
+		    turn * 11 * 60);
+	}
+	world_free(w);
+}
+
+/* Two hosts: nothing is admitted before both have told what they used. */
+static void
+test_two_hosts(void **state)
+{
+	struct world *w = usual(), *other = world_host(w, "other");
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		spend(w);
+	for (i = 0; i < 7; i++)
+		spend(other);
+	/* They have seen each other. */
+	world_tick(w);
+	world_tick(other);
+	for (i = 0; i < 10; i++)
+		world_tick(w);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	for (i = 0; i < 20; i++) {
+		ledger_tick(w->l);
+		world_run(w, 50);
+		is_closed(w);
+	}
+	until_open(w, other);
+	assert_int_equal(used_of(w, &daily), 12 * 60);
+	until_open(other, w);
+	assert_int_equal(used_of(other, &daily), 12 * 60);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).requests, 12);
+	for (i = 0; i < 3; i++)
+		spend(other);
+	assert_int_equal(used_of(w, &daily), 15 * 60);
+	world_leave(other);
+	world_free(w);
+}
+
+/* A host that nobody knew adds its share when it comes, once. */
+static void
+test_late_host(void **state)
+{
+	struct world *w = usual(), *other = world_host(w, "other");
+	int i;
+
+	(void)state;
+	spend(w);
+	for (i = 0; i < 7; i++)
+		spend(other);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	assert_int_equal(used_of(w, &daily), 60);
+	until_open(other, NULL);
+	assert_int_equal(used_of(w, &daily), 8 * 60);
+	world_again(other);
+	until_open(other, NULL);
+	spend(other);
+	assert_int_equal(used_of(w, &daily), 9 * 60);
+	/* And a new one has nothing to add. */
+	world_leave(other);
+	other = world_host(w, "third");
+	spend(other);
+	assert_int_equal(used_of(w, &daily), 10 * 60);
+	world_leave(other);
+	world_free(w);
+}
+
+/* Settled while Redis is gone, by a process that ends before it is back. */
+static void
+test_owed_by_the_dead(void **state)
+{
+	static const char *const words[] = { "--appendonly", "yes",
+		"--appendfsync", "always", NULL };
+	struct world *w = usual();
+	struct hold h[20];
+	int i;
+
+	(void)state;
+	redis_kill(&w->server);
+	redis_again(&w->server, words);
+	comes_back(w);
+	for (i = 0; i < 20; i++) {
+		h[i] = hold_new(w);
+		assert_int_equal(hold(w, &h[i], &claim, 1).err, ERR_OK);
+		ledger_sent(w->l, &h[i], NULL, NULL);
+	}
+	world_run(w, 20);
+	redis_kill(&w->server);
+	for (i = 0; i < 20; i++)
+		settle(w, &h[i], &actual, &row, 1);
+	assert_true(ledger_owes(w->l) >= 20);
+	world_again(w);
+	assert_true(ledger_owes(w->l) >= 20);
+	redis_again(&w->server, words);
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 20 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	/* It is in the journal as well. */
+	world_run(w, 200);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	assert_int_equal(used_of(w, &daily), 20 * 60);
+	world_free(w);
+}
+
 /* Keys of ours that hold something else, or what is no number. */
 static void
 test_rubbish(void **state)
@@ -331,6 +514,10 @@ main(void)
 		cmocka_unit_test(test_replica),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_evicting),
+		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_two_hosts),
+		cmocka_unit_test(test_late_host),
+		cmocka_unit_test(test_owed_by_the_dead),
 		cmocka_unit_test(test_rubbish),
 	};
 
