@@ -12,7 +12,9 @@
 #define SECOND INT64_C(1000000)
 #define MILLISECOND INT64_C(1000)
 
-enum detail { DETAIL_ALL, DETAIL_REASONS, DETAIL_OUT };
+enum detail { DETAIL_ALL, DETAIL_REASONS, DETAIL_OUT, DETAIL_COUNTS };
+
+#define FEW 8 /* that are named of a list, with counts */
 
 static const char *const strategies[] = {
 	[STRATEGY_FALLBACK] = "fallback",
@@ -63,13 +65,13 @@ number(struct json_writer *w, const char *key, int64_t n)
 
 static void
 order(struct json_writer *w, const char *key,
-    const struct deployment *const *list, size_t count)
+    const struct deployment *const *list, size_t count, size_t most)
 {
 	size_t i;
 
 	jw_key(w, key);
 	jw_array(w);
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && i < most; i++)
 		jw_string(w, list[i]->id);
 	jw_end_array(w);
 }
@@ -121,6 +123,23 @@ figures(struct json_writer *w, const struct candidate *c, int64_t now)
 	number(w, "in_flight", st->in_flight);
 }
 
+/* How many are in, and out for which reason. */
+static void
+counts(struct json_writer *w, const struct plan *plan)
+{
+	int64_t n[OUT_REASONS] = { 0 };
+	size_t i;
+
+	for (i = 0; i < plan->all_count; i++)
+		n[plan->all[i].out]++;
+	jw_key(w, "counts");
+	jw_object(w);
+	for (i = 0; i < OUT_REASONS; i++)
+		if (n[i] > 0)
+			number(w, out_word((enum out)i), n[i]);
+	jw_end_object(w);
+}
+
 static void
 candidates(struct json_writer *w, const struct plan *plan, int64_t now,
     enum detail detail)
@@ -150,6 +169,7 @@ static void
 write_json(const struct plan *plan, enum err e, const struct fault *f,
     int64_t now, enum detail detail, struct buf *out)
 {
+	size_t most = detail == DETAIL_COUNTS ? FEW : SIZE_MAX;
 	struct json_writer w;
 
 	jw_init(&w, out);
@@ -160,13 +180,16 @@ write_json(const struct plan *plan, enum err e, const struct fault *f,
 	number(&w, "attempts", plan->attempts);
 	if (e != ERR_OK)
 		text(&w, "error", f->text);
-	order(&w, "order", plan->order, plan->count);
+	order(&w, "order", plan->order, plan->count, most);
 	order(&w, "context_window", plan->instead[FALLBACK_CONTEXT],
-	    plan->instead_count[FALLBACK_CONTEXT]);
+	    plan->instead_count[FALLBACK_CONTEXT], most);
 	order(&w, "content_policy", plan->instead[FALLBACK_CONTENT],
-	    plan->instead_count[FALLBACK_CONTENT]);
+	    plan->instead_count[FALLBACK_CONTENT], most);
 	hedge(&w, plan->hedge);
-	candidates(&w, plan, now, detail);
+	if (detail == DETAIL_COUNTS)
+		counts(&w, plan);
+	else
+		candidates(&w, plan, now, detail);
 	jw_end_object(&w);
 }
 
@@ -177,7 +200,7 @@ explain_json(const struct plan *plan, enum err e, const struct fault *f,
 	size_t begin = out->len;
 	enum detail detail;
 
-	for (detail = DETAIL_ALL; detail <= DETAIL_OUT; detail++) {
+	for (detail = DETAIL_ALL; detail <= DETAIL_COUNTS; detail++) {
 		out->len = begin;
 		write_json(plan, e, f, now, detail, out);
 		if (most == 0 || out->len - begin <= most)

@@ -17,8 +17,9 @@ struct buf;
  * attempts, order, context_window, content_policy, hedge, deployments (each
  * with its reason, expected price in USD and learned figures). e, f: what
  * plan_make answered; with an error there is a member error. now: clock_mono.
- * With most > 0 an object of more bytes is written without the figures, and
- * then without the deployments that are in.
+ * With most > 0 an object of more bytes is written without the figures, then
+ * without the deployments that are in, and then with a few names of each list
+ * and `counts`, how many are in and out for which reason.
  */
 void explain_json(const struct plan *plan, enum err e, const struct fault *f,
     int64_t now, size_t most, struct buf *out);

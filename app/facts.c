@@ -369,7 +369,7 @@ take_list(struct arena *a, struct chat *chat, const char *member,
 	uint32_t list = json_get(doc, JSON_ROOT, member), v;
 	const char *name;
 
-	if (list == JSON_NONE)
+	if (list == JSON_NONE || json_type(doc, list) == JSON_NULL)
 		return ERR_OK;
 	if (json_type(doc, list) != JSON_ARRAY)
 		return fault_set(fault, ERR_BAD_REQUEST, member,

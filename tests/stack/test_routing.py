@@ -137,6 +137,8 @@ def write_fallbacks(p):
     slow = {"to": "m/late/500/1/tag=slow", "model": "up-shared"}
     p.model("in-time", slow, "m/ok/tag=quick")
     p.model("too-late", slow)
+    p.model("crowd", *[{"to": "m/ok/tag=crowd", "model": f"m{i}",
+                        "context": 10} for i in range(200)])
     p.model("third", "m/status/503/tag=t1", "m/status/503/tag=t2",
             "m/ok/tag=t3")
 
@@ -459,6 +461,10 @@ def test_explain_header(front):
     doc = explained(say(front, "in-time", key=EXPLAIN, headers=[
         *want, ("x-tollgate-timeout", "0.2")]))
     assert [d["out"] for d in doc["deployments"]] == ["deadline", None]
+    said = say(front, "crowd", "word " * 300, key=EXPLAIN, headers=want)
+    doc = explained(said)
+    assert said.status == 200 and len(doc["order"]) == 1
+    assert doc["counts"] == {"in": 1, "context": 199}
     for key, asks in ((None, want), (EXPLAIN, [])):
         assert "x-tollgate-explain" not in say(
             front, "third", key=key, headers=asks).headers

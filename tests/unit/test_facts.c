@@ -91,6 +91,8 @@ test_narrow(void **state)
 		    NULL },
 		{ "openai", CHAT(",\"models\":[]"), ERR_OK, "m", "",
 		    CHAT("") },
+		{ "openai", CHAT(",\"models\":null,\"fallbacks\":null"),
+		    ERR_OK, "m", "", CHAT("") },
 		{ "openai", CHAT(",\"models\":\"a\""), ERR_BAD_REQUEST, "",
 		    "", NULL },
 		{ "openai", CHAT(",\"models\":[1]"), ERR_BAD_REQUEST, "", "",
