@@ -11,6 +11,7 @@ EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/corpus/dialects.py tests/corpus/test_dialects.py \
 	tests/corpus/facts.py tests/corpus/sdk_types.py \
 	tests/corpus/test_citations.py tests/corpus/test_dropped.py \
+	tests/corpus/facts_more.py tests/corpus/test_pairs.py \
 	tests/corpus/test_requests.py tests/corpus/test_sdk_dialects.py
 EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/lib/recording.py tests/lib/upstream.py \
