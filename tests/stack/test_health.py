@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from client import ask, bearer, chat, crowd, is_error, say
-from house import Policy, Site, virtual_key
+from house import Policy, Site, virtual_key, wait_until
 from servers import chosen, open_front
 
 METRICS = "/metrics"
@@ -176,3 +176,34 @@ def test_processes_know(site, name):
         f"m/status/429/retry=60/tag={name}")["requests"] == 1
     row = standing(site, f"429-retry-60-tag-{name}/up-limited")
     assert row["state"] == "cooling" and row["in_flight"] == 0
+
+
+def test_new_credential(site):
+    """A refused credential is not used again; the next one is, at once."""
+    up, name = site.upstream, "lighttpd" if "lighttpd" in chosen() else \
+        chosen()[0]
+    p = Policy(site).model("m", {"to": "m/dial/keyed", "key": "plain:first"},
+                           "m/ok/tag=spare")
+    p.write()
+    calls = [up.bill("m/dial/keyed")["requests"]]
+
+    def called():
+        calls.append(up.bill("m/dial/keyed")["requests"])
+        return calls[-1] - calls[-2]
+
+    front = open_front(site, name)
+    up.dial("keyed", code=401)
+    for _ in range(10):
+        assert chat(front, "m").status == 200
+    assert called() == 1
+    row = standing(site, "dial-keyed/up-m")
+    assert row["state"] == "cooling" and row["why"] == "auth"
+    up.dial("keyed", ms=0)
+    assert chat(front, "m").status == 200
+    assert called() == 0
+    p.doc["providers"]["p-m-dial-keyed"]["key"] = "plain:second"
+    p.write()
+    wait_until(lambda: chat(front, "m").status == 200 and called() > 0, 10,
+               "asked with the new key")
+    wait_until(lambda: standing(site, "dial-keyed/up-m")["state"] == "well",
+               10, "well")
