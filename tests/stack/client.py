@@ -2,6 +2,7 @@
 time it came, an answer that broke off told from one that ended."""
 
 import json
+import re
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ class Reply:
         found, at, buf = [], 0.0, b""
         for at, piece in self.pieces:
             buf += piece
-            *whole, buf = buf.split(b"\n\n")
+            *whole, buf = re.split(b"\r?\n\r?\n", buf)
             for event in whole:
                 data = [line[5:].strip() for line in event.split(b"\n")
                         if line.startswith(b"data:")]

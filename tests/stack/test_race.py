@@ -2,13 +2,15 @@
 gains, what it costs, and that nobody sees the one that lost."""
 
 import itertools
+import json
 import socket
 import struct
 import time
 
 import pytest
 
-from client import CHAT, Call, at_share, chat_body, crowd, say
+from client import (CHAT, Call, ask, at_share, bearer, chat_body, crowd,
+                    say)
 from house import Policy, Site, wait_until
 from servers import chosen, open_front
 
@@ -54,6 +56,9 @@ def write(site):
          "m/late/20/3/tag=b3")
     race(p, "other-down", "m/late/400/3/tag=o1", "m/status/503/tag=o2")
     race(p, "role", "m/stall/0/tag=r1", "m/late/200/3/tag=r2")
+    for d in ("anthropic", "gemini", "responses"):
+        race(p, "role-" + d, {"to": f"m/lifecycle/{d}/stall/tag=r{d}",
+                              "adapter": d}, f"m/late/200/3/tag={d}2")
     race(p, "begins", "m/lifecycle/openai/reset/tag=g1",
          "m/late/200/3/tag=g2")
     race(p, "close", "m/stream/3/100/tag=c1", "m/stream/4/100/tag=c2")
@@ -195,12 +200,43 @@ def test_second_may_fail(front):
     assert asked(front, "o1", "o2") == [2, 2]
 
 
-@pytest.mark.parametrize("model", ["role", "begins"])
+@pytest.mark.parametrize("model", [
+    "role", "begins", "role-anthropic", "role-gemini", "role-responses"])
 def test_content_wins(front, model):
     """Not the first head, nor the first event: the first content."""
     said = say(front, model, stream=True)
     assert said.good(WORDS), said.reply.body
     assert said.header("provider").endswith("2")
+
+
+MESSAGES = [{"role": "user", "content": "hello there"}]
+# path: (body, what the first and the last event hold, each once)
+DOORS = {
+    "/v1/messages": ({"max_tokens": 50, "messages": MESSAGES},
+                     '"message_start"', '"message_stop"'),
+    "/v1/responses": ({"input": "hello there"}, '"response.created"',
+                      '"response.completed"'),
+    "/v1/completions": ({"prompt": "hello there"}, '"w0 "',
+                        '"finish_reason":"stop"'),
+    "/v1beta/models/role:streamGenerateContent?alt=sse": (
+        {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]},
+        '"w0 "', '"finishReason":"STOP"')}
+
+
+@pytest.mark.parametrize("path", DOORS)
+def test_content_wins_at_every_door(front, path):
+    body, first, last = DOORS[path]
+    if "models" not in path:
+        body = {"model": "role", "stream": True, **body}
+    r = ask(front, "POST", path, [*bearer(front.site.key), (
+        "Content-Type", "application/json")], json.dumps(body).encode())
+    assert r.status == 200 and r.complete, r.body
+    assert r.headers["x-tollgate-provider"].endswith("2")
+    events = [d.replace('": ', '":') for _, d in r.events() if d != "[DONE]"]
+    assert [sum(mark in e for e in events) for mark in (first, last)] == \
+        [1, 1], events
+    assert first in events[0] and last in "".join(events[-3:])
+    assert sum("w1 " in e for e in events) >= 1
 
 
 def test_one_voice(front):
