@@ -182,6 +182,7 @@ check_model(struct load *l, const struct src_model *s, struct policy *p,
 	m->target_count = own.count;
 	check_require(l, s, m);
 	check_hedge(l, s, m);
+	limits_make(l, &s->limits, p->timezone, &m->limits);
 }
 
 void

@@ -119,10 +119,10 @@ make_hash(struct load *l, const struct src_key *s, const struct policy *p,
 	}
 }
 
-static const struct src_tier *
+static struct src_tier *
 find_tier(const struct source *s, const char *name)
 {
-	const struct src_tier *rows = s->tiers.items;
+	struct src_tier *rows = s->tiers.items;
 	size_t i;
 
 	for (i = 0; i < s->tiers.count; i++)
@@ -216,11 +216,37 @@ make_grant(struct load *l, const struct src_key *k,
 	to->no_retention = own->retention != 0 || other->retention != 0;
 }
 
+#define MAX_OUTPUT 16000 /* tokens of an answer, where nothing is said */
+
+/* How much it may ask for, and how much its end users may. */
+static void
+make_limits(struct load *l, const struct src_key *k, struct src_tier *tier,
+    const struct policy *p, struct vkey *to)
+{
+	const struct src_grant *own = &k->grant;
+	const struct src_grant *other = tier != NULL ? &tier->grant : own;
+	const struct node *n = node_get(k->row.node, "end_users");
+
+	limits_make(l, &own->limits, p->timezone, &to->limits);
+	limits_make(l, &own->end_users.limits, p->timezone, &to->end_user);
+	if (n != NULL && (to->may & MAY_USER) == 0)
+		diag_warn(l->diag, n, "the key names no end users: it needs "
+		    "may: [ user ]");
+	if (tier != NULL) {
+		limits_inherit(&to->limits, &tier->limits);
+		limits_inherit(&to->end_user, &tier->end_user);
+		if ((to->may & MAY_USER) != 0)
+			tier->named = true;
+	}
+	to->max_output = own->max_output != UNSET ? own->max_output :
+		other->max_output != UNSET ? other->max_output : MAX_OUTPUT;
+}
+
 static void
 make_key(struct load *l, const struct source *s, const struct src_key *k,
     const struct policy *p, struct placed *to)
 {
-	const struct src_tier *tier = NULL;
+	struct src_tier *tier = NULL;
 
 	to->node = k->row.node;
 	to->key.name = or_empty(k->name);
@@ -237,6 +263,7 @@ make_key(struct load *l, const struct source *s, const struct src_key *k,
 			unknown_tier(l, s, k);
 	}
 	make_grant(l, k, tier, p, &to->key);
+	make_limits(l, k, tier, p, &to->key);
 	to->key.tags = keep_strings(l, &k->tags);
 	to->key.tag_count = k->tags.count;
 }
@@ -340,7 +367,7 @@ check_demands(struct load *l, const struct policy *p,
 static void
 check_tiers(struct load *l, const struct source *s, const struct policy *p)
 {
-	const struct src_tier *rows = s->tiers.items;
+	struct src_tier *rows = s->tiers.items;
 	const struct node *n;
 	const char *met = NULL;
 	size_t i;
@@ -350,6 +377,27 @@ check_tiers(struct load *l, const struct source *s, const struct policy *p)
 		n = node_get(rows[i].row.node, "models");
 		if (n != NULL)
 			check_patterns(l, p, &rows[i].grant.models, n);
+		limits_make(l, &rows[i].grant.limits, p->timezone,
+		    &rows[i].limits);
+		limits_make(l, &rows[i].grant.end_users.limits, p->timezone,
+		    &rows[i].end_user);
+	}
+}
+
+/* Limits of end users that no key of a tier may name mean nothing. */
+static void
+check_named(struct load *l, const struct source *s)
+{
+	const struct src_tier *rows = s->tiers.items;
+	const struct node *n;
+	size_t i;
+
+	for (i = 0; i < s->tiers.count; i++) {
+		n = node_get(rows[i].row.node, "end_users");
+		if (n != NULL && !rows[i].named &&
+		    (rows[i].grant.may & MAY_USER) == 0)
+			diag_warn(l->diag, n, "its keys name no end users: "
+			    "they need may: [ user ]");
 	}
 }
 
@@ -376,6 +424,7 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 		make_key(l, s, &rows[i], p, &list[i]);
 		check_demands(l, p, &rows[i].grant, rows[i].row.node, &met);
 	}
+	check_named(l, s);
 	check_unique(l, list, n);
 	for (i = 0; i < n; i++)
 		p->keys[i] = list[i].key;

@@ -388,6 +388,8 @@ make_provider(struct load *l, const struct src_provider *s,
 	*p = s->p;
 	p->name = s->row.name;
 	fill_blanks(p);
+	p->margin = (unsigned)s->margin;
+	limits_make(l, &s->limits, p->timezone, &p->limits);
 	if (s->row.node->kind != NODE_MAP && !node_null(s->row.node))
 		return; /* said */
 	m.known = l->env->catalog != NULL &&

@@ -10,6 +10,7 @@
 #include "app/base/limits.h"
 #include "policy/load.h"
 #include "policy/schema.h"
+#include "policy/vault.h"
 
 /* The deployments of one list while it grows. */
 struct targets {
@@ -107,20 +108,19 @@ is_set(const struct src_target *s)
 	return node_get(s->row.node, "price") != NULL;
 }
 
-/* A price row of the policy, its tiers in order. */
-static void
-take_price(struct load *l, const struct src_target *s, struct price *out)
+void
+price_make(struct load *l, const struct src_price *s, const struct node *n,
+    struct price *out)
 {
-	const struct src_tier_price *tier = s->price.tiers.items;
-	const struct node *n = node_get(s->row.node, "price");
+	const struct src_tier_price *tier = s->tiers.items;
 	size_t i;
 
-	*out = s->price.price;
+	*out = s->price;
 	out->known = true;
 	out->tiers = 0;
-	if (n->kind == NODE_MAP && n->count == 0)
+	if ((n->kind == NODE_MAP && n->count == 0) || node_null(n))
 		diag_fault(l->diag, n, "is empty; give at least one rate");
-	for (i = 0; i < s->price.tiers.count && i < PRICE_TIERS; i++) {
+	for (i = 0; i < s->tiers.count && i < PRICE_TIERS; i++) {
 		if (i > 0 && tier[i].tier.above <= tier[i - 1].tier.above)
 			diag_fault(l->diag, tier[i].row.node,
 			    "'above' must be more than in the row before");
@@ -178,9 +178,29 @@ add(struct targets *t, const struct aim *aim, const char *model,
 	d->weight = aim->s->weight > 0 ? (unsigned)aim->s->weight : 1;
 	take_scores(t->l, &aim->s->scores, d);
 	if (is_set(aim->s))
-		take_price(t->l, aim->s, &d->price);
+		price_make(t->l, &aim->s->price,
+		    node_get(aim->s->row.node, "price"), &d->price);
+	policy_charge(t->p, d);
 	if (aim->s->context != UNSET)
 		d->context = (uint32_t)aim->s->context;
+}
+
+/* One that nobody can tell the cost of: a word to who counts money. */
+static void
+note_unpriced(struct targets *t, const struct aim *aim,
+    const struct deployment *d)
+{
+	struct unpriced *u = vault_alloc(t->l->scratch, sizeof *u);
+
+	if (u == NULL) {
+		diag_nomem(t->l->diag);
+		return;
+	}
+	u->next = t->l->unpriced;
+	u->node = aim->node;
+	u->provider = aim->provider;
+	u->id = d->id;
+	t->l->unpriced = u;
 }
 
 /* All models of the provider in the catalog that the pattern takes. */
@@ -240,6 +260,7 @@ static void
 add_one(struct targets *t, const struct aim *aim)
 {
 	struct catalog_model m;
+	size_t before;
 	bool known;
 
 	if (present(t, aim->provider, aim->model)) {
@@ -257,7 +278,10 @@ add_one(struct targets *t, const struct aim *aim)
 	}
 	if (!known && !is_set(aim->s))
 		warn_strange(t, aim);
+	before = t->count;
 	add(t, aim, aim->model, known ? &m : NULL);
+	if (t->count > before && !t->list[before].price.known)
+		note_unpriced(t, aim, &t->list[before]);
 }
 
 /* What the row names: a target in one word, or provider and model. */

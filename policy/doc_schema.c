@@ -106,6 +106,18 @@ put_set(struct buf *out, const struct field *f)
 	buf_puts(out, " } } ]");
 }
 
+/* One share, or some of them. */
+static void
+put_percents(struct buf *out, const struct field *f)
+{
+	buf_puts(out, "\"anyOf\": [ { ");
+	put_scalar(out, f->type);
+	buf_printf(out, " }, { \"type\": \"array\", \"minItems\": 1, "
+	    "\"maxItems\": %d, \"items\": { ", BUDGET_WARNINGS);
+	put_scalar(out, f->type);
+	buf_puts(out, " } } ]");
+}
+
 static void
 put_scores(struct buf *out, const struct field *f)
 {
@@ -169,6 +181,7 @@ static void (*const writers[V_TYPES])(struct buf *, const struct field *) = {
 	[V_CHOICE] = put_choice,
 	[V_COUNT] = put_count,
 	[V_SET] = put_set,
+	[V_PERCENTS] = put_percents,
 	[V_SCORES] = put_scores,
 	[V_STRINGS] = put_strings,
 	[V_PATTERNS] = put_strings,

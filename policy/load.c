@@ -24,6 +24,14 @@ struct loading {
 	struct policy *p;
 	struct node *root;
 	EVP_MD_CTX *digest; /* of all text */
+	struct loaded_zone *zones;
+};
+
+/* A zone that was looked for, each once: keys may be many. */
+struct loaded_zone {
+	struct loaded_zone *next;
+	const char *name;
+	const struct zone *zone; /* NULL: it could not be read */
 };
 
 /* The children of more behind those of a section of the same name. */
@@ -212,6 +220,7 @@ static void
 check(struct loading *ld)
 {
 	struct policy *p = ld->p;
+	const struct node *price;
 	struct source s;
 
 	check_names(ld);
@@ -228,6 +237,11 @@ check(struct loading *ld)
 	p->store = s.store;
 	p->timezone = s.timezone;
 	p->catalog = ld->l.env->catalog;
+	price_init(&p->default_price);
+	price = node_get(ld->root, "default_price");
+	if (price != NULL)
+		price_make(&ld->l, &s.default_price, price,
+		    &p->default_price);
 	check_providers(&ld->l, &s, p);
 	check_models(&ld->l, &s, p);
 	if (!policy_index_names(p)) {
@@ -238,7 +252,9 @@ check(struct loading *ld)
 	if (!policy_index_targets(p))
 		diag_nomem(ld->l.diag);
 	check_rules(&ld->l, &s, p);
+	check_pools(&ld->l, &s, p);
 	check_keys(&ld->l, &s, ld->root, p);
+	check_priced(&ld->l, p);
 	fingerprint_providers(&ld->l, p);
 }
 
@@ -265,22 +281,34 @@ loading_begin(struct loading *ld, const struct policy_env *env, bool outside)
 static const struct zone *
 load_zone(struct loading *ld, const char *name, const struct zone *otherwise)
 {
-	const struct zone *z = otherwise;
+	struct loaded_zone *z;
 
 	if (name == NULL || name[0] == '\0')
 		return otherwise;
-	z = zone_load(ld->p->arena, name);
-	if (z == NULL)
+	for (z = ld->zones; z != NULL; z = z->next)
+		if (strcmp(z->name, name) == 0)
+			return z->zone;
+	z = vault_alloc(ld->l.scratch, sizeof *z);
+	if (z == NULL) {
+		diag_nomem(ld->l.diag);
+		return otherwise;
+	}
+	z->next = ld->zones;
+	z->name = name;
+	z->zone = zone_load(ld->p->arena, name);
+	ld->zones = z;
+	if (z->zone == NULL)
 		diag_fault(ld->l.diag, ld->root,
 		    "the time zone '%s' cannot be read: "
 		    "is tzdata on this host?", name);
-	return z;
+	return z->zone;
 }
 
 static void
 finish_zones(struct loading *ld)
 {
 	struct policy *p = ld->p;
+	struct budget_list *b;
 	size_t i;
 
 	p->tz = load_zone(ld, p->timezone, NULL);
@@ -290,6 +318,9 @@ finish_zones(struct loading *ld)
 	for (i = 0; i < p->rule_count; i++)
 		p->rules[i].when.hours.tz = load_zone(ld,
 		    p->rules[i].when.hours.zone, p->tz);
+	for (b = ld->l.budgets; b != NULL; b = b->next)
+		for (i = 0; i < b->count; i++)
+			b->list[i].tz = load_zone(ld, b->list[i].zone, NULL);
 }
 
 /* The policy when all is right; what was found goes out either way. */

@@ -31,12 +31,56 @@ struct load {
 	struct vault *scratch; /* goes when the load is over */
 	bool outside;	       /* may look at files and environment */
 	struct rows benchmarks; /* const char *: the catalog's, when asked for */
+	struct budget_list *budgets;
+	struct unpriced *unpriced;
 };
 
 /* How every row of a list or map begins. */
 struct row {
 	const struct node *node;
 	const char *name; /* its key in a map, NULL in a list */
+};
+
+/* A list of budgets of the policy whose zones are to be loaded. */
+struct budget_list {
+	struct budget_list *next;
+	struct budget *list;
+	size_t count;
+};
+
+/* A target without a price that is named in full, and where. */
+struct unpriced {
+	struct unpriced *next;
+	const struct node *node;
+	const struct provider *provider;
+	const char *id;
+};
+
+struct src_money {
+	int64_t amount; /* n$ */
+	int span;	/* enum budget_span */
+	bool read;	/* false: none was understood */
+};
+
+struct src_budget {
+	struct row row;
+	struct src_money limit;
+	unsigned warn[BUDGET_WARNINGS];
+	bool soft;
+	const char *zone; /* NULL: not given */
+};
+
+#define BUDGETS_MAX 8 /* in one place */
+
+struct src_limits {
+	int64_t rpm, tpm, parallel; /* UNSET */
+	struct rows budgets;	    /* struct src_budget */
+};
+
+/* Limits in a map of their own, by name or alone. */
+struct src_pool {
+	struct row row;
+	struct src_limits limits;
 };
 
 struct src_auth {
@@ -50,6 +94,8 @@ struct src_provider {
 	struct src_auth auth;
 	struct provider p;   /* headers are set from the rows below */
 	struct rows headers; /* struct header */
+	int64_t margin;
+	struct src_limits limits;
 };
 
 struct src_tier_price {
@@ -113,6 +159,7 @@ struct src_model {
 	struct timeouts timeouts;
 	int64_t attempts;
 	bool strict;
+	struct src_limits limits;
 };
 
 /* What a tier says for its keys, or a key for itself. */
@@ -121,6 +168,9 @@ struct src_grant {
 	unsigned may;	    /* MAY_* */
 	const char *region; /* NULL: not given */
 	int retention;	    /* 1: none */
+	int64_t max_output; /* UNSET */
+	struct src_limits limits;
+	struct src_pool end_users;
 };
 
 struct src_key {
@@ -134,6 +184,9 @@ struct src_key {
 struct src_tier {
 	struct row row;
 	struct src_grant grant;
+	struct src_pool shared;
+	struct limits limits, end_user; /* of grant, made once */
+	bool named; /* a key of it names end users */
 };
 
 /* A name and patterns for its value. */
@@ -166,6 +219,9 @@ struct src_rule {
 struct source {
 	const char *store, *log, *timezone, *pepper;
 	struct rows providers, models, rules, keys, tiers;
+	struct rows teams, users, tags; /* struct src_pool */
+	struct src_pool limits;
+	struct src_price default_price;
 	struct timeouts timeouts;
 	int64_t attempts, drain;
 };
@@ -233,6 +289,32 @@ void targets_make(struct load *l, struct policy *p, const struct rows *rows,
     const struct node *node, const struct model *own,
     struct target_list *out);
 
+/*
+ * A price of the policy as it stands at the node, its tiers in order
+ * (check_target.c).
+ */
+void price_make(struct load *l, const struct src_price *s,
+    const struct node *n, struct price *out);
+
+/*
+ * Limits as they stand in a row, budgets in that zone (NULL: UTC) where they
+ * name none (check_limits.c).
+ */
+void limits_make(struct load *l, const struct src_limits *s, const char *zone,
+    struct limits *out);
+
+/* Is any of them there? */
+bool limits_set(const struct limits *l);
+
+/* Each limit that is not there is that of the other. */
+void limits_inherit(struct limits *to, const struct limits *other);
+
+/* Those of all requests, and of names (check_limits.c). */
+void check_pools(struct load *l, const struct source *s, struct policy *p);
+
+/* Will money be counted where a price is not known (check_limits.c)? */
+void check_priced(struct load *l, const struct policy *p);
+
 /* The policy's model of a name that has no '/', or NULL and said why. */
 const struct model *check_alias(struct load *l, const struct policy *p,
     const struct node *n, const char *name);
@@ -258,6 +340,12 @@ bool policy_index_targets(struct policy *p);
 /* What the catalog knows of a provider's model, by any name of the provider. */
 bool policy_facts(const struct catalog *c, const struct provider *provider,
     const char *model, struct catalog_model *out);
+
+/*
+ * What a deployment costs: the price known of it, else the policy's default,
+ * with the margin of its provider (policy.c).
+ */
+void policy_charge(const struct policy *p, struct deployment *d);
 
 /* A new empty policy with one reference, or NULL (policy.c). */
 struct policy *policy_new(void);

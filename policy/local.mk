@@ -17,6 +17,7 @@ libpolicy_a_SOURCES += \
 	policy/address.c \
 	policy/check.c \
 	policy/check_key.c \
+	policy/check_limits.c \
 	policy/check_provider.c \
 	policy/check_rule.c \
 	policy/check_target.c \
@@ -33,7 +34,7 @@ libpolicy_a_SOURCES += \
 	policy/read_value.c \
 	policy/read_when.c \
 	policy/schema.c policy/schema.h policy/schema_int.h \
-	policy/schema_model.c policy/schema_provider.c \
+	policy/schema_limits.c policy/schema_model.c policy/schema_provider.c \
 	policy/schema_rule.c \
 	policy/script.c policy/script.def policy/script.h \
 	policy/secret.c policy/secret.h \

@@ -369,10 +369,37 @@ find_target(const struct own *o, const char *id)
 	return NULL;
 }
 
+const struct limits *
+pool_limits(const struct pool_limits *list, size_t count, const char *name)
+{
+	size_t lo = 0, hi = count, mid;
+	int cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(name, list[mid].name);
+		if (cmp == 0)
+			return &list[mid].limits;
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return NULL;
+}
+
 const struct deployment *
 policy_target(const struct policy *p, const char *id)
 {
 	return find_target(own_of(p), id);
+}
+
+void
+policy_charge(const struct policy *p, struct deployment *d)
+{
+	if (!d->price.known)
+		d->price = p->default_price;
+	price_raise(&d->price, d->provider->margin);
 }
 
 bool
@@ -413,6 +440,7 @@ policy_direct(const struct policy *p, const char *name, struct arena *a,
 		if (d.provider == NULL)
 			return false;
 	}
+	policy_charge(p, &d);
 	*out = d;
 	return true;
 }

@@ -120,6 +120,7 @@ struct provider {
 	const char *credentials;  /* the document itself */
 	const char *access_key, *secret_key, *session_token;
 	struct limits limits;	  /* of all requests to it */
+	unsigned margin;	  /* per cent: in its deployments' prices already */
 	bool private_net;	  /* may be reached at private addresses */
 	const struct header *headers;
 	size_t header_count;
@@ -159,7 +160,7 @@ struct deployment {
 	const struct provider *provider;
 	const char *model;
 	unsigned weight; /* 1.. */
-	struct price price;
+	struct price price; /* with the provider's margin */
 	uint32_t context, max_output; /* tokens, 0 = unknown */
 	unsigned caps;		      /* CAP_*, 0 = unknown */
 	const struct task_score *scores; /* of the policy */
@@ -252,8 +253,8 @@ struct vkey {
 	unsigned may;		      /* MAY_* */
 	struct limits limits;	      /* its own, each that it has none of: its tier's */
 	struct limits end_user;	      /* of each end user that it names */
-	int64_t max_output;	      /* tokens of an answer at most; where the
-				       * client sets no bound this one is sent */
+	int64_t max_output;	      /* tokens of an answer: the bound where the
+				       * client sets none */
 };
 
 /* What a key may do beside asking. */
@@ -343,6 +344,7 @@ struct policy {
 	size_t team_count, user_count, tier_count, tag_count;
 	struct rule *rules; /* first match counts */
 	size_t rule_count;
+	struct price default_price; /* of what has none; not known: none */
 	struct timeouts timeouts;   /* `timeouts:` of the file, for provider/model asked directly */
 	unsigned attempts;
 	const char *log;	    /* "stderr" or the path of the record file */
@@ -394,6 +396,10 @@ const struct provider *policy_provider(const struct policy *p,
  */
 const struct vkey *policy_key(const struct policy *p, const char *secret,
     size_t len);
+
+/* The limits of that name, or NULL. */
+const struct limits *pool_limits(const struct pool_limits *list, size_t count,
+    const char *name);
 
 /* The deployment of that id that some model has for a target, or NULL. */
 const struct deployment *policy_target(const struct policy *p,

@@ -13,7 +13,7 @@
 #define MILLION 1000000
 #define NANO 1000000000
 #define DECIMALS 9	     /* of a dollar that a nano-dollar can tell */
-#define DIGITS_MAX 16	     /* of PRICE_MAX: more cannot be in range */
+#define DIGITS_MAX 16	     /* of MONEY_MAX: more cannot be in range */
 #define EXPONENT_MAX 1000000 /* beyond it only zero is in range */
 
 /* fallback: what a unit costs as when it has no rate; itself = it is free. */
@@ -190,8 +190,8 @@ read_exponent(struct decimal *d, const char **p, const char *end)
 	return *p > start;
 }
 
-bool
-price_parse(const char *text, size_t len, int64_t *nano)
+static bool
+parse(const char *text, size_t len, uint64_t most, int64_t *nano)
 {
 	struct decimal d = { 0 };
 	const char *p = text, *end = text + len;
@@ -216,12 +216,49 @@ price_parse(const char *text, size_t len, int64_t *nano)
 		exp = 0;
 	if (exp < 0)
 		return false;
-	for (; exp > 0 && d.digits <= PRICE_MAX; exp--)
+	for (; exp > 0 && d.digits <= most; exp--)
 		d.digits *= 10;
-	if (d.digits > PRICE_MAX)
+	if (d.digits > most)
 		return false;
 	*nano = (int64_t)d.digits;
 	return true;
+}
+
+bool
+price_parse(const char *text, size_t len, int64_t *nano)
+{
+	return parse(text, len, PRICE_MAX, nano);
+}
+
+bool
+money_parse(const char *text, size_t len, int64_t *nano)
+{
+	return parse(text, len, MONEY_MAX, nano);
+}
+
+static void
+raise_rates(int64_t *rate, size_t n, unsigned percent)
+{
+	unsigned __int128 v;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (rate[i] < 0)
+			continue; /* falls back to one that is raised */
+		v = (unsigned __int128)(uint64_t)rate[i] * (100 + percent);
+		v = (v + 99) / 100;
+		rate[i] = v > PRICE_MAX ? PRICE_MAX : (int64_t)v;
+	}
+}
+
+void
+price_raise(struct price *p, unsigned percent)
+{
+	unsigned i;
+
+	raise_rates(p->rate, UNIT_COUNT, percent);
+	for (i = 0; i < p->tiers && i < PRICE_TIERS; i++)
+		raise_rates(p->tier[i].rate, UNIT_PER_MILLION, percent);
 }
 
 void

@@ -48,6 +48,9 @@ struct price {
 
 #define PRICE_MAX INT64_C(1000000000000000) /* n$ = 10^6 USD per 10^6 tokens */
 
+/* n$ = 9,000,000 USD: all below is exact also in a double, as Lua has it. */
+#define MONEY_MAX INT64_C(9000000000000000)
+
 /* Units used, disjoint: a cached token is not also an input token. */
 struct usage {
 	int64_t n[UNIT_COUNT]; /* 0..2^53 each */
@@ -81,6 +84,12 @@ int64_t usage_output(const struct usage *u);
  * kept exactly, more are refused. False when text is no such number.
  */
 bool price_parse(const char *text, size_t len, int64_t *nano);
+
+/* The same of sums of money: up to MONEY_MAX. */
+bool money_parse(const char *text, size_t len, int64_t *nano);
+
+/* Every rate of a price by so many per cent more, rounded up. */
+void price_raise(struct price *p, unsigned percent);
 
 /* n$ as decimal USD without trailing zeros ("0.00231", "0"); size >= 32. */
 void price_format(int64_t nano, char *out, size_t size);

@@ -18,7 +18,8 @@ typedef void read_fn(struct load *l, const struct node *n,
 
 read_fn read_text, read_secret, read_hash, read_number, read_bool,
     read_choice, read_strings, read_headers;
-read_fn read_set, read_delay, read_scores; /* read_form.c */
+read_fn read_set, read_delay, read_scores, read_budget,
+    read_percents; /* read_form.c */
 read_fn read_range, read_hours, read_matches; /* read_when.c */
 
 /* The text of a scalar that says something, or NULL: the diag knows. */

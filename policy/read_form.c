@@ -1,6 +1,6 @@
 /*
  * Values with a form of their own: sets of words, times that may be measured
- * ones, names with numbers.
+ * ones, names with numbers, money a time.
  */
 #include <string.h>
 
@@ -106,4 +106,65 @@ read_scores(struct load *l, const struct node *n, const struct field *f,
 		else
 			to->value = (double)nano / 1e9;
 	}
+}
+
+void
+read_budget(struct load *l, const struct node *n, const struct field *f,
+    void *out)
+{
+	const char *s = read_scalar(l, n);
+	struct src_money *m = out;
+
+	(void)f;
+	if (s == NULL)
+		return;
+	m->read = unit_budget(s, &m->amount, &m->span);
+	if (!m->read)
+		diag_fault(l->diag, n, "must be money an hour, day, week or "
+		    "month, as 0.50 USD / day, or credit, as 25 USD once; at "
+		    "most 9000000 USD");
+}
+
+/* One more into an ascending list of as many as there is room for. */
+static void
+add_percent(struct load *l, const struct node *n, const struct field *f,
+    unsigned *list)
+{
+	const char *s = read_scalar(l, n);
+	unsigned i, k;
+	int64_t v;
+
+	if (s == NULL)
+		return;
+	if (!unit_share(s, &v) || v < f->min || v > f->max) {
+		diag_fault(l->diag, n, "must be whole per cent from %d %% to "
+		    "%d %%, as 80 %%", (int)f->min, (int)f->max);
+		return;
+	}
+	for (i = 0; list[i] != 0 && list[i] < (unsigned)v; i++)
+		;
+	if (list[i] == (unsigned)v) {
+		diag_fault(l->diag, n, "stands twice");
+		return;
+	}
+	for (k = BUDGET_WARNINGS - 1; k > i; k--)
+		list[k] = list[k - 1];
+	list[i] = (unsigned)v;
+}
+
+void
+read_percents(struct load *l, const struct node *n, const struct field *f,
+    void *out)
+{
+	const struct node *c = n->kind == NODE_LIST ? n->first : n;
+
+	memset(out, 0, BUDGET_WARNINGS * sizeof(unsigned));
+	if (n->kind == NODE_LIST && c == NULL)
+		diag_fault(l->diag, n, "is empty; leave it out");
+	else if (n->kind == NODE_LIST && n->count > BUDGET_WARNINGS)
+		diag_fault(l->diag, n, "has more than %d entries",
+		    BUDGET_WARNINGS);
+	else
+		for (; c != NULL; c = c == n ? NULL : c->next)
+			add_percent(l, c, f, out);
 }

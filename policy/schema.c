@@ -36,6 +36,9 @@ static const struct type_words names[V_TYPES] = {
 	[V_SET] = { "list of words", NULL, false },
 	[V_DELAY] = { "duration or quantile", "^(p[1-9][0-9]?|0|" N
 		" *[a-z]+)$", true },
+	[V_BUDGET] = { "money a time", "^" N "([eE][+-]?[0-9]+)? *USD"
+		"( */ *(hour|day|week|month)| +once)$", false },
+	[V_PERCENTS] = { "per cent, one or a list", "^" N " *%$", false },
 	[V_RANGE] = { "comparison", "^((<|>|<=|>=|=)? *" N "[kKM]?|"
 		N "[kKM]? *\\.\\. *" N "[kKM]?)$", true },
 	[V_SHARES] = { "comparison of per cent", "^((<|>|<=|>=|=)? *" N
@@ -153,7 +156,7 @@ static const struct word retentions[] = {
 	{ NULL, 0, NULL }
 };
 
-#define GRANT(s, models_else, may_else, other)                               \
+#define GRANT(s, models_else, may_else, other, output_else, limits_else)     \
 	{ .key = "models", .type = V_PATTERNS, AT(s, grant.models),          \
 	  .max = 1000, .otherwise = models_else,                             \
 	  .help = "names to ask for; `*` stands for any characters" },       \
@@ -166,7 +169,16 @@ static const struct word retentions[] = {
 		  "`eu-central-1`, `swedencentral` and so on" },             \
 	{ .key = "retention", .type = V_CHOICE, AT(s, grant.retention),      \
 	  .words = retentions, .otherwise = other,                           \
-	  .help = "`none`: only by providers whose `retention` is `none`" }
+	  .help = "`none`: only by providers whose `retention` is `none`" }, \
+	{ .key = "max_output", .type = V_COUNT, AT(s, grant.max_output),     \
+	  .min = 1, .max = 1000000000, .otherwise = output_else,             \
+	  .help = "the bound on the tokens of an answer that is set where "  \
+		  "the client sets none and money or tokens are limited: "   \
+		  "so much is held until it is known what was used" },       \
+	{ .key = "end_users", .type = V_STRUCT, AT(s, grant.end_users),      \
+	  .shape = &limits_shape, .otherwise = limits_else,                  \
+	  .help = "limits of each end user that the client names; it must "  \
+		  "be allowed to: `may: [ user ]`" }
 
 static const struct field key_fields[] = {
 	{ .key = "name", .type = V_NAME, .flags = F_NEEDED,
@@ -187,15 +199,13 @@ static const struct field key_fields[] = {
 	{ .key = "tags", .type = V_STRINGS, AT(src_key, tags), .max = 32,
 	  .help = "marks for records and sums" },
 	GRANT(src_key, "those of the tier, else all",
-	    "that of the tier, else none", "that of the tier, else any"),
+	    "that of the tier, else none", "that of the tier, else any",
+	    "that of the tier, else 16k", "those of the tier, each for itself"),
 	{ .key = "expires", .type = V_DATE, AT(src_key, expires),
 	  .otherwise = "never",
 	  .help = "from when on it is refused: RFC 3339; a date alone is its "
 		  "first second, UTC" },
-	LATER("rpm", "requests a minute"),
-	LATER("tpm", "tokens a minute"),
-	LATER("parallel", "requests at a time"),
-	LATER("budget", "money a window"),
+	LIMITS(src_key, grant.limits, "", "that of the tier"),
 	END
 };
 
@@ -214,11 +224,11 @@ static const struct shape key_shape = {
 };
 
 static const struct field tier_fields[] = {
-	GRANT(src_tier, "all", "none", "any"),
-	LATER("rpm", "requests a minute"),
-	LATER("tpm", "tokens a minute"),
-	LATER("parallel", "requests at a time"),
-	LATER("budget", "money a window"),
+	GRANT(src_tier, "all", "none", "any", "16k", "not bounded"),
+	LIMITS(src_tier, grant.limits, ", of each key", "not bounded"),
+	{ .key = "shared", .type = V_STRUCT, AT(src_tier, shared),
+	  .shape = &limits_shape, .otherwise = "not bounded",
+	  .help = "limits of all its keys together" },
 	END
 };
 
@@ -231,8 +241,16 @@ static const struct shape tier_shape = {
 		"themselves.",
 	.example = "tiers:\n"
 		   "  free: { models: [ cheap ], region: eu }\n"
-		   "  pro: { models: [ \"*\" ], may: [ explain, user ] }\n",
+		   "  trial: { rpm: 20, tpm: 40k, parallel: 2, budget: [ 0.50 "
+		   "USD / day, 5 USD / month ],\n"
+		   "           shared: { budget: 100 USD / month } }\n"
+		   "  pro: { models: [ \"*\" ], may: [ explain, user ],\n"
+		   "         end_users: { rpm: 10, budget: 1 USD / day } }\n",
 };
+
+#define POOLS(name, words)                                                   \
+	{ .key = #name, .type = V_MAP, AT(source, name), .max = 100000,      \
+	  .shape = &limits_shape, .help = words }
 
 static const struct field sections[] = {
 	{ .key = "providers", .type = V_MAP, .flags = F_NEEDED,
@@ -247,6 +265,17 @@ static const struct field sections[] = {
 	  .shape = &tier_shape, .help = "what keys have in common" },
 	{ .key = "keys", .type = V_LIST, AT(source, keys), .max = 1000000,
 	  .shape = &key_shape, .help = "keys of clients" },
+	POOLS(teams, "limits of teams: all keys of one together"),
+	POOLS(users, "limits of users, whatever keys they come with"),
+	POOLS(tags, "limits of tags: all requests with one together"),
+	{ .key = "limits", .type = V_STRUCT, AT(source, limits),
+	  .shape = &limits_shape, .otherwise = "not bounded",
+	  .help = "limits of all requests together" },
+	{ .key = "default_price", .type = V_STRUCT, .flags = F_BARE,
+	  AT(source, default_price), .shape = &price_shape,
+	  .otherwise = "none: they are refused where money is limited",
+	  .help = "what targets cost that have no price, neither here nor in "
+		  "the catalog" },
 	{ .key = "timeouts", .type = V_STRUCT, AT(source, timeouts),
 	  .shape = &timeouts_shape,
 	  .help = "how long to wait, where a model says nothing" },

@@ -36,6 +36,8 @@ enum value_type {
 	V_CHOICE,     /* int: one of the words */
 	V_SET,	      /* unsigned: the words' bits */
 	V_DELAY,      /* struct src_delay */
+	V_BUDGET,     /* struct src_money */
+	V_PERCENTS,   /* unsigned [BUDGET_WARNINGS], ascending */
 	V_RANGE,      /* struct range, of counts */
 	V_SHARES,     /* struct range, of per cent */
 	V_HOURS,      /* struct hours: from and to */

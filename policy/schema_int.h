@@ -25,6 +25,22 @@
 	  .max = 10, .preset = initial, .otherwise = other,                  \
 	  .help = "tries of one request at most, over all targets" }
 
+/* What may be asked for: members of a struct src_limits in another one. */
+#define LIMITS(s, member, whose, other)                                      \
+	{ .key = "rpm", .type = V_COUNT, AT(s, member.rpm), .min = 1,        \
+	  .max = 1000000000, .otherwise = other,                             \
+	  .help = "requests in any 60 s" whose },                            \
+	{ .key = "tpm", .type = V_COUNT, AT(s, member.tpm), .min = 1,        \
+	  .max = 1000000000000, .otherwise = other,                          \
+	  .help = "tokens of requests and answers in any 60 s" whose },      \
+	{ .key = "parallel", .type = V_COUNT, AT(s, member.parallel),        \
+	  .min = 1, .max = 1000000, .otherwise = other,                      \
+	  .help = "requests at the same time" whose },                       \
+	{ .key = "budget", .type = V_LIST, .flags = F_ONE,                   \
+	  AT(s, member.budgets), .min = 1, .max = BUDGETS_MAX,               \
+	  .shape = &budget_shape, .otherwise = other,                        \
+	  .help = "money" whose "; of a list each must hold" }
+
 /* The names of what a model can do. */
 #define CAP_WORDS                                                            \
 	{ "tools", CAP_TOOLS, "calls of tools" },                            \
@@ -39,6 +55,6 @@
 	{ "video_output", CAP_VIDEO_OUT, "films in it" }
 
 extern const struct shape timeouts_shape, provider_shape, model_shape,
-    rule_shape;
+    rule_shape, price_shape, budget_shape, limits_shape;
 
 #endif

@@ -63,7 +63,7 @@ static const struct field price_fields[] = {
 	END
 };
 
-static const struct shape price_shape = {
+const struct shape price_shape = {
 	.name = "price",
 	.title = "price",
 	.size = sizeof(struct src_price),
@@ -289,6 +289,7 @@ static const struct field model_fields[] = {
 	  .preset = "false",
 	  .help = "refuse a request that holds what a provider cannot take, "
 		  "where otherwise that part would be left out" },
+	LIMITS(src_model, limits, ", of all who ask for it", "not bounded"),
 	END
 };
 

@@ -142,7 +142,8 @@ static const struct field provider_fields[] = {
 	  .help = "headers sent with every request; a value may be a secret "
 		  "reference" },
 	{ .key = "timezone", .type = V_ZONE, AT(src_provider, p.timezone),
-	  .otherwise = "UTC", .help = "whose days its account has" },
+	  .otherwise = "UTC", .help = "whose days its account has: its "
+		  "budgets follow them" },
 	{ .key = "retention", .type = V_RETENTION,
 	  AT(src_provider, p.retention),
 	  .help = "how long it keeps prompts: `none` or a duration; a "
@@ -159,10 +160,10 @@ static const struct field provider_fields[] = {
 	  .preset = "false",
 	  .help = "its name may lead to private addresses; a private address "
 		  "in `base_url` needs no such word" },
-	LATER("budget", "money a window"),
-	LATER("rpm", "requests a minute"),
-	LATER("tpm", "tokens a minute"),
-	LATER("parallel", "requests at a time"),
+	{ .key = "margin", .type = V_SHARE, AT(src_provider, margin), .min = 0,
+	  .max = 1000, .preset = "0 %",
+	  .help = "what is added to every price of its models, rounded up" },
+	LIMITS(src_provider, limits, ", of all that goes to it", "not bounded"),
 	END
 };
 

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "policy/price.h"
+#include "policy/policy.h"
 
 struct scale {
 	const char *name;
@@ -142,6 +142,35 @@ unit_hourly(const char *text, int64_t *nano)
 	if (*s != '/' || strcmp(blanks(s + 1), "hour") != 0)
 		return false;
 	return price_parse(text, len, nano);
+}
+
+bool
+unit_budget(const char *text, int64_t *nano, int *span)
+{
+	static const char *const spans[] = { [BUDGET_HOUR] = "hour",
+		[BUDGET_DAY] = "day", [BUDGET_WEEK] = "week",
+		[BUDGET_MONTH] = "month", [BUDGET_ONCE] = "once" };
+	size_t len = strcspn(text, " U");
+	const char *s = blanks(text + len);
+	int i, last = BUDGET_ONCE;
+
+	if (strncmp(s, "USD", 3) != 0)
+		return false;
+	s += 3;
+	i = *blanks(s) == '/' ? BUDGET_HOUR : BUDGET_ONCE;
+	if (i == BUDGET_HOUR) {
+		s = blanks(blanks(s) + 1);
+		last = BUDGET_MONTH;
+	} else if (*s != ' ') {
+		return false;
+	}
+	for (; i <= last; i++)
+		if (strcmp(blanks(s), spans[i]) == 0 &&
+		    money_parse(text, len, nano)) {
+			*span = i;
+			return true;
+		}
+	return false;
 }
 
 /* n digits at *s, and the character behind them (0: any). */

@@ -24,6 +24,12 @@ bool unit_share(const char *text, int64_t *percent);
 bool unit_hourly(const char *text, int64_t *nano);
 
 /*
+ * "0.50 USD / day" or "25 USD once" as n$ and enum budget_span; up to
+ * MONEY_MAX.
+ */
+bool unit_budget(const char *text, int64_t *nano, int *span);
+
+/*
  * "> 8000", "<= 40k", "= 3", "3", "100..2k" as the whole numbers that it
  * holds for, least to most (INT64_MIN and INT64_MAX: no bound); per cent
  * when share: "< 20 %", "10..20 %". least > most when it holds for none.

@@ -26,6 +26,7 @@ models:
 
 MODEL = "  m: { targets: [ openai/gpt-5.4, openai/gpt-5.4-mini ], %s }\n"
 RULE = "rules: [ { use: plain, when: { %s } } ]\n"
+ROOT = "%s\n"
 KEY = "keys: [ { name: k, secret: env:SCHEMA_CLIENT, %s } ]\n"
 
 GOOD = [
@@ -50,6 +51,18 @@ GOOD = [
     (RULE, "time: '22:00-06:00', days: [ mon, sun ], zone: UTC"),
     (KEY, "may: [ explain, user ], region: eu, retention: none"),
     (KEY, "may: none, tier: free"),
+    (KEY, "rpm: 20, tpm: 40k, parallel: 2, budget: 0.50 USD / day"),
+    (KEY, "budget: [ 5 USD / day, { limit: 1.5USD/month, soft: true, "
+     "warn: [ 50 %, 80% ], zone: Europe/Berlin } ], max_output: 4k"),
+    (KEY, "budget: 25 USD once, may: user, end_users: { rpm: 1, budget: "
+     "[ 1 USD / hour ] }"),
+    (MODEL, "rpm: 1k, budget: { limit: 0 USD / week }"),
+    (ROOT, "limits: { parallel: 20, budget: 9000000 USD / day }"),
+    (ROOT, "limits: {}"),
+    (ROOT, "teams: { web: { tpm: 1.5M }, shop: { budget: 1e3 USD / day } }"),
+    (ROOT, "users: { ann@example.com: { rpm: 1 } }\ntags: { x: { rpm: 1 } }"),
+    (ROOT, "default_price: { input: 0.15, output: 2, tiers: { above: 1k, "
+     "input: 3 } }"),
 ]
 
 BAD = [
@@ -82,6 +95,26 @@ BAD = [
     (RULE, "days: monday"),
     (KEY, "may: dance"),
     (KEY, "retention: 30 days"),
+    (KEY, "rpm: many"),
+    (KEY, "rpm: [ 1 ]"),
+    (KEY, "budget: 5"),
+    (KEY, "budget: 5 USD"),
+    (KEY, "budget: 5 USD / year"),
+    (KEY, "budget: 5 USDonce"),
+    (KEY, "budget: 5 USD / once"),
+    (KEY, "budget: []"),
+    (KEY, "budget: { warn: 50 % }"),
+    (KEY, "budget: { limit: 5 USD / day, warn: 50 }"),
+    (KEY, "budget: { limit: 5 USD / day, warn: [] }"),
+    (KEY, "budget: { limit: 5 USD / day, soft: sure }"),
+    (KEY, "budget: { limit: 5 USD / day, until: noon }"),
+    (KEY, "end_users: { models: [ plain ] }"),
+    (KEY, "shared: { rpm: 1 }"),
+    (MODEL, "max_output: 3"),
+    (ROOT, "limits: { rpm: 0.5.1 }"),
+    (ROOT, "teams: [ web ]"),
+    (ROOT, "teams: { a/b: { rpm: 1 } }"),
+    (ROOT, "default_price: 5"),
 ]
 
 
@@ -141,7 +174,7 @@ def test_refused(schema, tmp_path, case):
     assert not schema.is_valid(yaml.load(text, Loader)), said
 
 
-@pytest.mark.parametrize("name", ["full", "json", "small", "routing"])
+@pytest.mark.parametrize("name", ["full", "json", "small", "routing", "limits"])
 def test_seeds(schema, name):
     """Policies that the loader's own tests take."""
     with open(os.path.join(SEEDS, name)) as f:

@@ -288,6 +288,12 @@ tests_unit_test_policy_models_SOURCES = tests/unit/test_policy_models.c \
 tests_unit_test_policy_models_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_models_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_policy_limits
+tests_unit_test_policy_limits_SOURCES = tests/unit/test_policy_limits.c \
+	tests/unit/policy_help.h
+tests_unit_test_policy_limits_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_policy_limits_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_policy_rules
 tests_unit_test_policy_rules_SOURCES = tests/unit/test_policy_rules.c \
 	tests/unit/policy_help.h

@@ -17,7 +17,7 @@ static const char text[] =
     "models:\n"
     "  a: [ \"openai/*\", { provider: anthropic, model: x, price: { input: 1,\n"
     "       tiers: [ { above: 1k, input: 2 } ] } } ]\n"
-    "  b: { targets: openai/gpt-5.4, timeouts: { idle: 3s },\n"
+    "  b: { targets: openai/gpt-5.4, rpm: 5, timeouts: { idle: 3s },\n"
     "       fallbacks: { general: [ a, openai/*mini* ] }, require: {\n"
     "       benchmark: { SWE-Bench Verified: 40 } } }\n"
     "  c: { targets: [ { target: openai/gpt-5.4, scores: { x: 2 } } ],\n"
@@ -26,7 +26,12 @@ static const char text[] =
     "  - { when: { prompt: faq, script: Han, team: [ x, y ],\n"
     "      metadata.env: z, header: { X: y } }, use: a }\n"
     "  - { use: openai/gpt-5.4 }\n"
-    "tiers: { free: { models: [ a, b ] } }\n"
+    "timezone: Europe/Berlin\n"
+    "teams: { x: { budget: [ 1 USD / day, { limit: 2 USD / day, zone: UTC } ]"
+    " } }\n"
+    "default_price: { input: 1 }\n"
+    "tiers: { free: { models: [ a, b ], budget: 1 USD once, shared: {\n"
+    "       rpm: 3 }, may: user, end_users: { budget: 5 USD / hour } } }\n"
     "pepper: env:PEPPER\n"
     "keys:\n"
     "  - { name: a, secret: env:VK1, tags: [ one, two ], tier: free }\n"
@@ -93,7 +98,8 @@ check_short(struct policy *p, const struct buf *out)
 	if (!out->failed) {
 		assert_non_null(out->data);
 		assert_true(says(out, "policy: out of memory\n") ||
-		    says(out, "cannot be read: Cannot allocate memory\n"));
+		    says(out, "cannot be read: Cannot allocate memory\n") ||
+		    says(out, "the time zone 'Europe/Berlin' cannot be read"));
 	}
 }
 

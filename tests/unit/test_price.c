@@ -303,9 +303,41 @@ test_parse(void **state)
 			fail_msg("%s is taken", bad[i]);
 		assert_int_equal(n, -5);
 	}
+	assert_true(money_parse("9000000", 7, &n) && n == MONEY_MAX);
+	assert_true(money_parse("8999999.999999999", 17, &n));
+	assert_int_equal(n, MONEY_MAX - 1);
+	assert_false(money_parse("9000000.000000001", 17, &n));
+	assert_false(money_parse("1e7", 3, &n));
 	assert_false(price_parse("1\0", 2, &n));
 	assert_true(price_parse("12", 1, &n));
 	assert_int_equal(n, 1000000000);
+}
+
+static void
+test_raise(void **state)
+{
+	struct price p;
+
+	(void)state;
+	price_init(&p);
+	p.rate[UNIT_INPUT] = 100;
+	p.rate[UNIT_OUTPUT] = 1;
+	p.rate[UNIT_IMAGE] = 0;
+	p.rate[UNIT_REQUEST] = PRICE_MAX;
+	p.tiers = 1;
+	p.tier[0].rate[UNIT_INPUT] = 201;
+	p.tier[1].rate[UNIT_INPUT] = 7; /* not in use */
+	price_raise(&p, 0);
+	assert_int_equal(p.rate[UNIT_OUTPUT], 1);
+	price_raise(&p, 15);
+	assert_int_equal(p.rate[UNIT_INPUT], 115);
+	assert_int_equal(p.rate[UNIT_OUTPUT], 2);
+	assert_int_equal(p.rate[UNIT_IMAGE], 0);
+	assert_int_equal(p.rate[UNIT_REQUEST], PRICE_MAX);
+	assert_int_equal(p.rate[UNIT_REASONING], PRICE_UNSET);
+	assert_int_equal(p.tier[0].rate[UNIT_INPUT], 232);
+	assert_int_equal(p.tier[0].rate[UNIT_OUTPUT], PRICE_UNSET);
+	assert_int_equal(p.tier[1].rate[UNIT_INPUT], 7);
 }
 
 static void
@@ -375,6 +407,7 @@ main(void)
 		cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_tiers),
 		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_raise),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_names),

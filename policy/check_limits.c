@@ -1,0 +1,291 @@
+/*
+ * Limits and budgets: put together from what a row says, its tier and its
+ * zone; and whether money is counted where no price is known.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/base/arena.h"
+#include "policy/load.h"
+#include "policy/schema.h"
+#include "policy/vault.h"
+
+static const char *const spans[] = { [BUDGET_HOUR] = "hour",
+	[BUDGET_DAY] = "day", [BUDGET_WEEK] = "week",
+	[BUDGET_MONTH] = "month" };
+
+/* "" is UTC, whatever it is called. */
+static const char *
+zone_of(const char *own, const char *otherwise)
+{
+	const char *zone = own != NULL ? own : otherwise;
+
+	return zone == NULL || strcmp(zone, "UTC") == 0 ? "" : zone;
+}
+
+static void
+check_budget(struct load *l, const struct src_budget *s,
+    const struct budget *b)
+{
+	const struct node *n = s->row.node, *at = node_get(n, "zone");
+
+	if (b->span == BUDGET_ONCE && at != NULL)
+		diag_fault(l->diag, at, "credit that is used up once has no "
+		    "zone");
+	at = node_get(n, "warn");
+	if (b->limit == 0 && (at != NULL || b->soft))
+		diag_fault(l->diag, at != NULL ? at : n, "of 0 USD there are "
+		    "no shares to warn at");
+}
+
+/* Two of the same window would be one counter with two limits. */
+static void
+check_windows(struct load *l, const struct src_budget *s,
+    const struct budget *b, size_t i)
+{
+	size_t k;
+
+	for (k = 0; k < i; k++) {
+		if (b[k].span != b[i].span ||
+		    (b[k].span != BUDGET_ONCE &&
+			strcmp(b[k].zone, b[i].zone) != 0))
+			continue;
+		if (b[k].span == BUDGET_ONCE)
+			diag_fault(l->diag, s[i].row.node, "there is a credit "
+			    "already");
+		else
+			diag_fault(l->diag, s[i].row.node, "there is a budget "
+			    "of the same %s already", spans[b[k].span]);
+		return;
+	}
+}
+
+/* Its zones are loaded when all else is right. */
+static void
+remember(struct load *l, struct budget *list, size_t count)
+{
+	struct budget_list *b = vault_alloc(l->scratch, sizeof *b);
+
+	if (b == NULL) {
+		diag_nomem(l->diag);
+		return;
+	}
+	b->next = l->budgets;
+	b->list = list;
+	b->count = count;
+	l->budgets = b;
+}
+
+static void
+make_budgets(struct load *l, const struct rows *rows, const char *zone,
+    struct limits *out)
+{
+	const struct src_budget *s = rows->items;
+	struct budget *b;
+	size_t i;
+
+	if (rows->count == 0)
+		return;
+	b = arena_zalloc(l->arena, rows->count * sizeof *b);
+	if (b == NULL) {
+		diag_nomem(l->diag);
+		return;
+	}
+	for (i = 0; i < rows->count; i++) {
+		b[i].limit = s[i].limit.amount;
+		b[i].span = (enum budget_span)s[i].limit.span;
+		b[i].zone = b[i].span == BUDGET_ONCE ? "" :
+			zone_of(s[i].zone, zone);
+		b[i].soft = s[i].soft;
+		memcpy(b[i].warn, s[i].warn, sizeof b[i].warn);
+		if (b[i].soft && b[i].warn[0] == 0)
+			b[i].warn[0] = 100;
+		if (s[i].limit.read) {
+			check_budget(l, &s[i], &b[i]);
+			check_windows(l, s, b, i);
+		}
+	}
+	remember(l, b, rows->count);
+	out->budgets = b;
+	out->budget_count = rows->count;
+}
+
+void
+limits_make(struct load *l, const struct src_limits *s, const char *zone,
+    struct limits *out)
+{
+	out->rpm = s->rpm == UNSET ? 0 : s->rpm;
+	out->tpm = s->tpm == UNSET ? 0 : s->tpm;
+	out->parallel = s->parallel == UNSET ? 0 : s->parallel;
+	make_budgets(l, &s->budgets, zone, out);
+}
+
+void
+limits_inherit(struct limits *to, const struct limits *other)
+{
+	if (to->rpm == 0)
+		to->rpm = other->rpm;
+	if (to->tpm == 0)
+		to->tpm = other->tpm;
+	if (to->parallel == 0)
+		to->parallel = other->parallel;
+	if (to->budget_count == 0) {
+		to->budgets = other->budgets;
+		to->budget_count = other->budget_count;
+	}
+}
+
+bool
+limits_set(const struct limits *l)
+{
+	return l->rpm > 0 || l->tpm > 0 || l->parallel > 0 ||
+	    l->budget_count > 0;
+}
+
+/* ---- limits that names share ---- */
+
+static int
+by_name(const void *pa, const void *pb)
+{
+	const struct pool_limits *a = pa, *b = pb;
+
+	return strcmp(a->name, b->name);
+}
+
+static struct pool_limits *
+pools_new(struct load *l, size_t n)
+{
+	struct pool_limits *list = n == 0 ? NULL :
+		arena_zalloc(l->arena, n * sizeof *list);
+
+	if (list == NULL && n > 0)
+		diag_nomem(l->diag);
+	return list;
+}
+
+static bool
+empty(const struct node *n)
+{
+	return node_null(n) || (n->kind == NODE_MAP && n->count == 0);
+}
+
+static void
+make_pools(struct load *l, const struct rows *rows, const char *zone,
+    struct pool_limits **out, size_t *count)
+{
+	const struct src_pool *s = rows->items;
+	struct pool_limits *list = pools_new(l, rows->count);
+	size_t i;
+
+	if (list == NULL)
+		return;
+	for (i = 0; i < rows->count; i++) {
+		list[i].name = s[i].row.name;
+		limits_make(l, &s[i].limits, zone, &list[i].limits);
+		if (empty(s[i].row.node))
+			diag_warn(l->diag, s[i].row.node, "limits nothing");
+	}
+	qsort(list, rows->count, sizeof *list, by_name);
+	*out = list;
+	*count = rows->count;
+}
+
+/* Of tiers that share any. */
+static void
+make_shared(struct load *l, const struct rows *rows, struct policy *p)
+{
+	const struct src_tier *s = rows->items;
+	struct pool_limits *list = pools_new(l, rows->count);
+	size_t i, n = 0;
+
+	for (i = 0; list != NULL && i < rows->count; i++) {
+		limits_make(l, &s[i].shared.limits, p->timezone,
+		    &list[n].limits);
+		if (!limits_set(&list[n].limits))
+			continue;
+		list[n++].name = s[i].row.name;
+	}
+	if (n == 0)
+		return;
+	qsort(list, n, sizeof *list, by_name);
+	p->tiers = list;
+	p->tier_count = n;
+}
+
+void
+check_pools(struct load *l, const struct source *s, struct policy *p)
+{
+	limits_make(l, &s->limits.limits, p->timezone, &p->limits);
+	make_pools(l, &s->teams, p->timezone, &p->teams, &p->team_count);
+	make_pools(l, &s->users, p->timezone, &p->users, &p->user_count);
+	make_pools(l, &s->tags, p->timezone, &p->tags, &p->tag_count);
+	make_shared(l, &s->tiers, p);
+}
+
+/* ---- money without a price ---- */
+
+#define PAIRS_MAX 1000000 /* of keys and models that are looked at */
+
+static bool
+pays(const struct limits *l)
+{
+	return l != NULL && l->budget_count > 0;
+}
+
+/* Is money counted of any request of this key? */
+static bool
+key_pays(const struct policy *p, const struct vkey *k)
+{
+	size_t i;
+
+	for (i = 0; i < k->tag_count; i++)
+		if (pays(pool_limits(p->tags, p->tag_count, k->tags[i])))
+			return true;
+	return pays(&p->limits) || pays(&k->limits) || pays(&k->end_user) ||
+	    pays(pool_limits(p->teams, p->team_count, k->team)) ||
+	    pays(pool_limits(p->users, p->user_count, k->user)) ||
+	    pays(pool_limits(p->tiers, p->tier_count, k->tier));
+}
+
+/* The policy's model under whose name a target stands, or NULL. */
+static const struct model *
+model_above(const struct policy *p, const struct node *n)
+{
+	while (n->parent != NULL && n->parent->parent != NULL &&
+	    n->parent->parent->parent != NULL)
+		n = n->parent;
+	return n->key != NULL && n->parent != NULL && n->parent->key != NULL &&
+	    strcmp(n->parent->key, "models") == 0 ?
+	    policy_model(p, n->key) : NULL;
+}
+
+/* May a request of which money is counted get there? */
+static bool
+reached(const struct policy *p, const struct unpriced *u, size_t *pairs)
+{
+	const struct model *m = model_above(p, u->node); /* NULL: for all */
+	bool counted = pays(&u->provider->limits) ||
+	    (m != NULL && pays(&m->limits));
+	size_t i;
+
+	for (i = 0; i < p->key_count && ++*pairs <= PAIRS_MAX; i++)
+		if ((m == NULL || vkey_allows(&p->keys[i], m->name)) &&
+		    (counted || key_pays(p, &p->keys[i])))
+			return true;
+	return false;
+}
+
+void
+check_priced(struct load *l, const struct policy *p)
+{
+	const struct unpriced *u;
+	size_t pairs = 0;
+
+	for (u = l->unpriced; u != NULL; u = u->next) {
+		if (!reached(p, u, &pairs))
+			continue;
+		diag_warn(l->diag, u->node, "the price of '%.100s' is not "
+		    "known: it is refused where money is limited; give 'price' "
+		    "or 'default_price'", u->id);
+	}
+}
