@@ -96,7 +96,8 @@ static bool
 one_of(const struct strings *s, const char *value)
 {
 	return s->list == NULL ||
-	    (value != NULL && matches(s->list, s->count, value));
+	    (value != NULL && value[0] != '\0' &&
+		matches(s->list, s->count, value));
 }
 
 static bool

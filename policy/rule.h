@@ -5,7 +5,8 @@
  *
  * Each condition of a `when` that is set must hold. A list holds when one of
  * its patterns ('*' = any characters) matches. What the request does not tell
- * (no bound on its output, a key without budget) meets no condition on it.
+ * (no bound on its output, a key without budget or team) meets no condition
+ * on it, not even '*'.
  */
 #ifndef TOLLGATE_POLICY_RULE_H
 #define TOLLGATE_POLICY_RULE_H

@@ -102,7 +102,8 @@ static const struct shape when_shape = {
 	.fields = when_fields,
 	.help = "What a request must be for a rule to hold: all that is given "
 		"must be met. Texts are patterns, in which `*` stands for any "
-		"characters; of a list one must match. Of a prompt its last "
+		"characters; of a list one must match, and none does where "
+		"there is no team, tier, user and so on. Of a prompt its last "
 		"64 KiB are searched and the letters of its last 16 KiB "
 		"counted. A search that would cost too much finds nothing.",
 	.example = "when: { model: \"gpt-*\", team: [ web, shop ], "
