@@ -29,6 +29,36 @@ version_command(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+/* "2 providers, 1 model, 3 keys": of what the policy has. */
+static void
+print_counts(const struct policy *p)
+{
+	const struct {
+		const char *name;
+		size_t count;
+		bool always;
+	} rows[] = {
+		{ "provider", p->provider_count, true },
+		{ "model", p->model_count, true },
+		{ "rule", p->rule_count, false },
+		{ "key", p->key_count, true },
+		{ "team", p->team_count, false },
+		{ "user", p->user_count, false },
+		{ "tag", p->tag_count, false },
+	};
+	const char *sep = "";
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (rows[i].count == 0 && !rows[i].always)
+			continue;
+		printf("%s%zu %s%s", sep, rows[i].count, rows[i].name,
+		    rows[i].count == 1 ? "" : "s");
+		sep = ", ";
+	}
+	printf("\n");
+}
+
 int
 check_command(int argc, char **argv)
 {
@@ -52,9 +82,10 @@ check_command(int argc, char **argv)
 	p = policy_load(path, &env, &out);
 	if (out.len > 0)
 		fwrite(out.data, 1, out.len, stderr);
-	if (p != NULL)
-		printf("%s: ok: %zu providers, %zu models, %zu keys\n", path,
-		    p->provider_count, p->model_count, p->key_count);
+	if (p != NULL) {
+		printf("%s: ok: ", path);
+		print_counts(p);
+	}
 	buf_free(&out);
 	policy_unref(p);
 	catalog_close(catalog);

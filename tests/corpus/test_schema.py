@@ -179,3 +179,14 @@ def test_seeds(schema, name):
     """Policies that the loader's own tests take."""
     with open(os.path.join(SEEDS, name)) as f:
         schema.validate(yaml.load(f.read(), Loader))
+
+
+def test_counts(tmp_path):
+    """What `check` says that a policy has."""
+    text = HEAD + ("rules: [ { use: plain } ]\n"
+                   "teams: { a: { rpm: 1 }, b: { rpm: 2 } }\n"
+                   "limits: { rpm: 3 }\n")
+    taken, said = loads(tmp_path, text)
+    assert taken
+    assert said == (f"{tmp_path}/policy.yaml: ok: 1 provider, 1 model, "
+                    "1 rule, 0 keys, 2 teams\n")
