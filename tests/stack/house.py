@@ -56,6 +56,11 @@ ROOTS = {"openai": "v1", "responses": "v1", "anthropic": "",
 OF_PROVIDERS = ("adapter", "key", "region", "retention", "budget")
 
 
+def sanitized():
+    """Is the program built with the address sanitizer?"""
+    return b"__asan_init" in (BUILD / "app/tollgate.fcgi").read_bytes()
+
+
 class Policy:
     """A policy in the making. A target is a mode of the test provider
     ("m/ok") or a whole base URL; or a map with it as "to" and whatever else

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from client import bearer, chat_body, Call, CHAT, crowd, is_error, say
-from house import ROOTS, Policy, Site, descendants
+from house import ROOTS, Policy, Site, descendants, sanitized
 from servers import chosen, open_front
 
 TIMERS = {"connect": "1s", "first_token": "700ms", "first_byte": "700ms",
@@ -316,7 +316,7 @@ def test_endless_streams_are_cut(front, results, figure):
            f"{len(said['endless-fast'].reply.body) >> 10} KiB passed, "
            f"workers' memory {grown:+d} KiB")
     assert -0.02 < late < 0.7
-    assert grown < 2048
+    assert grown < 2048 or sanitized()     # which keeps what was freed
 
 
 def test_one_deadline_over_all_attempts(front, figure):
