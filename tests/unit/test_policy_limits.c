@@ -292,6 +292,8 @@ margins(void **state)
 	    "default_price: { input: 0.000000001, output: 3 }\n"
 	    "providers:\n"
 	    "  openai: { key: none, margin: 10 % }\n"
+	    "  anthropic: { key: none, margin: 100 %, rpm: 3, timezone:\n"
+	    "               Asia/Tokyo, budget: 1 USD / day }\n"
 	    "  house: { base_url: \"http://127.0.0.1:8000/v1\", key: none }\n"
 	    "  dear: { base_url: \"http://127.0.0.1:8001/v1\", key: none,\n"
 	    "          margin: 1000 % }\n"
@@ -326,6 +328,12 @@ margins(void **state)
 	assert_true(policy_direct(p, "dear/unheard-of", p->arena, &out));
 	assert_true(out.unlisted && out.price.known);
 	assert_int_equal(out.price.rate[UNIT_OUTPUT], 33 * USD);
+	/* a model that is spoken to in another way is of the same account */
+	assert_true(policy_direct(p, "anthropic/other-door", p->arena, &out));
+	assert_ptr_not_equal(out.provider, policy_provider(p, "anthropic", 9));
+	assert_int_equal(out.price.rate[UNIT_OUTPUT], 6 * USD);
+	is_limits(&out.provider->limits, 3, 0, 0, 1);
+	is_budget(&out.provider->limits, 0, USD, BUDGET_DAY, "Asia/Tokyo");
 	policy_unref(p);
 }
 
