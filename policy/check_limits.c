@@ -224,7 +224,7 @@ check_pools(struct load *l, const struct source *s, struct policy *p)
 
 /* ---- money without a price ---- */
 
-#define PAIRS_MAX 1000000 /* of keys and models that are looked at */
+#define STEPS_MAX 1000000 /* keys and targets that are looked at */
 
 static bool
 pays(const struct limits *l)
@@ -247,31 +247,76 @@ key_pays(const struct policy *p, const struct vkey *k)
 	    pays(pool_limits(p->tiers, p->tier_count, k->tier));
 }
 
-/* The policy's model under whose name a target stands, or NULL. */
-static const struct model *
-model_above(const struct policy *p, const struct node *n)
+/* Does a rule name the target itself? Then it may be for anyone. */
+static bool
+in_rule(const struct node *n)
 {
-	while (n->parent != NULL && n->parent->parent != NULL &&
-	    n->parent->parent->parent != NULL)
+	while (n->parent != NULL && n->parent->parent != NULL)
 		n = n->parent;
-	return n->key != NULL && n->parent != NULL && n->parent->key != NULL &&
-	    strcmp(n->parent->key, "models") == 0 ?
-	    policy_model(p, n->key) : NULL;
+	return n->key != NULL && strcmp(n->key, "rules") == 0;
+}
+
+static bool
+has_target(const struct model *m, const char *id, size_t *steps)
+{
+	struct target_list list = { m->targets, m->target_count };
+	size_t i, k;
+
+	for (k = 0; k <= FALLBACK_KINDS; k++) {
+		*steps += 1 + list.count;
+		for (i = 0; i < list.count; i++)
+			if (strcmp(list.list[i].id, id) == 0)
+				return true;
+		if (k < FALLBACK_KINDS)
+			list = m->fallbacks[k];
+	}
+	return false;
+}
+
+/* Keys need not be allowed what a rule leads to. */
+static bool
+led_to(const struct policy *p, const struct model *m)
+{
+	size_t i;
+
+	for (i = 0; i < p->rule_count; i++)
+		if (p->rules[i].use != NULL &&
+		    strcmp(p->rules[i].use, m->name) == 0)
+			return true;
+	return false;
+}
+
+/* Is there a key that gets the model (NULL: any) and whose money counts? */
+static bool
+key_gets(const struct policy *p, const struct model *m, bool counted,
+    size_t *steps)
+{
+	size_t i;
+
+	for (i = 0; i < p->key_count && ++*steps <= STEPS_MAX; i++)
+		if ((m == NULL || vkey_allows(&p->keys[i], m->name)) &&
+		    (counted || key_pays(p, &p->keys[i])))
+			return true;
+	return false;
 }
 
 /* May a request of which money is counted get there? */
 static bool
-reached(const struct policy *p, const struct unpriced *u, size_t *pairs)
+reached(const struct policy *p, const struct unpriced *u, size_t *steps)
 {
-	const struct model *m = model_above(p, u->node); /* NULL: for all */
-	bool counted = pays(&u->provider->limits) ||
-	    (m != NULL && pays(&m->limits));
+	bool counted = pays(&u->provider->limits);
+	const struct model *m;
 	size_t i;
 
-	for (i = 0; i < p->key_count && ++*pairs <= PAIRS_MAX; i++)
-		if ((m == NULL || vkey_allows(&p->keys[i], m->name)) &&
-		    (counted || key_pays(p, &p->keys[i])))
+	if (in_rule(u->node))
+		return key_gets(p, NULL, counted, steps);
+	for (i = 0; i < p->model_count && *steps <= STEPS_MAX; i++) {
+		m = &p->models[i];
+		if (has_target(m, u->id, steps) &&
+		    key_gets(p, led_to(p, m) ? NULL : m,
+			counted || pays(&m->limits), steps))
 			return true;
+	}
 	return false;
 }
 
@@ -279,10 +324,10 @@ void
 check_priced(struct load *l, const struct policy *p)
 {
 	const struct unpriced *u;
-	size_t pairs = 0;
+	size_t steps = 0;
 
 	for (u = l->unpriced; u != NULL; u = u->next) {
-		if (!reached(p, u, &pairs))
+		if (!reached(p, u, &steps))
 			continue;
 		diag_warn(l->diag, u->node, "the price of '%.100s' is not "
 		    "known: it is refused where money is limited; give 'price' "

@@ -243,6 +243,14 @@ static const struct {
 	  "limits: { budget: 1 USD / day }\n"
 	  "keys: [ { name: k, secret: env:VK1 } ]\n",
 	  UNPRICED("2", "rules[0].use") },
+	{ "models: { m: house/q, n: openai/gpt-5.4 }\n"
+	  "rules: [ { when: { model: n }, use: m } ]\n"
+	  "keys: [ { name: k, secret: env:VK1, models: n" BUDGET " } ]\n",
+	  UNPRICED("2", "models.m") },
+	{ "models: { m: house/q, n: { targets: openai/gpt-5.4, fallbacks: { "
+	  "general: m } } }\n"
+	  "keys: [ { name: k, secret: env:VK1, models: n" BUDGET " } ]\n",
+	  UNPRICED("2", "models.m") },
 	{ "models: { m: house/q }\ndefault_price: { input: 1 }\n"
 	  "keys: [ { name: k, secret: env:VK1" BUDGET " } ]\n", "" },
 	{ "models: { m: { targets: { target: house/q, price: { input: 0 } } "

@@ -323,13 +323,14 @@ whole(void **state)
 	static const char text[] =
 	    "providers:\n"
 	    "  openai: { key: env:KEY1, organization: org-123 }\n"
-	    "  anthropic: { key: env:KEY1 }\n"
+	    "  anthropic: { key: env:KEY1, budget: 200 USD / day }\n"
 	    "  vertex: { credentials: env:KEY1, project: acme,\n"
 	    "            region: europe-west4 }\n"
 	    "  gemini: { key: env:KEY1 }\n"
 	    "  groq: { key: env:KEY1 }\n"
 	    "  cerebras: { key: env:KEY1 }\n"
-	    "  deepseek: { key: env:KEY1, timezone: Asia/Shanghai }\n"
+	    "  deepseek: { key: env:KEY1, budget: 50 USD / day,\n"
+	    "              timezone: Asia/Shanghai }\n"
 	    "  house: { adapter: openai, base_url: http://10.0.0.7:8000/v1,\n"
 	    "           key: none, region: eu, retention: none }\n"
 	    "models:\n"
@@ -351,7 +352,8 @@ whole(void **state)
 	    "    targets: [ groq/llama-3.3-70b-versatile,\n"
 	    "               cerebras/gpt-oss-120b ]\n"
 	    "    hedge: { after: 0s, budget: 100 % }\n"
-	    "  qwen-coder: house/qwen3-coder\n"
+	    "  qwen-coder: { targets: { target: house/qwen3-coder,\n"
+	    "    price: { input: 0 } } }\n"
 	    "rules:\n"
 	    "  - { when: { tier: free }, use: cheap }\n"
 	    "  - { when: { model: code, script: Han }, use: qwen-coder }\n"
@@ -362,8 +364,10 @@ whole(void **state)
 	    "  - { when: { metadata.env: staging, budget_left: \"< 20 %\" }, "
 	    "use: cheap }\n"
 	    "tiers:\n"
-	    "  free: { models: [cheap] }\n"
-	    "  pro: { models: [\"*\"] }\n"
+	    "  free: { models: [cheap], rpm: 20, tpm: 40k, parallel: 2,\n"
+	    "    budget: [ 0.50 USD / day, 5 USD / month ] }\n"
+	    "  pro: { models: [\"*\"], rpm: 600, tpm: 1M,\n"
+	    "    budget: 100 USD / month }\n"
 	    "keys:\n"
 	    "  - { name: shop, tier: pro, team: web, hash: \"hmac-sha256:"
 	    "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff\""
@@ -381,6 +385,8 @@ whole(void **state)
 	p = load_good(text);
 	assert_int_equal(p->model_count, 4);
 	assert_int_equal(p->rule_count, 5);
+	assert_int_equal(p->keys[0].limits.rpm, 600);
+	assert_int_equal(p->keys[0].limits.budget_count, 1);
 	assert_true(policy_model(p, "cheap")->target_count > 10);
 	policy_unref(p);
 	env = before;
