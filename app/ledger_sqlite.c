@@ -396,6 +396,7 @@ set_clock(struct embedded *e)
 
 	if (rc != SQLITE_OK)
 		return rc;
+	e->offset = c.offset;
 	boot_id(id);
 	if (!c.there || strcmp(c.boot, id) != 0) {
 		/* Leases go on from where the ledger's time goes on. */

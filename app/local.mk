@@ -30,6 +30,7 @@ libapp_a_SOURCES += app/retry_after.c
 libapp_a_SOURCES += app/health_table.c app/health_table.h
 libapp_a_SOURCES += app/intake.c app/intake.h
 libapp_a_SOURCES += app/ledger.c app/ledger.h app/ledger_int.h
+libapp_a_SOURCES += app/ledger_cli.c app/ledger_cli.h
 libapp_a_SOURCES += app/ledger_journal.c app/ledger_journal.h
 libapp_a_SOURCES += app/ledger_rebuild.c app/ledger_rebuild.h
 libapp_a_SOURCES += app/ledger_redis.c
@@ -65,6 +66,8 @@ libapp_a_SOURCES += app/token_source.c app/token_source.h
 libapp_a_SOURCES += app/transport.c app/transport.h
 libapp_a_SOURCES += app/transport_call.c app/transport_int.h
 libapp_a_SOURCES += app/transport_loop.c app/transport_request.c
+libapp_a_SOURCES += app/usage.c app/usage.h
+libapp_a_SOURCES += app/usage_cli.c app/usage_cli.h
 libapp_a_SOURCES += app/worker.c app/worker.h
 
 # The program: a FastCGI worker, a CGI and the command line in one.

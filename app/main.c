@@ -16,6 +16,7 @@
 #include "app/health_cli.h"
 #include "app/models_cli.h"
 #include "app/serve.h"
+#include "app/usage_cli.h"
 #include "app/worker.h"
 
 static int help_command(int argc, char **argv);
@@ -40,6 +41,9 @@ static const struct {
 	{ "serve", serve_command,
 	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
 	    "keep a pool" },
+	{ "usage", usage_command,
+	    "[--by day,model,…] [--since 7d] [--format table|csv|json]  what "
+	    "was used" },
 	{ "version", version_command, "print the version" },
 	{ "help", help_command, "print this" },
 };

@@ -332,3 +332,9 @@ tests_unit_test_ledger_redis_SOURCES = tests/unit/test_ledger_redis.c \
 	$(LEDGER_SOURCES)
 tests_unit_test_ledger_redis_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_redis_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_usage
+tests_unit_test_usage_SOURCES = tests/unit/test_usage.c $(LEDGER_SOURCES)
+tests_unit_test_usage_CPPFLAGS = $(LEDGER_CPPFLAGS) \
+	-DPROGRAM='"$(abs_top_builddir)/app/tollgate.fcgi"'
+tests_unit_test_usage_LDADD = $(UNIT_LINK)
