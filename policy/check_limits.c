@@ -326,6 +326,8 @@ check_priced(struct load *l, const struct policy *p)
 	const struct unpriced *u;
 	size_t steps = 0;
 
+	if (diag_failed(l->diag))
+		return; /* what is wrong has no value */
 	for (u = l->unpriced; u != NULL; u = u->next) {
 		if (!reached(p, u, &steps))
 			continue;

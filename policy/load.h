@@ -312,7 +312,10 @@ void limits_inherit(struct limits *to, const struct limits *other);
 /* Those of all requests, and of names (check_limits.c). */
 void check_pools(struct load *l, const struct source *s, struct policy *p);
 
-/* Will money be counted where a price is not known (check_limits.c)? */
+/*
+ * Will money be counted where a price is not known (check_limits.c)? Only
+ * looked at when all is right.
+ */
 void check_priced(struct load *l, const struct policy *p);
 
 /* The policy's model of a name that has no '/', or NULL and said why. */
