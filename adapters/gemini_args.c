@@ -159,13 +159,15 @@ descend(struct gemini_args *g, struct value *v, const struct step *s)
 static struct value *
 find(struct gemini_args *g, struct str path)
 {
-	const char *p = path.p, *end = path.p + path.len;
 	struct value *v = &g->root;
+	const char *p, *end;
 	struct step step;
 	int depth = 0;
 
-	if (path.len < 2 || *p++ != '$')
+	if (path.len < 2 || *path.p != '$')
 		return NULL;
+	p = path.p + 1;
+	end = path.p + path.len;
 	while (p < end && v != NULL) {
 		if (++depth > DEPTH_MAX || !read_step(&p, end, g->arena,
 		    &step))

@@ -359,6 +359,8 @@ test_parts(void **state)
 		    "{\\\"a\\\":true,\\\"b\\\":null}" },
 		{ MORE("$.a", "\"numberValue\":1") LAST("STOP"), NULL },
 		{ NAMED MORE("a", "\"numberValue\":1") LAST("STOP"), NULL },
+		{ NAMED CALL("\"partialArgs\":[{\"numberValue\":1}]")
+		    LAST("STOP"), NULL },
 		{ NAMED MORE("$", "\"numberValue\":1") LAST("STOP"), NULL },
 		{ NAMED MORE("$..a", "\"numberValue\":1") LAST("STOP"),
 		    NULL },
