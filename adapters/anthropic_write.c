@@ -632,7 +632,9 @@ anthropic_write_delta(struct stream *s, const struct delta *d,
 		canon_put_event(out, d->event, d->raw, "\n\n");
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
-	if (d->kind != DELTA_ERROR)
+	/* Not by an event that says nothing: the next may tell the id. */
+	if (d->kind != DELTA_ERROR && (d->id.len > 0 || d->usage.known ||
+	    d->piece_count > 0 || d->kind == DELTA_END))
 		start(st, d, meta, out);
 	for (i = 0; i < d->piece_count; i++)
 		write_piece(s, st, &d->pieces[i], out);

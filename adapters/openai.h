@@ -79,4 +79,12 @@ extern const struct adapter adapter_openai;
  */
 bool openai_usage(const struct json *doc, struct usage *out);
 
+/*
+ * Mend the usage of an answer (see mend_usage); what stands elsewhere goes to
+ * the top level too, where clients look for it.
+ */
+struct mend;
+void openai_place_usage(struct mend *m, const struct usage *u,
+    struct arena *a);
+
 #endif

@@ -94,13 +94,13 @@ mend_whole_choice(struct mend *m, uint32_t choice, int64_t place)
 
 	calls = json_get(m->doc, msg, "tool_calls");
 	called = json_count(m->doc, calls) > 0;
-	if (json_get(m->doc, choice, "index") == JSON_NONE)
+	if (json_type(m->doc, json_get(m->doc, choice, "index")) <= JSON_NULL)
 		mend_set_int(m, choice, "index", place);
 	if (mend_finish(m, choice, called ? "\"tool_calls\"" :
 	    "\"stop\"") == FINISH_NONE)
 		m->finish = called ? FINISH_TOOLS : FINISH_STOP;
 	mend_message(m, msg);
-	if (json_get(m->doc, msg, "role") == JSON_NONE)
+	if (json_type(m->doc, json_get(m->doc, msg, "role")) <= JSON_NULL)
 		mend_set(m, msg, "role", "\"assistant\"");
 	if (json_get(m->doc, msg, "content") == JSON_NONE)
 		mend_set(m, msg, "content", "null");
@@ -110,6 +110,28 @@ mend_whole_choice(struct mend *m, uint32_t choice, int64_t place)
 		    i++);
 		mend_call_start(m, call, id);
 	}
+}
+
+void
+openai_place_usage(struct mend *m, const struct usage *u, struct arena *a)
+{
+	uint32_t v = json_get(m->doc, JSON_ROOT, "usage");
+	struct json_writer w;
+	struct str text;
+	struct buf b;
+
+	if (!u->known || json_type(m->doc, v) == JSON_OBJECT) {
+		mend_usage(m);
+		return;
+	}
+
+	buf_init(&b, KIB(4));
+	jw_init(&w, &b);
+	openai_write_usage(&w, u);
+	buf_putc(&b, '\0');
+	text = canon_take(a, &b);
+	if (text.p != NULL)
+		mend_set(m, JSON_ROOT, "usage", text.p);
 }
 
 enum err
@@ -136,13 +158,13 @@ openai_read_reply(struct arena *a, const struct chat *chat,
 		return reply_bad(f, "no choices");
 	mend_init(&m, doc, a);
 	mend_head(&m, "chat.completion", d->model, &head);
-	mend_usage(&m);
+	openai_usage(doc, &reply->usage);
+	openai_place_usage(&m, &reply->usage, a);
 	for (; c != JSON_NONE; c = json_next(doc, choices, c))
 		mend_whole_choice(&m, c, place++);
 	if (!mend_done(&m, &reply->raw))
 		return ERR_INTERNAL;
 	reply->from = adapter_find("openai");
-	openai_usage(doc, &reply->usage);
 	reply->finish = m.finish;
 	reply->text_bytes = m.text_bytes;
 	reply->id = canon_str(doc, json_get(doc, JSON_ROOT, "id"), a);

@@ -261,8 +261,8 @@ mend_parts(struct mend *m, uint32_t msg, uint32_t list)
 	buf_clear(&b);
 	gather(m, list, "thinking", &b);
 	m->edits.failed |= b.failed;
-	if (b.len > 0 && json_get(m->doc, msg, "reasoning_content") ==
-	    JSON_NONE)
+	if (b.len > 0 && json_type(m->doc, json_get(m->doc, msg,
+	    "reasoning_content")) <= JSON_NULL)
 		set_string(m, msg, "reasoning_content", b.data, b.len);
 	buf_free(&b);
 }

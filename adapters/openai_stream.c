@@ -205,7 +205,11 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	keep_id(s, doc);
 	mend_head(&m, "chat.completion.chunk", s->deployment->model,
 	    &seen->head);
-	mend_usage(&m);
+	openai_usage(doc, &d.usage);
+	if (json_count(doc, choices) == 0)
+		openai_place_usage(&m, &d.usage, s->scratch);
+	else /* counts beside content: an event of their own ends the stream */
+		mend_usage(&m);
 	if (json_type(doc, choices) != JSON_ARRAY)
 		mend_set(&m, JSON_ROOT, "choices", "[]");
 	for (c = json_first(doc, choices); c != JSON_NONE;
@@ -214,7 +218,6 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 			return reply_bad(f, "a malformed chunk");
 	if (!mend_done(&m, &d.raw))
 		return ERR_INTERNAL;
-	openai_usage(doc, &d.usage);
 	d.from = adapter_find("openai");
 	d.id = canon_str(doc, json_get(doc, JSON_ROOT, "id"), s->scratch);
 	d.event = "";

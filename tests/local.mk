@@ -54,4 +54,5 @@ noinst_PROGRAMS += tests/corpus/roundtrip
 tests_corpus_roundtrip_SOURCES = tests/corpus/roundtrip.c
 tests_corpus_roundtrip_LDADD = $(HOUSE_LINK)
 endif
-EXTRA_DIST += tests/corpus/judge.py tests/corpus/test_roundtrip.py
+EXTRA_DIST += tests/corpus/judge.py tests/corpus/mutate.py \
+	tests/corpus/test_mutated.py tests/corpus/test_roundtrip.py

@@ -46,10 +46,11 @@ def told(difference, extras):
 
 def bare(v, free=()):
     """Without members that are null: absent says the same. Not in `free`,
-    where the words are somebody else's: schemas, arguments."""
+    where the words are somebody else's: schemas, arguments. Nor with those
+    that nobody knows: mutate.py adds some."""
     if isinstance(v, dict):
-        return {k: x if k in free else bare(x, free)
-                for k, x in v.items() if x is not None}
+        return {k: x if k in free else bare(x, free) for k, x in v.items()
+                if x is not None and not k.startswith("x_new_")}
     if isinstance(v, list):
         return [bare(x, free) for x in v]
     return v
@@ -344,8 +345,8 @@ def add_choice(out, c):
     if isinstance(delta.get("content"), list):
         for p in delta["content"]:
             if p["type"] == "thinking":
-                delta.setdefault("reasoning_content", "".join(
-                    t["text"] for t in p["thinking"]))
+                delta["reasoning_content"] = "".join(
+                    t["text"] for t in p["thinking"])
         delta["content"] = "".join(p.get("text", "")
                                    for p in delta["content"])
     if delta.get("function_call"):
@@ -367,7 +368,7 @@ def add_choice(out, c):
     if c.get("finish_reason"):
         out["finish_reason"] = c["finish_reason"]
     for k, v in (c.get("logprobs") or {}).items():
-        if v:
+        if isinstance(v, list) and v:
             out.setdefault("logprobs", {}).setdefault(k, []).extend(v)
 
 
@@ -468,7 +469,7 @@ def anthropic_whole(events):
             add_anthropic(doc["content"][-1], e["delta"])
             texts[e["index"]][1] += e["delta"].get("partial_json", "")
         elif kind == "message_delta":
-            doc.update(e["delta"])
+            doc.update(bare(e["delta"]))
             doc["usage"] = dict(doc.get("usage") or {}, **{
                 k: v for k, v in (e.get("usage") or {}).items()
                 if v is not None})
@@ -480,9 +481,9 @@ def anthropic_whole(events):
 
 def add_anthropic(block, delta):
     for k in ("text", "thinking", "signature"):
-        if k in delta:
+        if delta.get(k):
             block[k] = (block.get(k) or "") + delta[k]
-    if "citation" in delta:
+    if delta.get("citation"):
         block["citations"] = (block.get("citations") or []) + [
             delta["citation"]]
 
@@ -544,7 +545,7 @@ def responses_item(i):
 def responses_answer(doc):
     doc = bare(doc, FREE[:-1])
     # All else repeats the request, or is the house's own.
-    only(doc, "id", "object", "model", "output", "status", "usage",
+    only(doc, "id", "model", "output", "status", "usage",
          "incomplete_details")
     if not doc["id"].startswith("resp_"):
         doc["id"] = "resp_" + doc["id"]  # by which the house knows one

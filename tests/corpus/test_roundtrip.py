@@ -213,8 +213,12 @@ def check_request(folder, case, dialect):
 
 
 def check_answer(folder, case, dialect, kind):
+    return check_text(folder, case, dialect, kind, stream_of(case)
+                      if kind == "stream" else case.body())
+
+
+def check_text(folder, case, dialect, kind, whole):
     doc = request_of(case, dialect)
-    whole = stream_of(case) if kind == "stream" else case.body()
     # Only what answers repeat of their requests is wanted of these.
     plain = dict(PLAIN[dialect], model=str((doc or {}).get("model", "m")))
     status, _, body = trip(folder, case, dialect, kind, plain, whole)

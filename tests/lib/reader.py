@@ -365,7 +365,7 @@ def read_stream(raw):
             continue
         if not isinstance(doc, dict):
             r.fault("an event that is no object")
-        elif "error" in doc:
+        elif doc.get("error") is not None:  # as the SDKs do
             read_error_event(r, doc)
         else:
             r.chunks += 1
@@ -434,7 +434,7 @@ def read_json(raw):
     if not isinstance(doc, dict):
         r.fault("the body is no object")
         return r
-    if "error" in doc:
+    if doc.get("error") is not None:
         check_error(r, doc["error"])
         if set(doc) - {"error"}:
             r.fault("beside error: %r", sorted(doc))

@@ -236,7 +236,7 @@ def read_stream(raw):
         except reader.Bad as e:
             s.m.broken = str(e)
             break
-        if ev.name == "error" or "error" in doc:
+        if ev.name == "error" or doc.get("error") is not None:
             check_error(s.m, doc)
             s.m.error = error_of(200, doc)
             break
