@@ -8,6 +8,7 @@ libapp_a_SOURCES += app/attempt.c app/attempt.h
 libapp_a_SOURCES += app/auth.c app/auth.h
 libapp_a_SOURCES += app/cgi_names.c app/cgi_names.h
 libapp_a_SOURCES += app/commands.c app/commands.h
+libapp_a_SOURCES += app/counters.c app/counters.h
 libapp_a_SOURCES += app/credential.c app/credential.h
 libapp_a_SOURCES += app/endpoint.c app/endpoint.h
 libapp_a_SOURCES += app/explain.c app/explain.h

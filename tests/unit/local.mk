@@ -338,3 +338,8 @@ tests_unit_test_usage_SOURCES = tests/unit/test_usage.c $(LEDGER_SOURCES)
 tests_unit_test_usage_CPPFLAGS = $(LEDGER_CPPFLAGS) \
 	-DPROGRAM='"$(abs_top_builddir)/app/tollgate.fcgi"'
 tests_unit_test_usage_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_counters
+tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
+tests_unit_test_counters_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_counters_LDADD = $(UNIT_LINK)

@@ -1,0 +1,62 @@
+/*
+ * Which counters of the ledger a request is about: the limits of the policy
+ * for its key, team, users, tier, tags, model and provider as counters, and
+ * how much it wants of each. Pure; all from the arena.
+ */
+#ifndef TOLLGATE_APP_COUNTERS_H
+#define TOLLGATE_APP_COUNTERS_H
+
+#include <stdbool.h>
+
+#include "app/ledger.h"
+
+struct arena;
+struct budget;
+struct model;
+struct policy;
+struct provider;
+struct vkey;
+
+/* A counter, and the budgets of the policy that it serves. */
+struct counted {
+	struct counter counter; /* limit LEDGER_MAX: of soft budgets only */
+	const struct budget *budget[4]; /* of one window; NULL behind the last */
+};
+
+struct counters {
+	struct arena *arena;
+	struct counted *list; /* NULL: none */
+	unsigned count;
+	bool failed;	   /* no memory, or more than LEDGER_PARTS */
+};
+
+void counters_init(struct counters *c, struct arena *a);
+
+/*
+ * Of everyone, the key, its team, user, tier and tags, and the end user whom
+ * the key may name ("" = none).
+ */
+void counters_of_key(struct counters *c, const struct policy *p,
+    const struct vkey *k, const char *end_user);
+
+void counters_of_model(struct counters *c, const struct model *m);
+void counters_of_provider(struct counters *c, const struct provider *p);
+
+/* Is money (or are tokens) counted by one of them from `from` on? */
+bool counters_money(const struct counters *c, unsigned from);
+bool counters_tokens(const struct counters *c, unsigned from);
+
+/*
+ * What to ask of those from `from` on, into out[LEDGER_PARTS]; returns how
+ * many. Requests and requests at once: 1.
+ */
+unsigned counters_want(const struct counters *c, unsigned from,
+    int64_t tokens, int64_t money, struct want *out);
+
+/*
+ * Per cent of a budget that is used or held, by what the ledger told of its
+ * part; 0..LEDGER_MAX.
+ */
+int64_t counters_share(const struct held *part, const struct budget *b);
+
+#endif
