@@ -1,13 +1,16 @@
 /* Credentials: where they may stand, and whose they are. */
 #include "app/auth.h"
 
+#include <openssl/crypto.h>
 #include <string.h>
 #include <strings.h>
 
 #include "app/base/arena.h"
 #include "app/base/clock.h"
-#include "app/base/limits.h"
+#include "app/base/hash.h"
 #include "app/base/percent.h"
+#include "app/keycache.h"
+#include "app/worker.h"
 
 /* The token behind "Bearer ", or NULL when the header is of another kind. */
 static const char *
@@ -76,6 +79,68 @@ two_keys(struct request *r)
 	    "the request carries two different keys");
 }
 
+/* A key was found; it may be over. */
+static enum verdict
+take_key(struct request *r, const struct vkey *key)
+{
+	if (key->expires != 0 && clock_wall() / 1000000 >= key->expires)
+		return request_fault(r, ERR_BAD_KEY);
+	r->key = key;
+	return GO;
+}
+
+/* What the store said of the key. */
+static enum verdict
+take_answer(struct request *r)
+{
+	r->issued = r->key_wait.issued;
+	if (r->gone)
+		return request_fault(r, ERR_CLIENT_GONE);
+	return r->issued == NULL ? request_fault(r, r->key_wait.err) :
+	    take_key(r, r->issued->key);
+}
+
+static void
+on_answer(void *arg)
+{
+	struct request *r = arg;
+
+	r->key_state = KEY_TOLD;
+	worker_wake(r->worker, r);
+}
+
+/* Keys of the store all have a check sum, and were looked for in the policy. */
+static enum verdict
+ask_store(struct request *r, const unsigned char hash[KEY_HASH])
+{
+	r->key_state = KEY_ASKED;
+	r->key_wait.fn = on_answer;
+	r->key_wait.arg = r;
+	return keycache_find(r->worker->keys, r->policy, hash,
+	    &r->key_wait) ? take_answer(r) : WAIT;
+}
+
+static enum verdict
+look_up(struct request *r, const char *token)
+{
+	unsigned char hash[KEY_HASH];
+	size_t len = strlen(token);
+	const struct vkey *key;
+	enum verdict v;
+
+	if (!policy_hash(r->policy, token, len, hash))
+		return request_fault(r, ERR_BAD_KEY);
+	key = policy_key_of(r->policy, hash);
+	if (key != NULL)
+		v = take_key(r, key);
+	else if (hash_vkey_check(token, len))
+		v = ask_store(r, hash);
+	else
+		v = request_fault(r, ERR_BAD_KEY);
+	OPENSSL_cleanse(hash, sizeof hash);
+	return v;
+}
+
 enum verdict
 auth_check(struct request *r)
 {
@@ -84,6 +149,8 @@ auth_check(struct request *r)
 
 	if (r->endpoint->open)
 		return GO;
+	if (r->key_state != KEY_UNASKED)
+		return r->key_state == KEY_ASKED ? WAIT : take_answer(r);
 	for (i = 0; i < sizeof places / sizeof places[0]; i++) {
 		/* Two spellings of a header can fall together in CGI. */
 		if (exchange_param_count(r->x, places[i].header) > 1)
@@ -96,10 +163,5 @@ auth_check(struct request *r)
 		return two_keys(r);
 	if (token == NULL)
 		return request_fault(r, ERR_NO_KEY);
-	if (strlen(token) <= LIMIT_CREDENTIAL)
-		r->key = policy_key(r->policy, token, strlen(token));
-	if (r->key != NULL && r->key->expires != 0 &&
-	    clock_wall() / 1000000 >= r->key->expires)
-		r->key = NULL;
-	return r->key == NULL ? request_fault(r, ERR_BAD_KEY) : GO;
+	return look_up(r, token);
 }

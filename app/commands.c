@@ -1,4 +1,4 @@
-/* The small commands: check, keys, policy-doc, version. */
+/* The small commands: check, policy-doc, version. */
 #include "app/commands.h"
 
 #include <stdio.h>
@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "adapters/adapter.h"
-#include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "app/worker.h"
 #include "config.h"
@@ -90,19 +89,6 @@ check_command(int argc, char **argv)
 	policy_unref(p);
 	catalog_close(catalog);
 	return p == NULL ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
-int
-keys_command(int argc, char **argv)
-{
-	char key[HASH_VKEY_SIZE];
-
-	if (argc != 2 || strcmp(argv[1], "new") != 0)
-		return usage("keys new");
-	if (hash_vkey_make(key) != ERR_OK)
-		return EXIT_FAILURE;
-	printf("%s\n", key);
-	return EXIT_SUCCESS;
 }
 
 int

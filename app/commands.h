@@ -6,7 +6,6 @@
 #define TOLLGATE_APP_COMMANDS_H
 
 int check_command(int argc, char **argv);
-int keys_command(int argc, char **argv);
 int policy_doc_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 

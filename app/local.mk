@@ -30,12 +30,20 @@ libapp_a_SOURCES += app/health_stat.c app/health_stat.h
 libapp_a_SOURCES += app/retry_after.c
 libapp_a_SOURCES += app/health_table.c app/health_table.h
 libapp_a_SOURCES += app/intake.c app/intake.h
+libapp_a_SOURCES += app/house.c app/house.h
+libapp_a_SOURCES += app/keycache.c app/keycache.h
+libapp_a_SOURCES += app/keys.c app/keys.h
+libapp_a_SOURCES += app/keys_cli.c app/keys_cli.h
+libapp_a_SOURCES += app/keystore.c app/keystore.h app/keystore_int.h
+libapp_a_SOURCES += app/keystore_redis.c
+nodist_libapp_a_SOURCES = app/keystore_lua.h
+libapp_a_SOURCES += app/keystore_sqlite.c
 libapp_a_SOURCES += app/ledger.c app/ledger.h app/ledger_int.h
 libapp_a_SOURCES += app/ledger_cli.c app/ledger_cli.h
 libapp_a_SOURCES += app/ledger_journal.c app/ledger_journal.h
 libapp_a_SOURCES += app/ledger_rebuild.c app/ledger_rebuild.h
 libapp_a_SOURCES += app/ledger_redis.c
-nodist_libapp_a_SOURCES = app/ledger_lua.h
+nodist_libapp_a_SOURCES += app/ledger_lua.h
 libapp_a_SOURCES += app/ledger_sql.c app/ledger_sql.h
 libapp_a_SOURCES += app/ledger_sqlite.c
 libapp_a_SOURCES += app/ledger_text.c
@@ -106,3 +114,17 @@ app/ledger_lua.h: $(LUA)
 	done > $@.tmp && mv $@.tmp $@
 
 app/ledger_redis.$(OBJEXT) app/ledger_rebuild.$(OBJEXT): app/ledger_lua.h
+
+# The store of keys has one script, made in the same way.
+EXTRA_DIST += app/lua/keys.lua
+BUILT_SOURCES += app/keystore_lua.h
+CLEANFILES += app/keystore_lua.h
+
+app/keystore_lua.h: app/lua/keys.lua
+	$(AM_V_GEN)$(MKDIR_P) app && { \
+		echo "static const char lua_keys[] ="; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' "$(srcdir)/app/lua/keys.lua" && \
+		echo ";"; \
+	} > $@.tmp && mv $@.tmp $@
+
+app/keystore_redis.$(OBJEXT): app/keystore_lua.h

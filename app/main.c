@@ -14,6 +14,7 @@
 #include "app/commands.h"
 #include "app/explain_cli.h"
 #include "app/health_cli.h"
+#include "app/keys_cli.h"
 #include "app/models_cli.h"
 #include "app/serve.h"
 #include "app/usage_cli.h"
@@ -32,7 +33,9 @@ static const struct {
 	{ "health", health_command,
 	    "[--json] [--pardon DEPLOYMENT | --pardon --all]  how deployments "
 	    "stand" },
-	{ "keys", keys_command, "new  make a virtual key" },
+	{ "keys", keys_command,
+	    "new | create | list | show | rotate | limits | revoke  keys of "
+	    "clients" },
 	{ "models", models_command,
 	    "[--provider P] [--format table|json] | update FILE  the catalog" },
 	{ "policy-doc", policy_doc_command,

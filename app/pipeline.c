@@ -159,6 +159,7 @@ request_header(const struct request *r, const char *name)
 static void
 release(struct request *r)
 {
+	issued_unref(r->issued);
 	policy_unref(r->policy);
 	arena_free(r->arena);
 	r->magic = 0;

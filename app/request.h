@@ -16,6 +16,7 @@
 #include "app/base/buf.h"
 #include "app/base/err.h"
 #include "app/front.h"
+#include "app/keycache.h"
 #include "policy/policy.h"
 #include "policy/route.h"
 
@@ -58,7 +59,10 @@ struct request {
 	const char *query;	/* "" */
 
 	/* authenticate, read, plan */
-	const struct vkey *key;
+	const struct vkey *key;	/* of the policy, or of the store: */
+	struct issued *issued;
+	enum { KEY_UNASKED, KEY_ASKED, KEY_TOLD } key_state;
+	struct key_wait key_wait;
 	struct chat chat;
 	struct plan plan;
 	const char *explanation; /* of the plan, when it was asked for */

@@ -19,6 +19,7 @@
 #include "app/front.h"
 #include "app/health.h"
 #include "app/health_share.h"
+#include "app/keycache.h"
 #include "app/pipeline.h"
 #include "app/record.h"
 #include "app/request.h"
@@ -95,6 +96,8 @@ leave(struct worker *w)
 	if (uv_is_closing((uv_handle_t *)&w->tick))
 		return;
 	front_stop(w->front);
+	keycache_free(w->keys);
+	w->keys = NULL;
 	health_share_free(w->health_share);
 	w->health_share = NULL;
 	tokens_free(w->tokens);
@@ -314,6 +317,15 @@ load_first(struct worker *w)
 	return w->policy != NULL;
 }
 
+/* Something is wrong with the keys of the store. */
+static void
+note_keys(void *arg, const char *text)
+{
+	struct worker *w = arg;
+
+	recorder_note(w->recorder, "error", "%s", text);
+}
+
 static bool
 open_house(struct worker *w)
 {
@@ -332,13 +344,14 @@ open_house(struct worker *w)
 	if (w->health != NULL)
 		w->health_share = health_share_new(w->loop, w->health);
 	w->recorder = recorder_new(w->policy->log);
+	w->keys = keycache_new(w->loop, w->env.state_dir, note_keys, w);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
 		w->tokens = tokens_new(w->loop, w->transport,
 		    w->env.state_dir);
 	return w->health_share != NULL && w->recorder != NULL &&
-	    w->scratch != NULL && w->tokens != NULL;
+	    w->keys != NULL && w->scratch != NULL && w->tokens != NULL;
 }
 
 static bool

@@ -16,6 +16,7 @@
 struct front;
 struct health;
 struct health_share;
+struct keycache;
 struct recorder;
 struct request;
 struct tokens;
@@ -33,6 +34,7 @@ struct worker {
 	int64_t loaded;		/* clock_wall of the one in force */
 	struct health *health;
 	struct health_share *health_share; /* with other hosts */
+	struct keycache *keys;	/* of the store */
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */
 	struct request *requests;

@@ -42,6 +42,7 @@ set_pepper(struct load *l, const char *text, struct policy *p)
 		memcpy(p->pepper, text, len);
 	else if (hash_sha256(p->pepper, text, len) != ERR_OK)
 		diag_nomem(l->diag);
+	p->peppered = len > 0;
 }
 
 static void
@@ -162,7 +163,7 @@ keep_strings(struct load *l, const struct rows *rows)
 }
 
 /* A name without '*' that leads nowhere is a slip. */
-static void
+void
 check_patterns(struct load *l, const struct policy *p, const struct rows *rows,
     const struct node *list)
 {
@@ -216,8 +217,6 @@ make_grant(struct load *l, const struct src_key *k,
 	to->no_retention = own->retention != 0 || other->retention != 0;
 }
 
-#define MAX_OUTPUT 16000 /* tokens of an answer, where nothing is said */
-
 /* How much it may ask for, and how much its end users may. */
 static void
 make_limits(struct load *l, const struct src_key *k, struct src_tier *tier,
@@ -239,7 +238,7 @@ make_limits(struct load *l, const struct src_key *k, struct src_tier *tier,
 			tier->named = true;
 	}
 	to->max_output = own->max_output != UNSET ? own->max_output :
-		other->max_output != UNSET ? other->max_output : MAX_OUTPUT;
+		other->max_output != UNSET ? other->max_output : KEY_MAX_OUTPUT;
 }
 
 static void
@@ -266,6 +265,37 @@ make_key(struct load *l, const struct source *s, const struct src_key *k,
 	make_limits(l, k, tier, p, &to->key);
 	to->key.tags = keep_strings(l, &k->tags);
 	to->key.tag_count = k->tags.count;
+}
+
+/* What a key has by its tier alone: for keys that stand in no file. */
+static void
+make_tier_keys(struct load *l, const struct source *s, struct policy *p)
+{
+	const struct src_tier *rows = s->tiers.items;
+	struct src_key none;
+	struct vkey *k;
+	size_t i;
+
+	if (s->tiers.count == 0)
+		return;
+	p->tier_keys = arena_zalloc(l->arena,
+	    s->tiers.count * sizeof *p->tier_keys);
+	if (p->tier_keys == NULL) {
+		diag_nomem(l->diag);
+		return;
+	}
+	read_key(l, NULL, &none);
+	for (i = 0; i < s->tiers.count; i++) {
+		k = &p->tier_keys[i];
+		k->name = k->tier = or_empty(rows[i].row.name);
+		k->team = k->user = "";
+		make_grant(l, &none, &rows[i], p, k);
+		k->limits = rows[i].limits;
+		k->end_user = rows[i].end_user;
+		k->max_output = rows[i].grant.max_output != UNSET ?
+		    rows[i].grant.max_output : KEY_MAX_OUTPUT;
+	}
+	p->tier_key_count = s->tiers.count;
 }
 
 static int
@@ -296,11 +326,14 @@ by_hash(const void *pa, const void *pb)
 }
 
 static void
-check_unique(struct load *l, struct placed *list, size_t n)
+check_unique(struct load *l, struct placed *list, size_t n,
+    const char **names)
 {
 	size_t i;
 
 	qsort(list, n, sizeof *list, by_name);
+	for (i = 0; i < n; i++)
+		names[i] = list[i].key.name;
 	for (i = 1; i < n; i++)
 		if (list[i].key.name[0] != '\0' &&
 		    strcmp(list[i].key.name, list[i - 1].key.name) == 0)
@@ -412,11 +445,13 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 
 	make_pepper(l, s, root, p);
 	check_tiers(l, s, p);
+	make_tier_keys(l, s, p);
 	if (n == 0)
 		return;
 	list = calloc(n, sizeof *list);
 	p->keys = arena_alloc(l->arena, n * sizeof *p->keys);
-	if (list == NULL || p->keys == NULL) {
+	p->key_names = arena_alloc(l->arena, n * sizeof *p->key_names);
+	if (list == NULL || p->keys == NULL || p->key_names == NULL) {
 		diag_nomem(l->diag);
 		goto out;
 	}
@@ -425,7 +460,7 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 		check_demands(l, p, &rows[i].grant, rows[i].row.node, &met);
 	}
 	check_named(l, s);
-	check_unique(l, list, n);
+	check_unique(l, list, n, p->key_names);
 	for (i = 0; i < n; i++)
 		p->keys[i] = list[i].key;
 	p->key_count = n;

@@ -173,6 +173,8 @@ struct src_grant {
 	struct src_pool end_users;
 };
 
+#define KEY_MAX_OUTPUT 16000 /* tokens of an answer, where nothing is said */
+
 struct src_key {
 	struct row row;
 	const char *name, *secret, *hash, *tier, *team, *user;
@@ -228,6 +230,12 @@ struct source {
 
 /* Values from nodes by the table; faults go to the diag (read.c). */
 void read_policy(struct load *l, const struct node *root, struct source *s);
+
+/*
+ * One row of `keys:` at that node, by the same table; NULL: one that says
+ * nothing (read.c).
+ */
+void read_key(struct load *l, const struct node *n, struct src_key *out);
 
 /* Texts with a form of their own (value.c). NULL, or what is wrong. */
 const char *value_name(const char *s);
@@ -332,6 +340,10 @@ void check_fallbacks(struct load *l, const struct source *s,
 void check_rules(struct load *l, const struct source *s, struct policy *p);
 void check_keys(struct load *l, const struct source *s,
     const struct node *root, struct policy *p);
+
+/* Patterns of models as they stand in a list, against the policy's names. */
+void check_patterns(struct load *l, const struct policy *p,
+    const struct rows *rows, const struct node *list);
 
 /* The strings of a list, for as long as the policy lives (check_key.c). */
 const char *const *keep_strings(struct load *l, const struct rows *rows);

@@ -26,6 +26,7 @@ libpolicy_a_SOURCES += \
 	policy/doc_schema.c \
 	policy/files.c policy/files.h \
 	policy/fingerprint.c \
+	policy/issue.c policy/issue.h \
 	policy/load.c policy/load.h \
 	policy/pattern.c policy/pattern.h \
 	policy/policy.c \

@@ -254,22 +254,26 @@ policy_provider(const struct policy *p, const char *name, size_t len)
 	return NULL;
 }
 
-const struct vkey *
-policy_key(const struct policy *p, const char *secret, size_t len)
+bool
+policy_hash(const struct policy *p, const char *secret, size_t len,
+    unsigned char out[KEY_HASH])
 {
-	unsigned char hash[KEY_HASH];
-	const struct vkey *found = NULL;
-	size_t lo = 0, hi = p->key_count, mid, tg;
+	const size_t tg = sizeof HASH_VKEY_PREFIX - 1;
 
-	tg = sizeof HASH_VKEY_PREFIX - 1;
-	if (p->key_count == 0 || len == 0 || len > LIMIT_CREDENTIAL)
-		return NULL;
+	if (len == 0 || len > LIMIT_CREDENTIAL)
+		return false;
 	if (len >= tg && memcmp(secret, HASH_VKEY_PREFIX, tg) == 0 &&
 	    !hash_vkey_check(secret, len))
-		return NULL;
-	if (hash_hmac(hash, p->pepper, sizeof p->pepper, secret, len) !=
-	    ERR_OK)
-		return NULL;
+		return false;
+	return hash_hmac(out, p->pepper, sizeof p->pepper, secret, len) ==
+	    ERR_OK;
+}
+
+const struct vkey *
+policy_key_of(const struct policy *p, const unsigned char hash[KEY_HASH])
+{
+	size_t lo = 0, hi = p->key_count, mid;
+
 	/* Who does not know the pepper learns nothing from the way down. */
 	while (lo < hi) {
 		mid = lo + (hi - lo) / 2;
@@ -280,9 +284,40 @@ policy_key(const struct policy *p, const char *secret, size_t len)
 	}
 	if (lo < p->key_count &&
 	    CRYPTO_memcmp(hash, p->keys[lo].hash, KEY_HASH) == 0)
-		found = &p->keys[lo];
+		return &p->keys[lo];
+	return NULL;
+}
+
+const struct vkey *
+policy_key(const struct policy *p, const char *secret, size_t len)
+{
+	unsigned char hash[KEY_HASH];
+	const struct vkey *found;
+
+	if (p->key_count == 0 || !policy_hash(p, secret, len, hash))
+		return NULL;
+	found = policy_key_of(p, hash);
 	OPENSSL_cleanse(hash, sizeof hash);
 	return found;
+}
+
+bool
+policy_has_key(const struct policy *p, const char *name)
+{
+	size_t lo = 0, hi = p->key_count, mid;
+	int cmp;
+
+	while (lo < hi) {
+		mid = lo + (hi - lo) / 2;
+		cmp = strcmp(name, p->key_names[mid]);
+		if (cmp == 0)
+			return true;
+		if (cmp < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return false;
 }
 
 /* Greedy, with one place to go back to: never more than |p| × |n| steps. */

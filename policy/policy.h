@@ -338,6 +338,11 @@ struct policy {
 	size_t model_count;
 	struct vkey *keys; /* ordered by hash */
 	size_t key_count;
+	const char **key_names;	  /* the same keys' names, in order */
+	struct vkey *tier_keys;	  /* keys that say nothing but their tier: by
+				   * name of the tier */
+	size_t tier_key_count;
+	bool peppered;		  /* false: the pepper is not known (check_only) */
 	struct limits limits; /* of all requests */
 	/* Of teams, users, tiers (all keys of one together) and tags: by name. */
 	struct pool_limits *teams, *users, *tiers, *tags;
@@ -367,6 +372,7 @@ struct policy_env {
 	const char *const *adapters;	  /* names, NULL at the end */
 	const char *state_dir;		  /* holds the pepper when none is given */
 	bool check_only; /* `tollgate check`: secrets need not be there (a warning) */
+	bool need_pepper; /* … but make the pepper where none is given */
 };
 
 /*
@@ -396,6 +402,18 @@ const struct provider *policy_provider(const struct policy *p,
  */
 const struct vkey *policy_key(const struct policy *p, const char *secret,
     size_t len);
+
+/*
+ * The same in two steps. False: what cannot be a key (too long, a wrong
+ * check sum), or libcrypto failed.
+ */
+bool policy_hash(const struct policy *p, const char *secret, size_t len,
+    unsigned char out[KEY_HASH]);
+const struct vkey *policy_key_of(const struct policy *p,
+    const unsigned char hash[KEY_HASH]);
+
+/* Is there a key of that name? */
+bool policy_has_key(const struct policy *p, const char *name);
 
 /* The limits of that name, or NULL. */
 const struct limits *pool_limits(const struct pool_limits *list, size_t count,

@@ -218,6 +218,21 @@ blank(struct load *l, const struct shape *s, bool presets, void *out)
 }
 
 void
+read_key(struct load *l, const struct node *n, struct src_key *out)
+{
+	static const struct node nothing = { .kind = NODE_MAP };
+	const struct field *f = field_find(&policy_shape, "keys");
+
+	memset(out, 0, sizeof *out);
+	if (n != NULL) {
+		read_row(l, n, f, &out->row);
+		return;
+	}
+	blank(l, f->shape, true, out);
+	out->row.node = &nothing;
+}
+
+void
 read_policy(struct load *l, const struct node *root, struct source *s)
 {
 	memset(s, 0, sizeof *s);

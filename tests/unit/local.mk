@@ -310,6 +310,12 @@ tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_SOURCES)
 tests_unit_test_ledger_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_keys
+tests_unit_test_keys_SOURCES = tests/unit/test_keys.c \
+	tests/unit/policy_help.h tests/unit/redis.c tests/unit/redis.h
+tests_unit_test_keys_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_keys_LDADD = $(UNIT_LINK)
+
 # Moves the clock of a Redis; without the sanitizers of its caller.
 EXTRA_DIST += tests/unit/shift_time.c
 CLEANFILES += tests/unit/shift_time.so

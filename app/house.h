@@ -1,0 +1,36 @@
+/*
+ * What a command needs that looks at the store: the policy (secrets of
+ * providers need not be there), a loop, the state directory.
+ */
+#ifndef TOLLGATE_APP_HOUSE_H
+#define TOLLGATE_APP_HOUSE_H
+
+#include <stdbool.h>
+
+#include <uv.h>
+
+struct arena;
+struct catalog;
+struct policy;
+
+#define HOUSE_PATIENCE 2000 /* ms that a person waits for a Redis */
+
+struct house {
+	struct catalog *catalog;
+	struct policy *policy;
+	struct arena *arena;
+	uv_loop_t loop;
+	bool looping;
+};
+
+/* False: stderr has heard why. pepper: make it where there is none. */
+bool house_open(struct house *h, bool pepper);
+
+/* Runs what is left on the loop. */
+void house_close(struct house *h);
+
+/* Run the loop until *done, which what was asked must make true. (A store
+ * keeps no loop alive.) */
+void house_run(struct house *h, const bool *done);
+
+#endif
