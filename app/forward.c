@@ -135,10 +135,26 @@ conclude_resting(struct request *r)
 	int64_t back = pursuit_back(&r->plan, &at, &why);
 
 	if (r->forward->retry_after < 0)
-		r->forward->retry_after = back > SECOND ? back : SECOND;
+		r->forward->retry_after = back;
 	request_fail(r, (why & FAIL_RATE) != 0 ? ERR_RATE_LIMIT :
 	    ERR_OVERLOADED, NULL, "no provider of the model '%s' takes "
 	    "requests at the moment", r->chat.model);
+}
+
+/*
+ * When to come back: as a provider said, else when the first is well again;
+ * in a second at the soonest.
+ */
+static void
+tell_when(struct request *r)
+{
+	struct prospect at = prospect(r, 0);
+	int64_t when = r->forward->retry_after;
+	unsigned why;
+
+	if (when < 0)
+		when = pursuit_back(&r->plan, &at, &why);
+	r->retry_after = when > SECOND ? (when + SECOND - 1) / SECOND : 1;
 }
 
 /* No attempt is left, or none may follow. */
@@ -153,9 +169,8 @@ fail_request(struct request *r)
 		request_fault(r, (r->fault = *fw->unsaid).code);
 	else
 		conclude_resting(r);
-	if (fw->retry_after >= 0 && (r->err == ERR_RATE_LIMIT ||
-	    r->err == ERR_OVERLOADED))
-		r->retry_after = (fw->retry_after + SECOND - 1) / SECOND;
+	if (r->err == ERR_RATE_LIMIT || r->err == ERR_OVERLOADED)
+		tell_when(r);
 	if (fw->winner != NULL && !r->gone)
 		relay_break(r);
 	finished(r);

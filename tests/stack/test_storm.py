@@ -29,6 +29,8 @@ def write(site, key=KEYS[0]):
         p.model("storm-" + name, mode + "/tag=storm",
                 f"m/late/150/1/tag=a{name}", f"m/late/150/1/tag=b{name}",
                 strategy="weighted")
+    p.model("crowd", "m/status/429/tag=crowd", "m/late/1000/1/tag=ca",
+            "m/late/1000/1/tag=cb", strategy="weighted")
     p.model("flap", "m/flap/1/503/50", "m/late/50/1/tag=fa",
             "m/late/50/1/tag=fb", strategy="weighted")
     p.model("flap-reset", "m/flap/1/0/50", "m/late/50/1/tag=ra",
@@ -40,6 +42,7 @@ def write(site, key=KEYS[0]):
             "m/status/429/retry=9/tag=down")
     p.model("all-busy", "m/status/503/retry=40/tag=down",
             "m/status/503/retry=11/tag=down")
+    p.model("all-mute", "m/status/429/tag=mute1", "m/status/429/tag=mute2")
     p.model("all-slow", "m/dial/slow")
     p.model("half-open", "m/dial/half", "m/ok/tag=half")
     p.model("heals", "m/dial/heals", "m/ok/tag=heals")
@@ -109,6 +112,17 @@ def test_flapping(front, figure):
     assert seconds > 2      # it did flap
 
 
+def test_storm_of_a_thousand_clients(front, figure):
+    """T55: all at the same moment, as far as one client can."""
+    said = crowd([lambda: say(front, "crowd", stream=True)] * 1000, 1000)
+    lost = sum(not s.good("w0 ") for s in said)
+    attempts = sum(int(s.header("attempts")) for s in said)
+    figure(f"1,000 clients at once: lost {lost}, {attempts / 1000:.3f} "
+           f"attempts a request, {asked(front, 'm/status/429/tag=crowd')} "
+           f"calls to what refuses")
+    assert lost == 0 and attempts <= 1200
+
+
 @pytest.mark.parametrize("name", RETRY_AFTER)
 def test_retry_after(front, name):
     """T55: the next provider at once, and the first rests as it asked."""
@@ -136,6 +150,13 @@ def test_all_down(front, model, status, soonest):
     assert r.status in (429, 503)
     is_error(r, r.status)
     assert soonest - 3 <= int(r.headers["retry-after"]) <= soonest
+
+
+def test_all_down_without_a_word(front):
+    """Nobody said how long: as long as they will be left alone."""
+    r = say(front, "all-mute").reply
+    is_error(r, 429)
+    assert 1 <= int(r.headers["retry-after"]) <= 2
 
 
 def test_least_bad_is_tried_by_one(front, figure):
