@@ -13,9 +13,11 @@ import dialects
 import facts
 import facts_more
 import pool
+import recording_bedrock
 import test_bedrock
 import test_natives
 import test_requests
+import test_responses
 import test_responses_sdk
 import world
 
@@ -193,6 +195,35 @@ def settle(name, surface, target, want, have, named):
     if name == "results out of order":
         for f in (want, have):
             f["turns"].sort(key=lambda t: (t[1] == "text", repr(t)))
+
+
+# --- answers of these dialects to clients of Responses --------------------------------
+
+ANSWERS = [(m, c) for m in (test_natives, test_bedrock) for c in m.CASES]
+
+
+@pytest.fixture(scope="module")
+def natives(up):
+    gates = {m: pool.Pool(m.policy(up)).start()
+             for m in (test_natives, test_bedrock)}
+    yield gates
+    for p in gates.values():
+        p.stop()
+        p.clean()
+
+
+@pytest.mark.parametrize("module,case", ANSWERS, ids=lambda v: repr(v)
+                         if not hasattr(v, "CASES") else "")
+def test_answer(natives, module, case):
+    if module is test_natives:
+        name, stream, m = test_natives.alias(case), \
+            test_natives.is_stream(case), test_natives.meaning(case)
+    else:
+        name, stream, m = dialects.alias(case), \
+            recording_bedrock.is_stream(case), recording_bedrock.read(case)
+    test_responses.check_from(test_responses.post(
+        natives[module], "/v1/responses",
+        {"model": name, "stream": stream, "input": "Hello"}), m, stream)
 
 
 # --- probabilities of tokens ------------------------------------------------------------

@@ -444,6 +444,39 @@ def test_no_thinking_behind_foreign_calls(gate, up):
     assert "thinking" not in got
 
 
+# --- sound, and documents by their address --------------------------------------------
+
+SOUND = "UklGRg=="
+PAPER = "https://papers.example/tides.pdf"
+
+
+@pytest.mark.parametrize("surface,part,target,want", [
+    ("openai", {"type": "input_audio", "input_audio": {
+        "data": SOUND, "format": "mp3"}}, "gemini",
+     {"inlineData": {"mimeType": "audio/mp3", "data": SOUND}}),
+    ("gemini", {"inlineData": {"mimeType": "audio/mpeg", "data": SOUND}},
+     "openai", {"type": "input_audio", "input_audio": {
+         "data": SOUND, "format": "mp3"}}),
+    ("gemini", {"inlineData": {"mimeType": "audio/wav", "data": SOUND}},
+     "openai", {"type": "input_audio", "input_audio": {
+         "data": SOUND, "format": "wav"}}),
+    ("anthropic", {"type": "document", "source": {
+        "type": "url", "url": PAPER}}, "gemini",
+     {"fileData": {"mimeType": "application/pdf", "fileUri": PAPER}}),
+    ("gemini", {"fileData": {"mimeType": "application/pdf",
+                             "fileUri": PAPER}}, "anthropic",
+     {"type": "document", "source": {"type": "url", "url": PAPER}})])
+def test_media(gate, up, surface, part, target, want):
+    doc = {"contents": [g_user(part, {"text": "?"})]} \
+        if surface == "gemini" else {"messages": [o_user([
+            part, {"type": "text", "text": "?"}])]}
+    answer, got = send(gate, up, surface, doc, target)
+    assert answer.status == 200, answer.body
+    assert answer.header("x-tollgate-dropped") is None
+    turn = (got.get("messages") or got.get("contents"))[0]
+    assert (turn.get("content") or turn["parts"])[0] == want
+
+
 # --- what cannot be said ----------------------------------------------------------------
 
 @pytest.mark.parametrize("surface,doc,target", [

@@ -406,9 +406,13 @@ def test_from_chat(gate, case):
 def test_from_dialects(gate, case):
     """Anthropic and Gemini recordings for clients of this dialect."""
     stream = dialects.is_stream(case)
-    answer = post(gate, URI, {"model": dialects.alias(case),
-                              "stream": stream, "input": "Hello"})
-    m = dialects.meaning(case)
+    check_from(post(gate, URI, {"model": dialects.alias(case),
+                                "stream": stream, "input": "Hello"}),
+               dialects.meaning(case), stream)
+
+
+def check_from(answer, m, stream):
+    """An answer of this surface to a recording of another dialect."""
     assert answer.complete
     r = reader_responses.read_answer(
         answer.status, answer.header("content-type"), answer.body, stream)
