@@ -460,6 +460,154 @@ test_owed_by_the_dead(void **state)
 	world_free(w);
 }
 
+/* ---- a cluster ---- */
+
+#define NODES 3
+
+struct cluster {
+	struct redis node[NODES];
+	char port[NODES][8], id[NODES][64];
+};
+
+static void
+ask_node(struct cluster *c, int i, char *out, size_t size, const char *a,
+    const char *b, const char *d, const char *e, const char *f)
+{
+	const char *const words[] = { a, b, d, e, f, NULL };
+
+	redis_cli(&c->node[i], out, size, words);
+}
+
+static void
+start_cluster(struct cluster *c)
+{
+	static const char *const slots[NODES][2] = { { "0", "5460" },
+		{ "5461", "10922" }, { "10923", "16383" } };
+	char state[64];
+	int i, turns;
+
+	for (i = 0; i < NODES; i++) {
+		const char *const words[] = { "--cluster-enabled", "yes",
+			"--port", c->port[i], "--cluster-node-timeout",
+			"2000", NULL };
+
+		/* The bus has a port of its own, 10,000 above. */
+		snprintf(c->port[i], sizeof c->port[i], "%d",
+		    free_port() % 45000 + 5000);
+		redis_start(&c->node[i], words);
+		ask_node(c, i, NULL, 0, "CLUSTER", "ADDSLOTSRANGE",
+		    slots[i][0], slots[i][1], NULL);
+		ask_node(c, i, c->id[i], sizeof c->id[i], "CLUSTER", "MYID",
+		    NULL, NULL, NULL);
+	}
+	for (i = 1; i < NODES; i++)
+		ask_node(c, 0, NULL, 0, "CLUSTER", "MEET", "127.0.0.1",
+		    c->port[i], NULL);
+	for (turns = 0; turns < 200; turns++) {
+		ask_node(c, NODES - 1, state, sizeof state, "CLUSTER", "INFO",
+		    NULL, NULL, NULL);
+		if (strncmp(state, "cluster_state:ok", 16) == 0)
+			break;
+		usleep(50000);
+	}
+	assert_true(turns < 200);
+}
+
+/* All keys of the slot from one node to another, with work going on. */
+static void
+move_slot(struct cluster *c, int from, int to, const char *slot,
+    void (*work)(void *), void *arg)
+{
+	const char *words[16] = { "MIGRATE", "127.0.0.1", c->port[to], "", "0",
+		"5000", "KEYS" };
+	char key[256];
+	int i;
+
+	ask_node(c, to, NULL, 0, "CLUSTER", "SETSLOT", slot, "IMPORTING",
+	    c->id[from]);
+	ask_node(c, from, NULL, 0, "CLUSTER", "SETSLOT", slot, "MIGRATING",
+	    c->id[to]);
+	for (;;) {
+		ask_node(c, from, key, sizeof key, "CLUSTER", "GETKEYSINSLOT",
+		    slot, "1", NULL);
+		if (key[0] == '\0')
+			break;
+		words[7] = key;
+		words[8] = NULL;
+		redis_cli(&c->node[from], NULL, 0, words);
+		work(arg);
+	}
+	/* First where it is now, or nobody would have it. */
+	for (i = 0; i < NODES; i++)
+		ask_node(c, (to + i) % NODES, NULL, 0, "CLUSTER", "SETSLOT",
+		    slot, "NODE", c->id[to]);
+}
+
+struct worked {
+	struct world *w;
+	int admitted, closed, owed;
+};
+
+static void
+work_once(void *arg)
+{
+	struct worked *d = arg;
+	struct hold h = hold_new(d->w);
+	struct ledger_answer a = hold(d->w, &h, &claim, 1);
+
+	if (a.err != ERR_OK) {
+		assert_int_equal(a.err, ERR_LEDGER);
+		assert_string_not_equal(a.why, "CROSSSLOT");
+		d->closed++;
+		return;
+	}
+	ledger_sent(d->w->l, &h, NULL, NULL);
+	d->admitted++;
+	if (settle(d->w, &h, &actual, &row, 1).err != ERR_OK)
+		d->owed++;
+}
+
+/* Three nodes; the slot of the ledger moves while it is used. */
+static void
+test_cluster(void **state)
+{
+	struct cluster c;
+	struct world *w;
+	struct worked d = { 0 };
+	char address[64], slot[16];
+	int i, owner;
+
+	(void)state;
+	start_cluster(&c);
+	w = world_new();
+	ask_node(&c, 0, slot, sizeof slot, "CLUSTER", "KEYSLOT",
+	    "{tollgate}:epoch", NULL, NULL);
+	owner = atoi(slot) <= 5460 ? 0 : atoi(slot) <= 10922 ? 1 : 2;
+	/* We are told of a node that has not got it. */
+	snprintf(address, sizeof address, "redis://127.0.0.1:%s",
+	    c.port[(owner + 1) % NODES]);
+	w->setup.store = address;
+	world_again(w);
+	d.w = w;
+	for (i = 0; i < 20; i++)
+		work_once(&d);
+	assert_int_equal(d.admitted, 20);
+	move_slot(&c, owner, (owner + 2) % NODES, slot, work_once, &d);
+	for (i = 0; i < 20; i++) {
+		work_once(&d);
+		world_tick(w);
+	}
+	pays(w);
+	printf("cluster: %d admitted, %d refused while the slot moved, "
+	    "%d settled later\n", d.admitted, d.closed, d.owed);
+	assert_true(d.admitted >= 40);
+	assert_int_equal(used_of(w, &daily), d.admitted * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+	for (i = 0; i < NODES; i++)
+		redis_end(&c.node[i]);
+}
+
 /* Keys of ours that hold something else, or what is no number. */
 static void
 test_rubbish(void **state)
@@ -518,6 +666,7 @@ main(void)
 		cmocka_unit_test(test_two_hosts),
 		cmocka_unit_test(test_late_host),
 		cmocka_unit_test(test_owed_by_the_dead),
+		cmocka_unit_test(test_cluster),
 		cmocka_unit_test(test_rubbish),
 	};
 
