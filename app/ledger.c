@@ -320,7 +320,7 @@ static void
 owe(struct ledger *l, struct op *op)
 {
 	/* A mark that money may be owed is of use for a short time only. */
-	if (op->kept || (op->verb != VERB_SENT && l->backend->keep != NULL &&
+	if (op->kept || op->echo || (op->verb != VERB_SENT && l->backend->keep != NULL &&
 	    l->backend->keep(l->b, op))) {
 		arena_free(op->arena);
 		return;
@@ -564,7 +564,7 @@ read_op(struct op *op, const char *text)
 }
 
 bool
-op_replay(struct ledger *l, const char *text)
+op_replay(struct ledger *l, const char *text, bool echo)
 {
 	struct hold none = { .id = "" };
 	struct op *op = op_new(l, VERB_SETTLE, &none, NULL, NULL);
@@ -575,7 +575,8 @@ op_replay(struct ledger *l, const char *text)
 		arena_free(op->arena);
 		return false;
 	}
-	op->kept = true;
+	op->kept = !echo;
+	op->echo = echo;
 	run(l, op);
 	return true;
 }

@@ -66,6 +66,7 @@ struct op {
 	bool first; /* the store was made for it */
 	bool alone; /* its owner has gone */
 	bool kept;  /* the store keeps it where it outlives the process */
+	bool echo;  /* said once more: it counts already */
 	struct ledger_answer answer;
 };
 
@@ -92,7 +93,7 @@ struct backend {
 
 /* A settle or release as text, and back on its way. False: it is none. */
 void op_write(struct buf *out, const struct op *op);
-bool op_replay(struct ledger *l, const char *text);
+bool op_replay(struct ledger *l, const char *text, bool echo);
 
 /*
  * The op has its answer (op->answer, parts' left and reset). The ledger takes

@@ -26,6 +26,8 @@
 #define PREFIX "{tollgate}:"
 #define NO_EPOCH "?" /* of a host that has seen none: equal to none */
 #define REPLAY 100   /* of what is owed, in one tick */
+#define RECENT 4096  /* settles that are remembered … */
+#define RECENT_US (INT64_C(15) * 1000000) /* … for so long */
 #define HOSTS_TICKS 10 /* other hosts are looked at so often */
 #define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
 
@@ -36,6 +38,12 @@ static const char *const bodies[S_COUNT] = {
 	[S_HOLD] = lua_hold, [S_SENT] = lua_sent, [S_SETTLE] = lua_settle,
 	[S_RENEW] = lua_renew, [S_REAP] = lua_reap, [S_LOOK] = lua_look,
 	[S_LEASES] = lua_leases,
+};
+
+/* A settle that the server has acknowledged, and may lose all the same. */
+struct recent {
+	int64_t at; /* clock_mono */
+	char *text;
 };
 
 struct redis {
@@ -50,6 +58,8 @@ struct redis {
 	char lost_why[64];
 	struct op *parked; /* until there is an epoch */
 	unsigned ticks;
+	struct recent recent[RECENT]; /* a ring */
+	unsigned newest;
 	bool closing;
 	bool timed;
 	int64_t offset;    /* of the server's clock to clock_mono */
@@ -324,6 +334,41 @@ journal_settle(struct redis *b, const struct op *op)
 		journal_row(b->journal, op->row[i].who, op->row[i].n);
 }
 
+static void
+remember(struct redis *b, const struct op *op)
+{
+	struct recent *r = &b->recent[++b->newest % RECENT];
+	struct buf text;
+
+	buf_init(&text, KIB(256));
+	op_write(&text, op);
+	buf_putc(&text, '\0');
+	free(r->text);
+	r->at = clock_mono();
+	r->text = text.failed ? NULL : text.data; /* its owner from now on */
+	if (text.failed)
+		buf_free(&text);
+}
+
+/*
+ * A new connection, maybe to another server, which may not have what the old
+ * one acknowledged last: replication does not wait. What was settled of late
+ * is said once more.
+ */
+static void
+echo(struct redis *b)
+{
+	int64_t since = clock_mono() - RECENT_US;
+	unsigned i, last = b->newest;
+	struct recent *r;
+
+	for (i = last + 1; i <= last + RECENT; i++) {
+		r = &b->recent[i % RECENT];
+		if (r->text != NULL && r->at >= since)
+			op_replay(b->ledger, r->text, true);
+	}
+}
+
 /*
  * The end of a hold as the store tells it: OK, GONE (it had none), TWICE (it
  * knew) or LATE (it had charged, and took that back).
@@ -337,7 +382,7 @@ ended(struct redis *b, struct op *op, const struct store_reply *r)
 	if (!twice && !late && !gone && !is(&r->item[0], "OK"))
 		return false;
 	op->answer.known = !gone;
-	if (op->verb != VERB_SETTLE && op->verb != VERB_RELEASE)
+	if ((op->verb != VERB_SETTLE && op->verb != VERB_RELEASE) || op->echo)
 		return true;
 	owed = op->kept && journal_paid(b->journal, op->id);
 	if (late && r->count > 3)
@@ -345,6 +390,8 @@ ended(struct redis *b, struct op *op, const struct store_reply *r)
 	/* What it knew it may have learnt from us, without our hearing so. */
 	if (op->verb == VERB_SETTLE && (!twice || owed))
 		journal_settle(b, op);
+	if (op->verb == VERB_SETTLE)
+		remember(b, op);
 	return true;
 }
 
@@ -543,12 +590,20 @@ on_reaped(void *arg, const struct store_reply *r)
 static void see_memory(void *arg, const struct store_reply *r);
 
 static void
-ask_memory(void *arg)
+ask_memory(struct redis *b)
 {
-	struct redis *b = arg;
 	const struct store_item argv[2] = { { "INFO", 4 }, { "memory", 6 } };
 
 	store_command(b->store, argv, 2, see_memory, b);
+}
+
+static void
+on_greet(void *arg)
+{
+	struct redis *b = arg;
+
+	ask_memory(b);
+	echo(b);
 }
 
 /* A field of INFO, "name:value\r\n"; NULL: not there. */
@@ -605,7 +660,7 @@ replay(void *arg, const char *text)
 	char id[LEDGER_ID] = "";
 
 	/* What cannot be read now never will. */
-	if (!op_replay(b->ledger, text) &&
+	if (!op_replay(b->ledger, text, false) &&
 	    sscanf(text, "%*c %23s", id) == 1)
 		journal_paid(b->journal, id);
 }
@@ -849,6 +904,8 @@ free_redis(struct redis *b)
 
 	for (i = 0; i < S_COUNT; i++)
 		free(b->text[i]);
+	for (i = 0; i < RECENT; i++)
+		free(b->recent[i].text);
 	if (b->journal != NULL)
 		journal_close(b->journal);
 	free(b);
@@ -919,7 +976,7 @@ ledger_redis_open(const struct ledger_setup *setup, struct ledger *l,
 	}
 	if (setup->patience > 0)
 		store_limits(b->store, setup->patience, setup->patience);
-	store_greet(b->store, ask_memory, b);
+	store_greet(b->store, on_greet, b);
 	return b;
 }
 

@@ -460,6 +460,41 @@ test_owed_by_the_dead(void **state)
 	world_free(w);
 }
 
+/* Back with what it knew a moment ago: what it had acknowledged since. */
+static void
+test_lost_writes(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		spend(w);
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	world_run(w, 20);
+	cli(w, "SAVE");
+	for (i = 0; i < 3; i++)
+		spend(w);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
+	assert_int_equal(used_of(w, &daily), 9 * 60);
+	redis_kill(&w->server);
+	redis_again(&w->server, NULL);
+	comes_back(w);
+	world_run(w, 50);
+	assert_int_equal(used_of(w, &daily), 9 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 9 * 60);
+	/* And it is once in the journal. */
+	world_run(w, 200);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	assert_int_equal(used_of(w, &daily), 9 * 60);
+	world_free(w);
+}
+
 /* ---- a cluster ---- */
 
 #define NODES 3
@@ -666,6 +701,7 @@ main(void)
 		cmocka_unit_test(test_two_hosts),
 		cmocka_unit_test(test_late_host),
 		cmocka_unit_test(test_owed_by_the_dead),
+		cmocka_unit_test(test_lost_writes),
 		cmocka_unit_test(test_cluster),
 		cmocka_unit_test(test_rubbish),
 	};
