@@ -4,10 +4,19 @@
  */
 #include "adapters/gemini.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "app/base/arena.h"
 #include "app/base/buf.h"
+
+/* A result, and the call that it answers. */
+struct answered {
+	const struct part *result;
+	struct str name;
+	size_t call, place; /* among the calls; among the results */
+};
 
 struct writing {
 	struct json_writer w;
@@ -16,6 +25,8 @@ struct writing {
 	const struct deployment *d;
 	struct fault *fault;
 	bool proven; /* a call of this turn has its signature */
+	/* Those of this turn that are still to write; NULL outside of turns. */
+	const struct answered *results;
 };
 
 static enum err
@@ -113,28 +124,35 @@ write_call(struct writing *x, const struct part *p, const struct part *before)
 	return ERR_OK;
 }
 
-/* The name of the function whose call has this id. */
-static struct str
-name_of(const struct chat *chat, const struct part *result)
+/* Which call has the id of this result: its place and name. */
+static void
+find_call(const struct chat *chat, struct answered *a)
 {
 	const struct message *m;
 	size_t i, k;
 
+	a->call = 0;
 	for (i = 0; i < chat->message_count; i++) {
 		m = &chat->messages[i];
-		for (k = 0; k < m->part_count; k++)
-			if (m->parts[k].kind == PART_CALL &&
-			    canon_same(m->parts[k].id, result->id))
-				return m->parts[k].name;
+		for (k = 0; k < m->part_count; k++) {
+			if (m->parts[k].kind != PART_CALL)
+				continue;
+			a->name = m->parts[k].name;
+			if (canon_same(m->parts[k].id, a->result->id))
+				return;
+			a->call++;
+		}
 	}
-	return result->name.len > 0 ? result->name : canon_lit("function");
+	a->name = a->result->name.len > 0 ? a->result->name :
+	    canon_lit("function");
 }
 
 /* The answer must be an object: text that is one goes as it is. */
 static enum err
-write_result(struct writing *x, const struct part *p)
+write_result(struct writing *x, const struct answered *a)
 {
 	struct json_writer *w = &x->w;
+	const struct part *p = a->result;
 	struct str all = canon_lit("");
 	size_t i;
 
@@ -147,7 +165,7 @@ write_result(struct writing *x, const struct part *p)
 	jw_object(w);
 	jw_key(w, "functionResponse");
 	jw_object(w);
-	canon_put_str(w, "name", name_of(x->chat, p));
+	canon_put_str(w, "name", a->name);
 	jw_key(w, "response");
 	if (!p->failed && canon_is_object(all, x->arena)) {
 		jw_raw(w, all.p, all.len);
@@ -224,7 +242,9 @@ write_part(struct writing *x, const struct part *p, const struct part *before,
 	case PART_CALL:
 		return write_call(x, p, before);
 	case PART_RESULT:
-		return write_result(x, p);
+		if (x->results != NULL)
+			return write_result(x, x->results++);
+		break;
 	case PART_OTHER:
 		break;
 	}
@@ -253,6 +273,46 @@ static bool
 is_spoken(const struct message *m)
 {
 	return !canon_is_system(m) && says(m);
+}
+
+static int
+by_call(const void *left, const void *right)
+{
+	const struct answered *a = left, *b = right;
+
+	if (a->call != b->call)
+		return a->call < b->call ? -1 : 1;
+	return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/*
+ * Calls of one name are told apart by their order alone here, so the results
+ * of a turn go in the order of their calls, whatever the client's.
+ */
+static enum err
+order_results(struct writing *x, size_t from, size_t to)
+{
+	const struct message *list = x->chat->messages;
+	struct answered *all;
+	size_t i, k, n = 0;
+
+	for (i = from; i < to; i++)
+		n += list[i].part_count;
+	all = arena_alloc(x->arena, (n + 1) * sizeof *all);
+	if (all == NULL)
+		return fault_memory(x->fault);
+	for (n = 0, i = from; i < to; i++)
+		for (k = 0; is_spoken(&list[i]) && k < list[i].part_count;
+		    k++) {
+			if (list[i].parts[k].kind != PART_RESULT)
+				continue;
+			all[n].result = &list[i].parts[k];
+			all[n].place = n;
+			find_call(x->chat, &all[n++]);
+		}
+	qsort(all, n, sizeof *all, by_call);
+	x->results = all;
+	return ERR_OK;
 }
 
 static enum err
@@ -293,6 +353,7 @@ write_turn(struct writing *x, size_t from, size_t to)
 	x->proven = false;
 	for (i = from; i < to; i++)
 		x->proven |= proves(&x->chat->messages[i]);
+	e = order_results(x, from, to);
 	for (i = from; i < to && e == ERR_OK; i++)
 		if (is_spoken(&x->chat->messages[i]))
 			e = write_parts(x, &x->chat->messages[i]);
@@ -302,6 +363,7 @@ write_turn(struct writing *x, size_t from, size_t to)
 			if (m->parts[k].kind == PART_RESULT)
 				e = write_result_media(x, &m->parts[k]);
 	}
+	x->results = NULL;
 	return e;
 }
 

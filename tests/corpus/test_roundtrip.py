@@ -88,7 +88,8 @@ EXCEPTIONS = [
     ("responses", r"^\.id: 'resp_capture-id-\d+'",
      "the recording has another one in each event"),
     ("gemini", r"function(Call|Response)\.id: '.* became None",
-     "calls are bound to their answers by name and order"),
+     "calls are bound to their answers by name, and by an order that is "
+     "kept"),
     ("gemini", r"includeThoughts: True became None",
      "asked for with no amount: models that think show it by themselves"),
     ("gemini", r"mode: 'VALIDATED' became 'AUTO'",

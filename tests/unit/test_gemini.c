@@ -42,6 +42,35 @@ static const struct {
 	    "\"responseLogprobs\":true,\"logprobs\":2", "topP" },
 };
 
+/* Results in the order of their calls: nothing else tells them apart. */
+static void
+test_order(void **state)
+{
+#define CALL_OF(id) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":" \
+	"{\"name\":\"f\",\"arguments\":\"{}\"}}"
+#define ANSWER_OF(id) "{\"role\":\"tool\",\"tool_call_id\":\"" id "\"," \
+	"\"content\":\"to " id "\"}"
+	static const char request[] = O_HEAD ",{\"role\":\"assistant\","
+		"\"tool_calls\":[" CALL_OF("a") "," CALL_OF("b") "," CALL_OF("c")
+		"]}," ANSWER_OF("c") "," ANSWER_OF("none") "," ANSWER_OF("a") ","
+		ANSWER_OF("b") "]}";
+	static const char *const order[] = { "to a", "to b", "to c",
+		"to none" };
+	const char *at;
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	bench_init(&b, "openai", "gemini");
+	at = bench_ask(&b, request, NULL);
+	for (i = 0; i < sizeof order / sizeof order[0]; i++) {
+		at = strstr(at, order[i]);
+		if (at == NULL)
+			fail_msg("%s: %s", order[i], b.call.body);
+	}
+	bench_free(&b);
+}
+
 /* What has no place is named, whatever it is. */
 static void
 test_named(void **state)
@@ -404,6 +433,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_role),
 		cmocka_unit_test(test_sum),
