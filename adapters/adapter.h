@@ -109,6 +109,13 @@ struct adapter {
 	enum err (*read_chat)(struct arena *a, struct chat *chat,
 	    struct fault *f);
 	/*
+	 * The client set no bound on output tokens: write this one into its
+	 * document and into chat->max_output, as if it had. NULL: its clients
+	 * must set one.
+	 */
+	enum err (*bound_output)(struct arena *a, struct chat *chat,
+	    int64_t tokens, struct fault *f);
+	/*
 	 * The whole answer in this dialect, appended to out: reply->raw when
 	 * reply->from is this adapter, else from its choices.
 	 */

@@ -247,6 +247,13 @@ int64_t canon_tokens(struct chat *chat);
 /* The same for a deployment, "provider/model". */
 int64_t canon_tokens_at(struct chat *chat, const char *id);
 
+/*
+ * adapter.bound_output: word = tokens in the document, or in its member
+ * `within` (NULL: in the document itself), which is then parsed anew.
+ */
+enum err canon_bound(struct arena *a, struct chat *chat, const char *within,
+    const char *word, int64_t tokens, struct fault *f);
+
 /* Fields of the second half of chat whose "not given" is not zero. */
 void canon_defaults(struct chat *chat);
 

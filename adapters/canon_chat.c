@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/decimal.h"
+#include "app/base/limits.h"
 #include "policy/estimate.h"
 
 #define EXTRAS_MAX 64
@@ -293,4 +296,39 @@ canon_done(struct chat *chat)
 			chat->set |= PARAM_BIT(STRICT_TOOLS);
 	}
 	chat->whole = true;
+}
+
+enum err
+canon_bound(struct arena *a, struct chat *chat, const char *within,
+    const char *word, int64_t tokens, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t obj = within == NULL ? JSON_ROOT :
+	    json_get(doc, JSON_ROOT, within);
+	const char *text, *raw = NULL;
+	char number[DECIMAL_SIZE];
+	struct edits ed;
+	struct buf out;
+	size_t len;
+
+	decimal(number, tokens, 0);
+	edits_init(&ed, doc, a);
+	if (json_type(doc, obj) == JSON_OBJECT) {
+		edits_set(&ed, obj, word, number, strlen(number));
+	} else {
+		raw = arena_printf(a, "{\"%s\":%s}", word, number);
+		if (raw == NULL)
+			return fault_memory(f);
+		edits_set(&ed, JSON_ROOT, within, raw, strlen(raw));
+	}
+	buf_init(&out, LIMIT_BODY + KIB(1));
+	text = edits_apply(&ed, &out) ? arena_dup(a, out.data, out.len) : NULL;
+	len = out.len;
+	buf_free(&out);
+	if (text == NULL)
+		return fault_memory(f);
+	chat->max_output = tokens;
+	if (chat->whole)
+		chat->set |= PARAM_BIT(MAX_OUTPUT);
+	return json_parse(&chat->doc, a, text, len, f);
 }

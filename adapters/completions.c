@@ -122,10 +122,17 @@ completions_write_request(struct arena *a, const struct chat *chat,
 	    fault_memory(f), f);
 }
 
+static enum err
+completions_bound(struct arena *a, struct chat *chat, int64_t tokens, struct fault *f)
+{
+	return canon_bound(a, chat, NULL, "max_tokens", tokens, f);
+}
+
 const struct adapter adapter_completions = {
 	.name = "completions",
 	.framing = FRAMING_SSE,
 	.read_request = completions_read_request,
+	.bound_output = completions_bound,
 	.read_chat = completions_read_chat,
 	.write_reply = completions_write_reply,
 	.write_delta = completions_write_delta,

@@ -216,6 +216,18 @@ gemini_write_request(struct arena *a, const struct chat *chat,
 	return canon_body(a, call, &body, e, f);
 }
 
+/* Both spellings of a member are Google's; the client's is kept. */
+static enum err
+gemini_bound(struct arena *a, struct chat *chat, int64_t tokens,
+    struct fault *f)
+{
+	bool snake = json_get(&chat->doc, JSON_ROOT, "generation_config") !=
+	    JSON_NONE;
+
+	return canon_bound(a, chat, snake ? "generation_config" :
+	    "generationConfig", "maxOutputTokens", tokens, f);
+}
+
 const struct adapter adapter_gemini = {
 	.name = "gemini",
 	.large_events = true,
@@ -229,6 +241,7 @@ const struct adapter adapter_gemini = {
 	.framing = FRAMING_SSE,
 	.bare = true,
 	.read_request = gemini_read_request,
+	.bound_output = gemini_bound,
 	.read_chat = gemini_read_chat,
 	.write_reply = gemini_write_reply,
 	.write_count = gemini_write_count,

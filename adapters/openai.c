@@ -214,6 +214,13 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	return canon_body(a, call, &body, e, f);
 }
 
+static enum err
+openai_bound(struct arena *a, struct chat *chat, int64_t tokens,
+    struct fault *f)
+{
+	return canon_bound(a, chat, NULL, "max_completion_tokens", tokens, f);
+}
+
 const struct adapter adapter_openai = {
 	.name = "openai",
 	.takes = PARAM_BIT(MAX_OUTPUT) | PARAM_BIT(TEMPERATURE) |
@@ -228,6 +235,7 @@ const struct adapter adapter_openai = {
 	    PARAM_BIT(CACHE_KEY) | PARAM_BIT(NAMES) |
 	    PARAM_BIT(IMAGE_DETAIL) | PARAM_BIT(STRICT_TOOLS),
 	.read_request = openai_read_request,
+	.bound_output = openai_bound,
 	.read_chat = openai_read_chat,
 	.write_reply = openai_write_reply,
 	.write_delta = openai_write_delta,

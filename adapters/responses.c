@@ -209,6 +209,12 @@ responses_write_request(struct arena *a, const struct chat *chat,
 	return canon_body(a, call, &body, e, f);
 }
 
+static enum err
+responses_bound(struct arena *a, struct chat *chat, int64_t tokens, struct fault *f)
+{
+	return canon_bound(a, chat, NULL, "max_output_tokens", tokens, f);
+}
+
 const struct adapter adapter_responses = {
 	.name = "responses",
 	.large_events = true,
@@ -223,6 +229,7 @@ const struct adapter adapter_responses = {
 	    PARAM_BIT(STRICT_TOOLS),
 	.framing = FRAMING_SSE,
 	.read_request = responses_read_request,
+	.bound_output = responses_bound,
 	.read_chat = responses_read_chat,
 	.write_reply = responses_write_reply,
 	.write_delta = responses_write_delta,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "app/admit.h"
 #include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/base/decimal.h"
@@ -124,6 +125,22 @@ overhead(const struct request *r, int64_t now)
 	return now - r->arrived - theirs;
 }
 
+/* The provider's limits, where the key has none of its own. */
+static void
+rate_headers(const struct request *r, const struct attempt *at, struct buf *b)
+{
+	struct ratelimits limits;
+	unsigned i;
+
+	memset(&limits, 0, sizeof limits);
+	if (at != NULL)
+		limits = at->limits;
+	admit_ratelimits(r, &limits);
+	for (i = 0; i < RATELIMITS; i++)
+		if (*limits.value[i] != '\0')
+			header_text(b, ratelimit_name(i), limits.value[i]);
+}
+
 static void
 forward_headers(const struct request *r, const struct attempt *at,
     struct buf *b)
@@ -131,12 +148,7 @@ forward_headers(const struct request *r, const struct attempt *at,
 	const struct forward *fw = r->forward;
 	const struct provider *p = at->deployment->provider;
 	char cost[32];
-	unsigned i;
 
-	for (i = 0; i < RATELIMITS; i++)
-		if (*at->limits.value[i] != '\0')
-			header_text(b, ratelimit_name(i),
-			    at->limits.value[i]);
 	header_text(b, "x-tollgate-provider", p->name);
 	header_text(b, "x-tollgate-model", at->deployment->model);
 	header_number(b, "x-tollgate-attempts", fw->pursuit.count);
@@ -177,6 +189,9 @@ build_head(struct request *r, struct buf *b, int status, const char *type,
 		header_text(b, "x-tollgate-route", r->plan.rule->name);
 	if (r->explanation != NULL)
 		header_text(b, "x-tollgate-explain", r->explanation);
+	rate_headers(r, at, b);
+	if (r->err == ERR_BUDGET && *r->fault.name == '\0')
+		buf_puts(b, "x-should-retry: false\r\n");
 	if (at != NULL)
 		forward_headers(r, at, b);
 	buf_puts(b, "\r\n");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/admit.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
@@ -185,6 +186,7 @@ on_sent(void *arg)
 	struct attempt *at = arg;
 
 	at->sent = clock_mono();
+	admit_sent(at->request);
 	forward_arm(at->request); /* the first token is due from here on */
 }
 

@@ -10,9 +10,6 @@
 _Static_assert((int)BUDGET_HOUR == (int)SPAN_HOUR &&
     (int)BUDGET_ONCE == (int)SPAN_ONCE, "windows are those of budgets");
 
-#define BUDGETS (sizeof((struct counted *)0)->budget / \
-	sizeof((struct counted *)0)->budget[0])
-
 void
 counters_init(struct counters *c, struct arena *a)
 {
@@ -75,9 +72,9 @@ add_budget(struct counters *c, const char *scope, const struct budget *b)
 	n->counter.zone_name = b->zone;
 	if (!b->soft && b->limit < n->counter.limit)
 		n->counter.limit = b->limit;
-	for (i = 0; i < BUDGETS && n->budget[i] != NULL; i++)
+	for (i = 0; i < COUNTED_BUDGETS && n->budget[i] != NULL; i++)
 		continue;
-	if (i < BUDGETS)
+	if (i < COUNTED_BUDGETS)
 		n->budget[i] = b;
 }
 

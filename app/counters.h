@@ -17,10 +17,12 @@ struct policy;
 struct provider;
 struct vkey;
 
+#define COUNTED_BUDGETS 4
+
 /* A counter, and the budgets of the policy that it serves. */
 struct counted {
-	struct counter counter; /* limit LEDGER_MAX: of soft budgets only */
-	const struct budget *budget[4]; /* of one window; NULL behind the last */
+	struct counter counter; /* first; limit LEDGER_MAX: of soft ones only */
+	const struct budget *budget[COUNTED_BUDGETS]; /* of one window; NULL behind the last */
 };
 
 struct counters {

@@ -224,7 +224,8 @@ explain(struct asked *a, struct house *h, const struct buf *body)
 {
 	struct facts_source from = { .arena = h->arena, .header = header_of,
 		.arg = a, .health = h->health, .wall = clock_wall(),
-		.mono = clock_mono(), .arrived = clock_mono() };
+		.mono = clock_mono(), .arrived = clock_mono(),
+		.budget_left = -1 };
 	struct facts facts;
 	struct fault f = { .code = ERR_OK };
 	struct plan plan;

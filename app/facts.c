@@ -216,12 +216,12 @@ tag(void *arg, const char *pattern)
 	    pattern);
 }
 
-/* No budgets are kept yet that a key could have. */
 static int
 budget_left(void *arg)
 {
-	(void)arg;
-	return -1;
+	const struct facts *f = arg;
+
+	return f->from.budget_left;
 }
 
 static const struct facts_calls calls = {

@@ -31,6 +31,7 @@ struct facts_source {
 	int64_t wall, mono; /* now: clock_wall, clock_mono */
 	int64_t arrived;    /* clock_mono */
 	uint64_t draw;
+	int budget_left; /* per cent of the key's tightest, -1 */
 };
 
 /* What was looked up is kept here. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "adapters/canon.h"
+#include "app/admit.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
@@ -257,8 +258,8 @@ forward_failed(struct attempt *at)
 		if (ask(r, at->deployment, CLAIM_AGAIN))
 			return;
 	}
-	if (fw->running == 0) /* else the other one goes on */
-		go_on(r, at->fail);
+	if (fw->running == 0 && fw->admitting == NULL)
+		go_on(r, at->fail); /* else another one goes on, or may */
 }
 
 void
@@ -446,6 +447,18 @@ ask(struct request *r, const struct deployment *d, enum claim claim)
 	enum attempt_begun begun;
 	struct attempt *at;
 
+	fw->admitting = NULL;
+	switch (admit_attempt(r, d)) {
+	case ADMIT_WAIT:
+		fw->admitting = d;
+		fw->admitting_as = claim;
+		return true;
+	case ADMIT_NO:
+		pursuit_tried(&fw->pursuit, d);
+		return false;
+	case ADMIT_YES:
+		break;
+	}
 	if (!pursuit_tried(&fw->pursuit, d) ||
 	    !health_claim(r->worker->health, d, claim, clock_mono(),
 		&none.probe))
@@ -501,6 +514,29 @@ go_on(struct request *r, unsigned fail)
 	}
 }
 
+static unsigned
+last_failure(const struct forward *fw)
+{
+	return fw->failed == NULL ? 0 : fw->failed->fail;
+}
+
+void
+forward_admitted(struct request *r)
+{
+	struct forward *fw = r->forward;
+	const struct deployment *d = fw->admitting;
+	bool beside = fw->running > 0;
+
+	fw->admitting = NULL;
+	if (fw->finished || d == NULL || (beside && fw->winner != NULL))
+		return;
+	/* What was to run beside another one may be alone by now. */
+	if ((clock_mono() >= fw->deadline || !ask(r, d,
+	    fw->admitting_as == CLAIM_HEDGE && !beside ? CLAIM_FIRST :
+	    fw->admitting_as)) && fw->running == 0)
+		go_on(r, last_failure(fw));
+}
+
 /* The rest before the same deployment again is over. */
 static void
 rested(struct request *r)
@@ -509,7 +545,7 @@ rested(struct request *r)
 
 	fw->rest_until = 0;
 	if (!ask(r, fw->resting, CLAIM_AGAIN))
-		go_on(r, fw->failed->fail);
+		go_on(r, last_failure(fw));
 }
 
 /* What the plan expects this request to cost at d, -1 = not known. */

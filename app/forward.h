@@ -14,6 +14,7 @@
 
 #include "adapters/adapter.h"
 #include "app/attempt.h"
+#include "app/health.h"
 #include "app/pursuit.h"
 #include "app/request.h"
 
@@ -28,6 +29,8 @@ struct forward {
 	bool finished;	   /* nothing further to wait for */
 	bool renewed;	   /* a refused credential was fetched anew: once */
 	bool hedged;	   /* the second attempt was decided on */
+	const struct deployment *admitting; /* the ledger is asked for it */
+	enum claim admitting_as;
 	const struct deployment *resting; /* who is asked after the rest */
 	struct fault *unsaid; /* why a provider could not be told, or NULL */
 	int64_t rest_until; /* clock_mono, 0 = it does not rest */
@@ -69,6 +72,9 @@ void forward_failed(struct attempt *at);
 
 /* It could not be sent: r->fault tells why. Closed already. */
 void forward_unsent(struct attempt *at, enum attempt_begun begun);
+
+/* The ledger has answered whether one more may be asked. */
+void forward_admitted(struct request *r);
 
 /* Set the timer anew: something that has a time limit has begun or ended. */
 void forward_arm(struct request *r);

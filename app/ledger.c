@@ -20,6 +20,7 @@
 
 #define SECOND INT64_C(1000000)
 #define OP_MEMORY KIB(512)
+#define SANE_TIME (1000000000 * SECOND) /* of 2001 */
 #define RENEW 256 /* leases in one go */
 
 struct ledger {
@@ -755,6 +756,22 @@ ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 }
 
 void
+ledger_note(struct ledger *l, const struct usage_row *rows, unsigned n)
+{
+	struct hold none;
+	struct op *op;
+
+	memset(&none, 0, sizeof none);
+	op = new_id(none.id) ? op_new(l, VERB_SETTLE, &none, NULL, NULL) :
+	    NULL;
+	if (op != NULL && settle_parts(op, &none, NULL) &&
+	    settle_rows(op, rows, n))
+		run(l, op);
+	else
+		refuse(NULL, NULL, op, "");
+}
+
+void
 ledger_forget(struct ledger *l, struct hold *h)
 {
 	(void)l;
@@ -806,7 +823,10 @@ ledger_tick(struct ledger *l)
 int64_t
 ledger_now(const struct ledger *l)
 {
-	return l->backend->now(l->b);
+	int64_t now = l->backend->now(l->b);
+
+	/* The store has not been asked yet: its time is not known. */
+	return now > SANE_TIME ? now : clock_wall();
 }
 
 int32_t

@@ -207,6 +207,12 @@ void ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn,
     void *arg);
 
 /*
+ * Usage without a hold: rows that are added to what is there, once, as soon
+ * as the store takes them.
+ */
+void ledger_note(struct ledger *l, const struct usage_row *rows, unsigned n);
+
+/*
  * The owner of h goes: an answer that is still to come is told to nobody, and
  * what it brings is released. A live hold must be settled or released before.
  */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/admit.h"
 #include "app/answer.h"
 #include "app/auth.h"
 #include "app/base/arena.h"
@@ -39,11 +40,13 @@ static const struct {
 	{ "read", step_read },		/* JSON at the door → chat */
 	{ "plan", step_plan },		/* alias → ordered deployments */
 	{ "previous", previous_check },	/* who keeps what it goes on with */
+	{ "admit", admit_check },	/* hold limits and budgets */
 	{ "forward", forward_run },	/* translate, send, fall back, stream */
 };
 
 static void (*const closing[])(struct request *r) = {
 	forward_settle, /* what the attempts cost */
+	admit_settle, /* the hold becomes what was used */
 	answer_close, /* whatever the client is still owed */
 	record_write, /* one line: who, what, where, how much */
 };
@@ -111,6 +114,7 @@ step_plan(struct request *r)
 		.wall = clock_wall(),
 		.mono = clock_mono(),
 		.arrived = r->arrived,
+		.budget_left = admit_budget_left(r->worker, r->key),
 		.draw = worker_random(r->worker),
 	};
 	struct facts f;
@@ -179,6 +183,7 @@ finish(struct request *r)
 
 	for (i = 0; i < sizeof closing / sizeof closing[0]; i++)
 		closing[i](r);
+	admit_release(r);
 	forward_release(r);
 	worker_forget(r->worker, r);
 	if (r->timer_open)

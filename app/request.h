@@ -20,6 +20,7 @@
 #include "policy/policy.h"
 #include "policy/route.h"
 
+struct admission;
 struct forward;
 struct request;
 struct worker;
@@ -67,6 +68,9 @@ struct request {
 	struct plan plan;
 	const char *explanation; /* of the plan, when it was asked for */
 	int64_t deadline;	 /* that the client set, clock_mono */
+
+	/* admit */
+	struct admission *admission; /* NULL until it is asked for */
 
 	/* forward */
 	struct forward *forward; /* NULL until a provider is asked */

@@ -11,18 +11,22 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 
+#include "app/admit.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/draw.h"
 #include "app/base/limits.h"
+#include "app/base/siphash.h"
 #include "app/forward.h"
 #include "app/front.h"
 #include "app/health.h"
 #include "app/health_share.h"
 #include "app/keycache.h"
+#include "app/ledger.h"
 #include "app/pipeline.h"
 #include "app/record.h"
 #include "app/request.h"
+#include "app/tally.h"
 #include "app/token.h"
 #include "app/transport.h"
 #include "policy/state.h"
@@ -87,6 +91,18 @@ worker_remember(struct worker *w, struct request *r)
 	w->requests = r;
 }
 
+/* When all connections are closed, as it may take a moment. */
+static void
+close_books(uv_idle_t *h)
+{
+	struct worker *w = h->data;
+
+	admit_flush(w);
+	ledger_close(w->ledger);
+	w->ledger = NULL;
+	uv_close((uv_handle_t *)h, NULL);
+}
+
 /* Everything that keeps the loop alive goes; what is queued still goes out. */
 static void
 leave(struct worker *w)
@@ -106,6 +122,9 @@ leave(struct worker *w)
 	w->transport = NULL;
 	uv_close((uv_handle_t *)&w->tick, NULL);
 	uv_close((uv_handle_t *)&w->wake, NULL);
+	w->leaving.data = w;
+	uv_idle_init(w->loop, &w->leaving);
+	uv_idle_start(&w->leaving, close_books);
 	for (i = 0; i < sizeof w->signals / sizeof w->signals[0]; i++)
 		uv_close((uv_handle_t *)&w->signals[i], NULL);
 }
@@ -247,6 +266,16 @@ stop_all(struct worker *w)
 	}
 }
 
+/* Leases are renewed, and what the store has not got is given. */
+static void
+keep_books(struct worker *w)
+{
+	if (w->ledger == NULL)
+		return;
+	admit_flush(w);
+	ledger_tick(w->ledger);
+}
+
 static void
 on_tick(uv_timer_t *t)
 {
@@ -254,6 +283,7 @@ on_tick(uv_timer_t *t)
 	int64_t now = clock_mono();
 
 	if (w->stopping) {
+		keep_books(w);
 		if (now >= w->stop_by)
 			stop_all(w);
 		if (now >= w->stop_by + LAST_WORDS)
@@ -262,6 +292,7 @@ on_tick(uv_timer_t *t)
 	}
 	tokens_tick(w->tokens);
 	health_share_tick(w->health_share, w->policy);
+	keep_books(w);
 	if (policy_changed(w->policy, w->policy_path))
 		reload(w);
 }
@@ -326,6 +357,20 @@ note_keys(void *arg, const char *text)
 	recorder_note(w->recorder, "error", "%s", text);
 }
 
+/* Without one all goes on but what has a limit. */
+static void
+open_ledger(struct worker *w)
+{
+	struct ledger_setup setup = { .loop = w->loop,
+		.store = w->policy->store, .dir = w->env.state_dir };
+	struct fault f = { .code = ERR_OK };
+
+	w->ledger = ledger_open(&setup, &f);
+	if (w->ledger == NULL)
+		recorder_note(w->recorder, "error", "no ledger of limits and "
+		    "budgets: %s", f.text);
+}
+
 static bool
 open_house(struct worker *w)
 {
@@ -345,13 +390,18 @@ open_house(struct worker *w)
 		w->health_share = health_share_new(w->loop, w->health);
 	w->recorder = recorder_new(w->policy->log);
 	w->keys = keycache_new(w->loop, w->env.state_dir, note_keys, w);
+	w->tally = tally_new();
+	siphash_key(w->seen_key);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
 		w->tokens = tokens_new(w->loop, w->transport,
 		    w->env.state_dir);
+	if (w->recorder != NULL)
+		open_ledger(w);
 	return w->health_share != NULL && w->recorder != NULL &&
-	    w->keys != NULL && w->scratch != NULL && w->tokens != NULL;
+	    w->tally != NULL && w->keys != NULL && w->scratch != NULL &&
+	    w->tokens != NULL;
 }
 
 static bool
@@ -387,6 +437,7 @@ close_house(struct worker *w)
 	policy_unref(w->policy);
 	health_free(w->health);
 	recorder_free(w->recorder);
+	tally_free(w->tally);
 	arena_free(w->scratch);
 	catalog_close((struct catalog *)(uintptr_t)w->env.catalog);
 	uv_loop_close(w->loop);

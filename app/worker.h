@@ -17,10 +17,20 @@ struct front;
 struct health;
 struct health_share;
 struct keycache;
+struct ledger;
 struct recorder;
 struct request;
+struct tally;
 struct tokens;
 struct transport;
+
+#define SEEN 1024 /* keys and warnings that a worker remembers */
+
+/* What a worker heard last of a key's tightest budget. */
+struct seen {
+	uint64_t key; /* hash of its name, 0 = none */
+	int left;     /* per cent */
+};
 
 struct worker {
 	uv_loop_t *loop;
@@ -35,11 +45,16 @@ struct worker {
 	struct health *health;
 	struct health_share *health_share; /* with other hosts */
 	struct keycache *keys;	/* of the store */
+	struct ledger *ledger;	/* NULL: it cannot be opened */
+	struct tally *tally;
+	uint64_t seen_key[2];
+	struct seen seen[SEEN];
+	uint64_t warned[SEEN];	/* hashes of budgets and shares */
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */
 	struct request *requests;
 	struct request *wake_first, *wake_last;
-	uv_idle_t wake;
+	uv_idle_t wake, leaving;
 	uv_timer_t tick;	/* policy changes, drain */
 	uv_signal_t signals[4];
 	uint64_t random;

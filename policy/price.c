@@ -137,6 +137,49 @@ price_cost(const struct price *p, const struct usage *u)
 	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
+/* The dearest of some units, over all tiers that so much input may reach. */
+static int64_t
+dearest(const struct price *p, const enum unit *of, size_t n, int64_t input)
+{
+	int64_t most = 0, rate;
+	unsigned tier;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		rate = price_rate(p, of[i], 0);
+		most = rate > most ? rate : most;
+		for (tier = 0; tier < p->tiers && tier < PRICE_TIERS; tier++) {
+			if (input <= p->tier[tier].above)
+				continue;
+			rate = price_rate(p, of[i], p->tier[tier].above + 1);
+			most = rate > most ? rate : most;
+		}
+	}
+	return most;
+}
+
+int64_t
+price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
+    int64_t searches)
+{
+	static const enum unit in[] = { UNIT_INPUT, UNIT_CACHED_INPUT,
+		UNIT_AUDIO_INPUT, UNIT_CACHE_WRITE, UNIT_CACHE_WRITE_1H };
+	static const enum unit out[] = { UNIT_OUTPUT, UNIT_REASONING,
+		UNIT_AUDIO_OUTPUT };
+	unsigned __int128 sum;
+
+	if (!p->known)
+		return 0;
+	sum = (unsigned __int128)(uint64_t)input * (uint64_t)dearest(p, in,
+	    writes ? 5 : 3, input) + (unsigned __int128)(uint64_t)output *
+	    (uint64_t)dearest(p, out, 3, input);
+	sum = (sum + (MILLION - 1)) / MILLION;
+	sum += (uint64_t)price_rate(p, UNIT_REQUEST, 0);
+	sum += (unsigned __int128)(uint64_t)searches *
+	    (uint64_t)price_rate(p, UNIT_SEARCH, 0);
+	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
 /* A decimal number being read: digits × 10^exp. */
 struct decimal {
 	uint64_t digits; /* without zeros at the end */

@@ -75,6 +75,15 @@ int64_t price_rate(const struct price *p, enum unit u, int64_t all_input);
  */
 int64_t price_cost(const struct price *p, const struct usage *u);
 
+/*
+ * The most that a request can cost with at most so many tokens of input and
+ * output, n$: each at the dearest rate of its side and of all tiers that it
+ * may reach. writes: input may be written to the provider's cache. searches:
+ * so many searches may be made. INT64_MAX when it does not fit.
+ */
+int64_t price_bound(const struct price *p, int64_t input, int64_t output,
+    bool writes, int64_t searches);
+
 /* Sums: every kind of input, every kind of output tokens. */
 int64_t usage_input(const struct usage *u);
 int64_t usage_output(const struct usage *u);

@@ -1,0 +1,671 @@
+/* Limits and budgets of a request: which counters, how much, and what it was. */
+#include "app/admit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/base/arena.h"
+#include "app/base/clock.h"
+#include "app/base/decimal.h"
+#include "app/base/siphash.h"
+#include "app/bounds.h"
+#include "app/counters.h"
+#include "app/forward.h"
+#include "app/ratelimit.h"
+#include "app/record.h"
+#include "app/tally.h"
+#include "app/worker.h"
+
+#define SECOND INT64_C(1000000)
+#define OUTPUT_BOUND 16000 /* tokens, where nobody sets a bound */
+
+/* What goes with a counter of the same place in admission.counters. */
+struct gate {
+	const struct provider *provider; /* NULL: it counts all attempts */
+	int64_t held;
+};
+
+struct admission {
+	struct hold hold;
+	struct counters counters;
+	struct gate gates[LEDGER_PARTS];
+	struct bounds bounds;
+	struct usage_row who;
+	/* The question to the ledger that is under way or was answered. */
+	unsigned char asked[LEDGER_PARTS]; /* places */
+	int64_t wanted[LEDGER_PARTS];
+	unsigned count;
+	const struct deployment *about; /* the attempt that it is for */
+	bool inside;			/* within the call that asks */
+	bool answered;
+	struct ledger_answer answer;
+	bool sent;
+};
+
+/* -------------------------------------------------------------- gates */
+
+/* The place of a counter that the ledger gives back. */
+static unsigned
+place_of(const struct admission *ad, const struct counter *c)
+{
+	return (unsigned)((const struct counted *)(const void *)c -
+	    ad->counters.list);
+}
+
+/* A provider's counters, once; the copies of a provider share its. */
+static void
+add_provider(struct request *r, const struct provider *p)
+{
+	struct admission *ad = r->admission;
+	const struct provider *row = &r->policy->providers[p->index];
+	unsigned i;
+
+	for (i = 0; i < ad->counters.count; i++)
+		if (ad->gates[i].provider == row)
+			return;
+	counters_of_provider(&ad->counters, row);
+	for (; i < ad->counters.count; i++)
+		ad->gates[i].provider = row;
+}
+
+static bool
+concerns(const struct request *r, const struct gate *g,
+    const struct deployment *d)
+{
+	return g->provider == NULL ||
+	    g->provider == &r->policy->providers[d->provider->index];
+}
+
+static enum err
+set_bounds(struct request *r)
+{
+	struct admission *ad = r->admission;
+
+	if (r->chat.count || (!counters_tokens(&ad->counters, 0) &&
+	    !counters_money(&ad->counters, 0)))
+		return ERR_OK;
+	return bounds_set(&ad->bounds, r->arena, &r->chat, r->plan.order[0],
+	    r->key->max_output > 0 ? r->key->max_output : OUTPUT_BOUND,
+	    &r->fault);
+}
+
+/* As the ledger takes it, whatever a provider told. */
+static int64_t
+amount(int64_t n)
+{
+	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
+}
+
+static int64_t
+most_money(const struct admission *ad, const struct deployment *d)
+{
+	return amount(bounds_cost(&ad->bounds, d));
+}
+
+static int64_t
+most_tokens(const struct admission *ad)
+{
+	return amount(amount(ad->bounds.input) + amount(ad->bounds.output));
+}
+
+/* ------------------------------------------------------------ amounts */
+
+static int64_t
+tokens_of(const struct attempt *at)
+{
+	return at->usage.known ? usage_input(&at->usage) +
+	    usage_output(&at->usage) : 0;
+}
+
+/* What an attempt has taken of a gate or may still take. */
+static int64_t
+taken(const struct admission *ad, enum counter_kind kind,
+    const struct attempt *at)
+{
+	bool runs = at->ended == 0;
+
+	switch (kind) {
+	case COUNTER_RPM:
+		return 1;
+	case COUNTER_PARALLEL:
+		return runs;
+	case COUNTER_TPM:
+		return runs ? most_tokens(ad) : tokens_of(at);
+	default:
+		return runs ? most_money(ad, at->deployment) :
+		    at->cost > 0 ? at->cost : 0;
+	}
+}
+
+/* What must be held of a counter when d (NULL: nobody) is asked as well. */
+static int64_t
+needed(const struct request *r, unsigned i, const struct deployment *d)
+{
+	const struct admission *ad = r->admission;
+	enum counter_kind kind = ad->counters.list[i].counter.kind;
+	const struct gate *g = &ad->gates[i];
+	const struct attempt *at = r->forward == NULL ? NULL :
+	    r->forward->first;
+	int64_t sum = 0;
+
+	if (g->provider == NULL && (kind == COUNTER_RPM ||
+	    kind == COUNTER_PARALLEL))
+		return 1; /* it is one request, however often it is tried */
+	for (; at != NULL; at = at->next)
+		if (concerns(r, g, at->deployment))
+			sum = amount(sum + amount(taken(ad, kind, at)));
+	if (d == NULL || !concerns(r, g, d))
+		return sum;
+	switch (kind) {
+	case COUNTER_RPM:
+	case COUNTER_PARALLEL:
+		return sum + 1;
+	case COUNTER_TPM:
+		return amount(sum + most_tokens(ad));
+	default:
+		return amount(sum + most_money(ad, d));
+	}
+}
+
+/* ------------------------------------------------- what was heard last */
+
+/* Shares of a budget at which to warn: once a worker and window. */
+static void
+warn_of(struct request *r, const struct budget *b, const struct held *p)
+{
+	int64_t share = counters_share(p, b);
+	struct worker *w = r->worker;
+	uint64_t hash;
+	size_t i, at;
+
+	for (i = 0; i < BUDGET_WARNINGS && b->warn[i] != 0; i++) {
+		if (share < b->warn[i])
+			continue;
+		hash = siphash(w->seen_key, p->name, strlen(p->name)) +
+		    (uint64_t)b->limit * BUDGET_WARNINGS + i;
+		at = hash % SEEN;
+		if (w->warned[at] == hash)
+			continue;
+		w->warned[at] = hash;
+		recorder_note(w->recorder, "warning", "budget of %s: %lld %% "
+		    "used", p->counter->scope, (long long)share);
+	}
+}
+
+static struct seen *
+seen_at(struct worker *w, const char *key, uint64_t *hash)
+{
+	*hash = siphash(w->seen_key, key, strlen(key));
+	return &w->seen[*hash % SEEN];
+}
+
+/* Remember how much of the key's tightest budget is left, and warn. */
+static void
+remember(struct request *r)
+{
+	const struct admission *ad = r->admission;
+	const struct counted *c;
+	const struct held *p;
+	int64_t left, least = 101;
+	struct seen *s;
+	uint64_t hash;
+	unsigned i, k;
+
+	for (i = 0; i < ad->hold.parts; i++) {
+		p = &ad->hold.part[i];
+		c = &ad->counters.list[place_of(ad, p->counter)];
+		for (k = 0; k < COUNTED_BUDGETS && c->budget[k] != NULL; k++) {
+			warn_of(r, c->budget[k], p);
+			left = 100 - counters_share(p, c->budget[k]);
+			if (c->counter.limit < LEDGER_MAX && left < least &&
+			    ad->gates[place_of(ad, p->counter)].provider ==
+				NULL)
+				least = left < 0 ? 0 : left;
+		}
+	}
+	if (least > 100)
+		return;
+	s = seen_at(r->worker, r->key->name, &hash);
+	s->key = hash;
+	s->left = (int)least;
+}
+
+int
+admit_budget_left(struct worker *w, const struct vkey *key)
+{
+	uint64_t hash;
+	const struct seen *s = seen_at(w, key->name, &hash);
+
+	return s->key == hash ? s->left : -1;
+}
+
+/* ------------------------------------------------------------- asking */
+
+static void
+on_answer(void *arg, const struct ledger_answer *a)
+{
+	struct request *r = arg;
+	struct admission *ad = r->admission;
+
+	ad->answer = *a;
+	ad->answered = true;
+	if (ad->inside)
+		return;
+	if (r->forward == NULL)
+		worker_wake(r->worker, r);
+	else
+		forward_admitted(r);
+}
+
+/* What more must be held so that d may be asked; returns its money. */
+static int64_t
+want(struct request *r, const struct deployment *d, struct want *out)
+{
+	struct admission *ad = r->admission;
+	int64_t more, cost = 0;
+	const struct counter *c;
+	unsigned i;
+
+	ad->count = 0;
+	for (i = 0; i < ad->counters.count; i++) {
+		c = &ad->counters.list[i].counter;
+		more = concerns(r, &ad->gates[i], d) ?
+		    needed(r, i, d) - ad->gates[i].held : 0;
+		if (more < 0 || (more == 0 && ad->hold.live))
+			continue; /* the first time, of all: windows are set */
+		if (c->kind == COUNTER_MONEY && more > cost)
+			cost = more;
+		out[ad->count] = (struct want){ c, more };
+		ad->asked[ad->count] = (unsigned char)i;
+		ad->wanted[ad->count++] = more;
+	}
+	return cost;
+}
+
+/* Take a hold, or add to it, so that d may be asked. */
+static void
+ask(struct request *r, const struct deployment *d)
+{
+	struct admission *ad = r->admission;
+	struct want wants[LEDGER_PARTS];
+	int64_t cost = want(r, d, wants);
+
+	ad->about = d;
+	ad->answered = ad->count == 0;
+	ad->answer = (struct ledger_answer){ .err = ERR_OK };
+	if (ad->answered)
+		return;
+	ad->inside = true;
+	if (ad->hold.live) {
+		ledger_more(r->worker->ledger, &ad->hold, wants, ad->count,
+		    cost, on_answer, r);
+	} else {
+		ad->who.cost = most_money(ad, d);
+		ledger_hold(r->worker->ledger, &ad->hold, wants, ad->count,
+		    &ad->who, on_answer, r);
+	}
+	ad->inside = false;
+}
+
+/* The answer is here: what was asked for is held now. */
+static void
+take(struct request *r)
+{
+	struct admission *ad = r->admission;
+	unsigned i;
+
+	for (i = 0; i < ad->count; i++)
+		ad->gates[ad->asked[i]].held += ad->wanted[i];
+	remember(r);
+}
+
+/* ----------------------------------------------------------- refusals */
+
+/* "the budget of 5 USD / day of key:web" */
+static void
+name_counter(const struct counter *c, char *out, size_t size)
+{
+	static const char *const spans[] = { " / hour", " / day", " / week",
+		" / month", "" };
+	static const char *const kinds[] = { "requests a minute",
+		"tokens a minute", "requests at a time" };
+	char usd[40];
+
+	if (c->kind == COUNTER_MONEY) {
+		price_format(c->limit, usd, sizeof usd);
+		snprintf(out, size, "the budget of %s USD%s of %s", usd,
+		    spans[c->span], c->scope);
+	} else {
+		snprintf(out, size, "the limit of %lld %s of %s",
+		    (long long)c->limit, kinds[c->kind], c->scope);
+	}
+}
+
+static enum verdict
+refused(struct request *r, const struct counter *c)
+{
+	const struct ledger_answer *a = &r->admission->answer;
+	char what[256];
+
+	if (a->retry >= 0)
+		r->retry_after = (a->retry + SECOND - 1) / SECOND;
+	if (r->retry_after == 0 && a->retry >= 0)
+		r->retry_after = 1;
+	name_counter(c, what, sizeof what);
+	request_fail(r, a->err, NULL, a->reserved ?
+	    "%s is reserved by requests under way" : "%s is reached", what);
+	if (a->reserved && a->err == ERR_BUDGET)
+		snprintf(r->fault.name, sizeof r->fault.name,
+		    "budget_reserved");
+	return DONE;
+}
+
+/* Take out of the plan all that goes to p. */
+static void
+drop_provider(struct plan *plan, const struct provider *p)
+{
+	size_t i, kind, n = 0;
+
+	for (i = 0; i < plan->count; i++)
+		if (plan->order[i]->provider->index != p->index)
+			plan->order[n++] = plan->order[i];
+	plan->count = n;
+	for (kind = 0; kind < FALLBACK_KINDS; kind++) {
+		for (i = n = 0; i < plan->instead_count[kind]; i++)
+			if (plan->instead[kind][i]->provider->index !=
+			    p->index)
+				plan->instead[kind][n++] =
+				    plan->instead[kind][i];
+		plan->instead_count[kind] = n;
+	}
+	for (i = 0; i < plan->all_count; i++)
+		if (plan->all[i].deployment->provider->index == p->index &&
+		    plan->all[i].out == OUT_NOT)
+			plan->all[i].out = OUT_CAPPED;
+}
+
+/* What has no price cannot be held. */
+static enum err
+drop_unpriced(struct request *r)
+{
+	struct plan *plan = &r->plan;
+	const char *first = plan->order[0]->id;
+	size_t i, kind, n = 0;
+
+	if (r->chat.count || !counters_money(&r->admission->counters, 0))
+		return ERR_OK;
+	for (i = 0; i < plan->count; i++)
+		if (plan->order[i]->price.known)
+			plan->order[n++] = plan->order[i];
+	plan->count = n;
+	for (kind = 0; kind < FALLBACK_KINDS; kind++) {
+		for (i = n = 0; i < plan->instead_count[kind]; i++)
+			if (plan->instead[kind][i]->price.known)
+				plan->instead[kind][n++] =
+				    plan->instead[kind][i];
+		plan->instead_count[kind] = n;
+	}
+	return plan->count > 0 ? ERR_OK : fault_set(&r->fault,
+	    ERR_BAD_REQUEST, "model", "the price of '%s' is not known, and "
+	    "there is a budget: the policy must give a price", first);
+}
+
+/* --------------------------------------------------------------- step */
+
+static void
+set_who(struct request *r)
+{
+	struct usage_row *who = &r->admission->who;
+	const struct vkey *k = r->key;
+
+	*who = (struct usage_row){
+		.day = ledger_day(r->worker->ledger),
+		.key = k->name,
+		.team = k->team,
+		.user = k->user,
+		.tag = k->tag_count > 0 ? k->tags[0] : "",
+		.model = r->plan.asked,
+		.provider = r->plan.order[0]->provider->name,
+		.requests = 1,
+	};
+}
+
+static enum err
+prepare(struct request *r)
+{
+	struct admission *ad = arena_zalloc(r->arena, sizeof *ad);
+	enum err e;
+
+	r->admission = ad;
+	if (ad == NULL)
+		return fault_memory(&r->fault);
+	ad->hold.arena = r->arena;
+	counters_init(&ad->counters, r->arena);
+	counters_of_key(&ad->counters, r->policy, r->key, r->chat.user);
+	if (r->plan.model != NULL)
+		counters_of_model(&ad->counters, r->plan.model);
+	add_provider(r, r->plan.order[0]->provider);
+	if (ad->counters.failed)
+		return fault_set(&r->fault, ERR_INTERNAL, NULL,
+		    "too many limits for one request");
+	if (ad->counters.count > 0 && r->worker->ledger == NULL)
+		return fault_set(&r->fault, ERR_LEDGER, NULL, "%s",
+		    err_row(ERR_LEDGER)->text);
+	e = drop_unpriced(r);
+	if (e == ERR_OK)
+		e = set_bounds(r);
+	if (e == ERR_OK && r->worker->ledger != NULL)
+		set_who(r);
+	return e;
+}
+
+/* The first of the plan that limits allow; each has its provider's gates. */
+static void
+ask_first(struct request *r)
+{
+	add_provider(r, r->plan.order[0]->provider);
+	r->admission->who.provider = r->plan.order[0]->provider->name;
+	ask(r, r->plan.order[0]);
+}
+
+static enum verdict
+judge(struct request *r)
+{
+	struct admission *ad = r->admission;
+	const struct ledger_answer *a = &ad->answer;
+	const struct counter *c;
+	const struct gate *g;
+
+	if (a->err == ERR_OK) {
+		take(r);
+		return GO;
+	}
+	if (a->which < 0 || (unsigned)a->which >= ad->count)
+		return request_fail(r, a->err == ERR_LEDGER ? ERR_LEDGER :
+		    ERR_INTERNAL, NULL, "%s", err_row(a->err)->text);
+	g = &ad->gates[ad->asked[a->which]];
+	c = &ad->counters.list[ad->asked[a->which]].counter;
+	if (g->provider == NULL)
+		return refused(r, c);
+	drop_provider(&r->plan, g->provider);
+	if (r->plan.count == 0) {
+		refused(r, c);
+		r->err = r->fault.code = ERR_OVERLOADED;
+		return DONE;
+	}
+	ask_first(r);
+	return ad->answered ? judge(r) : WAIT;
+}
+
+enum verdict
+admit_check(struct request *r)
+{
+	enum err e;
+
+	if (r->admission == NULL) {
+		e = prepare(r);
+		if (e != ERR_OK)
+			return request_fault(r, e);
+		ask_first(r);
+	}
+	return r->admission->answered ? judge(r) : WAIT;
+}
+
+/* ----------------------------------------------------------- attempts */
+
+enum admitted
+admit_attempt(struct request *r, const struct deployment *d)
+{
+	struct admission *ad = r->admission;
+
+	if (ad == NULL || ad->counters.count == 0)
+		return ADMIT_YES;
+	if (ad->about == d && r->forward->first == NULL) {
+		ad->about = NULL;
+		return ADMIT_YES; /* it was held for this one */
+	}
+	if (ad->about != d || !ad->answered) {
+		if (ad->hold.asking != NULL)
+			return ADMIT_NO; /* one question at a time */
+		if (counters_money(&ad->counters, 0) && !d->price.known)
+			return ADMIT_NO;
+		add_provider(r, d->provider);
+		if (ad->counters.failed)
+			return ADMIT_NO;
+		ask(r, d);
+		if (!ad->answered)
+			return ADMIT_WAIT;
+	}
+	ad->about = NULL;
+	if (ad->answer.err != ERR_OK)
+		return ADMIT_NO;
+	take(r);
+	return ADMIT_YES;
+}
+
+void
+admit_sent(struct request *r)
+{
+	struct admission *ad = r->admission;
+
+	if (ad == NULL || ad->sent)
+		return;
+	ad->sent = true;
+	if (ad->hold.live)
+		ledger_sent(r->worker->ledger, &ad->hold, NULL, NULL);
+}
+
+/* ------------------------------------------------------------- settle */
+
+/* What each part of the hold came to. */
+static void
+actual_amounts(const struct request *r, int64_t *actual)
+{
+	const struct admission *ad = r->admission;
+	unsigned i;
+
+	for (i = 0; i < ad->hold.parts; i++)
+		actual[i] = needed(r, place_of(ad, ad->hold.part[i].counter),
+		    NULL);
+}
+
+static unsigned
+usage_rows(const struct request *r, struct usage_row *rows)
+{
+	const struct attempt *at, *shown = forward_shown(r);
+	unsigned n = 0;
+
+	for (at = r->forward->first; at != NULL; at = at->next) {
+		if ((!at->usage.known && at != shown) || n == LEDGER_ROWS)
+			continue;
+		rows[n] = r->admission->who;
+		rows[n].provider = at->deployment->provider->name;
+		rows[n].requests = at == shown;
+		rows[n].input = amount(usage_input(&at->usage));
+		rows[n].output = amount(usage_output(&at->usage));
+		rows[n].cached = amount(at->usage.n[UNIT_CACHED_INPUT]);
+		rows[n++].cost = amount(at->cost);
+	}
+	return n;
+}
+
+void
+admit_settle(struct request *r)
+{
+	struct admission *ad = r->admission;
+	struct worker *w = r->worker;
+	struct usage_row rows[LEDGER_ROWS];
+	int64_t actual[LEDGER_PARTS];
+	unsigned n = 0;
+
+	if (ad == NULL || w->ledger == NULL)
+		return;
+	if (r->forward != NULL && !r->chat.count)
+		n = usage_rows(r, rows);
+	if (!ad->hold.live) {
+		tally_add(w->tally, w->ledger, rows, n);
+	} else if (!ad->sent && n == 0) {
+		ledger_release(w->ledger, &ad->hold, NULL, NULL);
+	} else {
+		if (r->forward != NULL)
+			actual_amounts(r, actual);
+		ledger_settle(w->ledger, &ad->hold, actual, rows, n, NULL,
+		    NULL);
+	}
+}
+
+void
+admit_release(struct request *r)
+{
+	if (r->admission != NULL && r->worker->ledger != NULL)
+		ledger_forget(r->worker->ledger, &r->admission->hold);
+}
+
+void
+admit_flush(struct worker *w)
+{
+	if (w->ledger != NULL)
+		tally_flush(w->tally, w->ledger);
+}
+
+/* ------------------------------------------------------------ headers */
+
+static void
+put_limit(struct ratelimits *out, unsigned slot, const struct held *p)
+{
+	char text[DECIMAL_SIZE];
+
+	decimal(text, p->counter->limit, 0);
+	snprintf(out->value[slot], sizeof out->value[slot], "%.22s", text);
+	decimal(text, p->left, 0);
+	snprintf(out->value[slot + 1], sizeof out->value[slot + 1], "%.22s",
+	    text);
+	decimal(text, p->reset, 6);
+	snprintf(out->value[slot + 2], sizeof out->value[slot + 2], "%.21ss",
+	    text);
+}
+
+void
+admit_ratelimits(const struct request *r, struct ratelimits *out)
+{
+	static const struct {
+		enum counter_kind kind;
+		unsigned slot;
+	} rows[] = { { COUNTER_RPM, 0 }, { COUNTER_TPM, 3 } };
+	const struct admission *ad = r->admission;
+	const struct held *p, *least;
+	unsigned i, k;
+
+	for (k = 0; ad != NULL && k < sizeof rows / sizeof rows[0]; k++) {
+		least = NULL;
+		for (i = 0; i < ad->hold.parts; i++) {
+			p = &ad->hold.part[i];
+			if (p->counter->kind == rows[k].kind &&
+			    ad->gates[place_of(ad, p->counter)].provider ==
+				NULL && (least == NULL || p->left < least->left))
+				least = p;
+		}
+		if (least != NULL)
+			put_limit(out, rows[k].slot, least);
+	}
+}

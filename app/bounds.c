@@ -1,0 +1,120 @@
+/* Upper bounds of what a request uses. */
+#include "app/bounds.h"
+
+#include <string.h>
+
+#include "adapters/adapter.h"
+#include "app/base/arena.h"
+
+/* What providers add to a text at most: a turn's marks, a tool's, the rest. */
+#define TURN_TOKENS 16
+#define TOOL_TOKENS 64
+#define REQUEST_TOKENS 1024
+#define MEDIA_TOKENS 8192 /* of a picture or file, and one for 8 bytes */
+#define SEARCHES 10	  /* that one request may make */
+
+#define MEDIA                                                                \
+	(CAP_IMAGE_IN | CAP_PDF_IN | CAP_AUDIO_IN | CAP_VIDEO_IN |           \
+	    CAP_ATTACHMENT)
+
+static int64_t
+of_parts(const struct part *parts, size_t count)
+{
+	const struct part *p;
+	int64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		p = &parts[i];
+		if (p->data.len + p->url.len + p->file.len > 0)
+			sum += MEDIA_TOKENS + (int64_t)p->data.len / 8;
+		sum += (int64_t)(p->text.len + p->name.len + p->args.len +
+		    p->id.len + p->signature.len + p->sealed.len);
+		if (p->kind == PART_OTHER)
+			sum += (int64_t)p->raw.len;
+		sum += of_parts(p->parts, p->part_count);
+	}
+	return sum;
+}
+
+/* Media must be told from text: then all of the request is read. */
+static void
+read_whole(struct arena *a, struct chat *chat)
+{
+	struct chat copy = *chat;
+	struct fault ignored;
+
+	if (!chat->whole && chat->surface->read_chat(a, &copy, &ignored) ==
+	    ERR_OK)
+		*chat = copy;
+}
+
+/*
+ * No tokenizer makes more than one token of a byte, so the body bounds what
+ * has no media; of what has, texts and so much a piece.
+ */
+static int64_t
+of_input(struct arena *a, struct chat *c)
+{
+	int64_t sum = REQUEST_TOKENS;
+	size_t i;
+
+	if ((c->needs & MEDIA) == 0)
+		return sum + (int64_t)c->doc.len;
+	read_whole(a, c);
+	if (!c->whole)
+		return sum + (int64_t)c->doc.len;
+	for (i = 0; i < c->message_count; i++)
+		sum += TURN_TOKENS + (int64_t)c->messages[i].name.len +
+		    of_parts(c->messages[i].parts, c->messages[i].part_count);
+	for (i = 0; i < c->tool_count; i++)
+		sum += TOOL_TOKENS + (int64_t)(c->tools[i].name.len +
+		    c->tools[i].description.len + c->tools[i].schema.len +
+		    c->tools[i].raw.len);
+	return sum + (int64_t)c->format_schema.len;
+}
+
+static bool
+mentions(const struct chat *c, const char *word)
+{
+	return memmem(c->doc.text, c->doc.len, word, strlen(word)) != NULL;
+}
+
+static enum err
+set_output(struct arena *a, struct chat *c, const struct deployment *d,
+    int64_t most, struct fault *f)
+{
+	if (c->max_output > 0)
+		return ERR_OK;
+	if (d->max_output > 0 && d->max_output < most)
+		most = d->max_output;
+	if (c->surface->bound_output != NULL)
+		return c->surface->bound_output(a, c, most, f);
+	c->max_output = most;
+	return ERR_OK;
+}
+
+enum err
+bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
+    const struct deployment *d, int64_t most, struct fault *f)
+{
+	enum err e;
+
+	b->writes = mentions(chat, "cache_control") ||
+	    mentions(chat, "cachePoint");
+	b->searches = mentions(chat, "search") ? SEARCHES : 0;
+	b->input = of_input(a, chat);
+	e = set_output(a, chat, d, most, f);
+	b->output = chat->max_output;
+	if (chat->choices > 1 &&
+	    __builtin_mul_overflow(b->output, chat->choices, &b->output))
+		b->output = INT64_MAX;
+	return e;
+}
+
+int64_t
+bounds_cost(const struct bounds *b, const struct deployment *d)
+{
+	return price_bound(&d->price, b->input, b->output, b->writes,
+	    b->searches);
+}

@@ -1,0 +1,33 @@
+/*
+ * The most that a request can use: upper bounds of its tokens, so that what
+ * is held covers what is billed.
+ */
+#ifndef TOLLGATE_APP_BOUNDS_H
+#define TOLLGATE_APP_BOUNDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "adapters/chat.h"
+
+struct arena;
+struct deployment;
+
+struct bounds {
+	int64_t input, output; /* tokens */
+	int64_t searches;
+	bool writes; /* input may be written to a provider's cache */
+};
+
+/*
+ * Bound the chat's input, and its output by what the client set; where it set
+ * nothing, by `most` tokens (or d's own maximum, if that is less), which are
+ * then written into the request. Fails as adapter.bound_output does.
+ */
+enum err bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
+    const struct deployment *d, int64_t most, struct fault *f);
+
+/* What it can cost at d, n$, 0..INT64_MAX. */
+int64_t bounds_cost(const struct bounds *b, const struct deployment *d);
+
+#endif
