@@ -1,10 +1,11 @@
 /*
  * Google's generateContent dialect (ai.google.dev/api/generate-content and
- * Vertex AI, v1beta, read 2026-07). Five files share it: gemini.c is the
+ * Vertex AI, v1beta, read 2026-07). Eight files share it: gemini.c is the
  * surface and the table, gemini_chat.c reads requests into the canonical form,
  * gemini_ask.c writes them from it, gemini_answer.c reads answers,
- * gemini_write.c writes them. Its JSON is protobuf's: members may be in
- * camelCase or snake_case.
+ * gemini_write.c writes them; gemini_args.c, gemini_grounding.c and
+ * gemini_logprobs.c know arguments in parts, citations and probabilities. Its
+ * JSON is protobuf's: members may be in camelCase or snake_case.
  */
 #ifndef TOLLGATE_ADAPTERS_GEMINI_H
 #define TOLLGATE_ADAPTERS_GEMINI_H

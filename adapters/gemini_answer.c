@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "adapters/canon.h"
-#include "adapters/citation.h"
 #include "adapters/errors.h"
 #include "adapters/gemini_args.h"
+#include "adapters/gemini_grounding.h"
 #include "adapters/gemini_logprobs.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -14,7 +14,6 @@
 #include "app/base/sse.h"
 
 #define CANDIDATES_MAX 64
-#define CHUNKS_MAX 1024
 
 static const struct {
 	const char *word;
@@ -114,95 +113,6 @@ blocked(const struct json *doc)
 		"candidates")) == 0);
 }
 
-/* The page of a chunk of grounding: of the web, or one of the provider's. */
-static bool
-read_page(const struct json *doc, uint32_t chunk, struct arena *a,
-    struct citation *out)
-{
-	static const char *const kinds[] = { "web", "retrievedContext",
-		"maps" };
-	uint32_t v = JSON_NONE;
-	size_t i;
-
-	for (i = 0; i < sizeof kinds / sizeof kinds[0] &&
-	    json_type(doc, v) != JSON_OBJECT; i++)
-		v = gemini_get(doc, chunk, kinds[i]);
-	memset(out, 0, sizeof *out);
-	out->url = canon_str(doc, json_get(doc, v, "uri"), a);
-	out->title = canon_str(doc, json_get(doc, v, "title"), a);
-	return out->url.len > 0;
-}
-
-/* The number-th chunk, or JSON_NONE. */
-static uint32_t
-chunk_at(const struct json *doc, uint32_t chunks, int64_t number)
-{
-	uint32_t c = json_first(doc, chunks);
-
-	while (c != JSON_NONE && number-- > 0)
-		c = json_next(doc, chunks, c);
-	return c;
-}
-
-/* A text and the pages that it rests on, which are noted as used. */
-static void
-write_support(const struct json *doc, uint32_t support, uint32_t chunks,
-    struct str text, struct json_writer *w, struct arena *a,
-    bool used[CHUNKS_MAX])
-{
-	uint32_t segment = json_get(doc, support, "segment"), v;
-	uint32_t list = gemini_get(doc, support, "groundingChunkIndices");
-	int64_t from = reply_count(doc, segment, "startIndex"), n;
-	int64_t to = reply_count(doc, segment, "endIndex");
-	struct citation c;
-
-	for (v = json_first(doc, list); v != JSON_NONE;
-	    v = json_next(doc, list, v)) {
-		if (!json_int(doc, v, &n) || n < 0 || n >= CHUNKS_MAX ||
-		    !read_page(doc, chunk_at(doc, chunks, n), a, &c))
-			continue;
-		c.start = citation_chars_of(text, from);
-		c.end = citation_chars_of(text, to);
-		citation_write(w, &c);
-		used[n] = true;
-	}
-}
-
-/*
- * Pages that an answer rests on, as OpenAI's annotations: those of single
- * texts of it, then those of the whole. text: the answer's, as Google counts
- * its bytes.
- */
-static struct str
-citations(const struct json *doc, uint32_t candidate, struct str text,
-    struct arena *a)
-{
-	uint32_t meta = json_get(doc, candidate, "groundingMetadata"), v;
-	uint32_t chunks = json_get(doc, meta, "groundingChunks");
-	uint32_t list = json_get(doc, meta, "groundingSupports");
-	struct str s = { NULL, 0 };
-	bool used[CHUNKS_MAX] = { false };
-	struct citation page;
-	struct json_writer w;
-	struct buf b;
-	size_t i = 0;
-
-	if (json_count(doc, chunks) == 0)
-		return s;
-	buf_init(&b, LIMIT_BODY_TEXT);
-	jw_init(&w, &b);
-	jw_array(&w);
-	for (v = json_first(doc, list); v != JSON_NONE;
-	    v = json_next(doc, list, v))
-		write_support(doc, v, chunks, text, &w, a, used);
-	for (v = json_first(doc, chunks); v != JSON_NONE && i < CHUNKS_MAX;
-	    v = json_next(doc, chunks, v), i++)
-		if (!used[i] && read_page(doc, v, a, &page))
-			citation_write(&w, &page);
-	jw_end_array(&w);
-	return canon_take_list(a, &b);
-}
-
 /* ----------------------------------------------------- whole answers */
 
 /* Other dialects know signatures of reasoning and of calls only. */
@@ -293,7 +203,7 @@ read_candidate(const struct json *doc, uint32_t v, struct arena *a,
 	c->finish = finish_of(doc, v, calls > 0);
 	if (c->finish == FINISH_NONE)
 		c->finish = calls > 0 ? FINISH_TOOLS : FINISH_STOP;
-	c->citations = citations(doc, v, text_of(&parts), a);
+	c->citations = gemini_citations(doc, v, text_of(&parts), a);
 	c->logprobs = gemini_read_logprobs(doc, v, a);
 	return true;
 }
@@ -525,7 +435,7 @@ piece_finish(struct event *e, enum finish finish, int64_t choice)
 static void
 piece_citations(struct event *e, uint32_t v, int64_t choice)
 {
-	struct str all = citations(e->doc, v,
+	struct str all = gemini_citations(e->doc, v,
 	    canon_grown(&e->seen->text[choice]), e->scratch);
 	struct pieces *ps = &e->pieces;
 	struct piece last, *p;

@@ -11,7 +11,13 @@
 #define VALUES_MAX 8192
 #define DEPTH_MAX 32
 
-enum value_kind { VALUE_NOTHING, VALUE_OBJECT, VALUE_ARRAY, VALUE_STRING, VALUE_RAW };
+enum value_kind {
+	VALUE_NOTHING,
+	VALUE_OBJECT,
+	VALUE_ARRAY,
+	VALUE_STRING,
+	VALUE_RAW
+};
 
 struct value {
 	struct value *next, *first, *last; /* siblings; members or elements */
