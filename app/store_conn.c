@@ -330,7 +330,7 @@ add(struct conn *c, size_t *n, const char *p, size_t len)
 
 /* Numbers have no text of their own in a reply; theirs goes here. */
 struct digits {
-	char text[64][24];
+	char text[256][24];
 	unsigned used;
 };
 
@@ -381,10 +381,11 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg)
 	struct conn *c = ac->data;
 	const redisReply *r = reply;
 	struct store_reply out = { .text = "" };
-	struct digits digits = { .used = 0 };
+	struct digits digits;
 	char text[256];
 
 	(void)arg;
+	digits.used = 0;
 	/* No reply: the connection ends, of which another call tells. */
 	if (r == NULL || c->owner == NULL)
 		return;

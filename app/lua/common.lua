@@ -1,7 +1,8 @@
 -- What all scripts of the ledger begin with. A script reads and checks all it
 -- needs, plans in memory, and writes at its end (flush): Redis undoes nothing
 -- of a script that fails half-way. Numbers are whole and below 2^53 wherever
--- they are compared; in texts they have all their digits.
+-- they are compared; in texts they have all their digits. (A number that is
+-- given to redis.call has 17, one that Lua makes a text of has 14.)
 --
 -- KEYS[1] the epoch, KEYS[2] the leases by their end; ARGV[1] the epoch that
 -- the caller knows, '' for any (of those that only read). All keys have one hash tag, so that a cluster
@@ -71,19 +72,27 @@ local function look_slots(c, first, last)
 	end
 end
 
+local this_slot = field(slot)
+
 local function counter(name, kind)
 	local key = P .. 'c:' .. name
 	local c = counters[key]
 	if c then
 		return c
 	end
-	local v = call('HMGET', key, 'u', 'h', 'f', 'l')
+	local rate, v = kind == RPM or kind == TPM, nil
+	if rate then
+		v = call('HMGET', key, 'u', 'h', this_slot, 'f', 'l')
+	else
+		v = call('HMGET', key, 'u', 'h')
+	end
 	c = { key = key, kind = kind, used = int(v[1]), held = int(v[2]),
+		stored = int(v[1]), filled = int(v[3]), before = int(v[2]),
 		over = 0, again = 0, gone = {}, du = 0, dh = 0, expire = 0,
 		new = not v[1] and not v[2], first = 1, last = 0,
-		rate = kind == RPM or kind == TPM }
-	if c.rate and v[3] then
-		look_slots(c, int(v[3]), int(v[4]))
+		rate = rate }
+	if rate and v[4] then
+		look_slots(c, int(v[4]), int(v[5]))
 	end
 	counters[key] = c
 	order[#order + 1] = c
@@ -104,45 +113,70 @@ local function unhold(c, n)
 	hold(c, -math.min(n, c.held))
 end
 
-local function flush_slots(c)
+-- Into which slot it goes now, and how much; the fields of the ends.
+local function flush_slots(c, set)
 	local add = c.again + (c.du > 0 and c.du or 0)
 	if #c.gone > 0 then
 		call('HDEL', c.key, unpack(c.gone))
 	end
 	if add > 0 then
 		local at = c.again > 0 and slot or math.max(slot, c.last)
-		call('HINCRBY', c.key, field(at), text(add))
+		if at == slot and #c.gone == 0 then
+			set[#set + 1] = this_slot
+			set[#set + 1] = c.filled + add
+		else
+			call('HINCRBY', c.key, field(at), add)
+		end
+		c.fresh = at > c.last
 		if c.first > c.last then
 			c.first = at
 		end
 		c.last = at
 	end
 	if add > 0 or #c.gone > 0 then
-		call('HSET', c.key, 'f', text(c.first), 'l', text(c.last))
+		local n = #set
+		set[n + 1], set[n + 2] = 'f', c.first
+		set[n + 3], set[n + 4] = 'l', c.last
+	end
+end
+
+-- When it may be forgotten: windows after their time, the others when nobody
+-- uses them, and never while something is held.
+local function flush_expiry(c)
+	if c.kind == MONEY then
+		if c.new and c.expire > 0 then
+			call('PEXPIREAT', c.key, math.ceil(c.expire / 1000))
+		end
+	elseif c.held == 0 then
+		if c.fresh or c.dh ~= 0 or c.new then
+			call('PEXPIRE', c.key, RATE_KEEP)
+		end
+	elseif c.before == 0 then
+		call('PERSIST', c.key)
 	end
 end
 
 local function flush_counter(c)
-	local du = c.du
+	local du, set = c.du, {}
 	if c.rate then
-		flush_slots(c)
+		flush_slots(c, set)
 		du = du - c.over + c.again
 	end
-	if du ~= 0 or c.new then
-		call('HINCRBY', c.key, 'u', text(du))
+	local u = c.stored + du
+	-- Beyond what is exact here the server counts.
+	if math.abs(u) < 9e15 and math.abs(c.stored) < 9e15 and
+	    c.before < 9e15 then
+		local n = #set
+		set[n + 1], set[n + 2] = 'u', u
+		set[n + 3], set[n + 4] = 'h', c.before + c.dh
+	else
+		call('HINCRBY', c.key, 'u', du)
+		call('HINCRBY', c.key, 'h', c.dh)
 	end
-	if c.dh ~= 0 then
-		call('HINCRBY', c.key, 'h', text(c.dh))
+	if #set > 0 then
+		call('HSET', c.key, unpack(set))
 	end
-	if c.kind ~= MONEY then
-		if c.held == 0 then
-			call('PEXPIRE', c.key, RATE_KEEP)
-		elseif c.dh > 0 then
-			call('PERSIST', c.key)
-		end
-	elseif c.new and c.expire > 0 then
-		call('PEXPIREAT', c.key, text(math.ceil(c.expire / 1000)))
-	end
+	flush_expiry(c)
 end
 
 -- Usage: rows to add to, by key and field.
@@ -163,12 +197,15 @@ local function flush()
 	for _, r in ipairs(rows) do
 		local key = P .. 'u:' .. string.sub(r.who, 1, 8)
 		local who = string.sub(r.who, 9)
+		local new = false
 		for i, n in ipairs(r.n) do
-			if tonumber(n) ~= 0 then
-				call('HINCRBY', key, letters[i] .. who, n)
+			if n ~= '0' then
+				local v = call('HINCRBY', key,
+					letters[i] .. who, n)
+				new = new or text(v) == n
 			end
 		end
-		if call('TTL', key) == -1 then
+		if new then
 			call('EXPIRE', key, USAGE_KEEP)
 		end
 	end

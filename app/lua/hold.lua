@@ -13,7 +13,8 @@ for i = FIRST, #ARGV, WORDS do
 	local turn = tonumber(ARGV[i + 3])
 	local pick = now >= turn and 1 or 0
 	local p = { kind = ARGV[i], limit = tonumber(ARGV[i + 1]),
-		amount = tonumber(ARGV[i + 2]), turn = turn, pick = pick,
+		amount = tonumber(ARGV[i + 2]), text = ARGV[i + 2],
+		pick = pick,
 		name = ARGV[i + 4 + 2 * pick],
 		expire = tonumber(ARGV[i + 5 + 2 * pick]) }
 	p.c = counter(p.name, p.kind)
@@ -73,7 +74,7 @@ end
 
 local key = KEYS[3]
 local old = call('GET', key)
-local who, cost, lines, state = ARGV[7], ARGV[8], '', 'r'
+local who, cost, lines, state = ARGV[7], ARGV[8], {}, 'r'
 local twice = old and not more
 if more then
 	if not old then
@@ -82,12 +83,11 @@ if more then
 	local lease = parse(old)
 	who, state = lease.who, string.sub(old, 1, 1)
 	cost = text(int(cost) + int(lease.cost))
-	lines = string.match(lease.text, '^[^\n]*\n%d+\n(.*)$')
+	lines[1] = string.match(lease.text, '^[^\n]*\n%d+\n(.*)$')
 end
 
 local answer = { 'OK', epoch, text(now) }
 for _, p in ipairs(parts) do
-	local held = p.kind == RPM and 0 or p.amount
 	if not twice then
 		if p.kind == RPM then
 			use(p.c, p.amount)
@@ -98,23 +98,24 @@ for _, p in ipairs(parts) do
 			p.c.expire = p.expire
 		end
 	end
-	lines = lines .. p.kind .. ' ' .. text(held) .. ' ' .. p.name .. '\n'
+	lines[#lines + 1] = p.kind .. ' ' .. (p.kind == RPM and '0' or p.text) ..
+		' ' .. p.name .. '\n'
 	local reset = 0
 	if p.kind == RPM then
 		reset = (slot + SLOTS) * SLOT - now
 	elseif p.kind == TPM and p.c.first <= p.c.last then
 		reset = (p.c.last + SLOTS) * SLOT - now
 	end
-	for _, v in ipairs({ p.pick,
-		text(math.max(0, p.limit - p.c.used - p.c.held)),
-		text(reset) }) do
-		answer[#answer + 1] = v
-	end
+	local n = #answer
+	answer[n + 1] = p.pick
+	answer[n + 2] = math.max(0, p.limit - p.c.used - p.c.held)
+	answer[n + 3] = reset
 end
 -- SET first: when the server has no memory it is refused, and all of this.
 if not twice then
-	call('SET', key, state .. who .. '\n' .. cost .. '\n' .. lines)
-	call('ZADD', KEYS[2], text(now + length), id)
+	call('SET', key, state .. who .. '\n' .. cost .. '\n' ..
+		table.concat(lines))
+	call('ZADD', KEYS[2], now + length, id)
 end
 flush()
 return answer

@@ -26,6 +26,7 @@
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/ledger.h"
+#include "policy/state.h"
 
 #define SAMPLES 200000
 #define DEPTH 256
@@ -145,6 +146,7 @@ run(const char *store, int depth, int seconds, struct result *r)
 {
 	static struct bench b;
 	struct ledger_setup setup = { .loop = &b.loop, .store = store,
+		.dir = state_dir(),
 		.patience = 2000 };
 	struct rusage u;
 	struct fault f;

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -803,11 +804,82 @@ test_usage(void **state)
 	world_free(w);
 }
 
+/* A request without a limit is written down all the same. */
+static void
+test_note(void **state)
+{
+	const struct usage_row row = { .day = DAY, .key = "free",
+		.requests = 1, .input = 5, .cost = 9 };
+	struct world *w = at(NOON);
+
+	(void)state;
+	ledger_note(w->l, &row, 1);
+	ledger_note(w->l, &row, 1);
+	world_run(w, 50);
+	assert_int_equal(ledger_owes(w->l), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).requests, 2);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 18);
+	world_free(w);
+}
+
+/* No file may grow any more: as a full disk, for this process alone. */
+static void
+fill_disk(bool full)
+{
+	struct rlimit r;
+
+	getrlimit(RLIMIT_FSIZE, &r);
+	r.rlim_cur = full ? 1 : r.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &r), 0);
+}
+
+/* The disk is full: nothing new, and nothing that runs is lost. */
+static void
+test_disk_full(void **state)
+{
+	const struct want c = { &daily, 100 };
+	const int64_t actual = 60;
+	const struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 60 };
+	struct world *w = at(NOON);
+	struct hold h[3], late = hold_new(w);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		h[i] = hold_new(w);
+		ok(hold(w, &h[i], &c, 1));
+		ok(sent(w, &h[i]));
+	}
+	fill_disk(true);
+	for (i = 0; i < 3; i++)
+		settle(w, &h[i], &actual, &row, 1);
+	world_run(w, 300);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(hold(w, &late, &c, 1).err, ERR_LEDGER);
+	ledger_tick(w->l);
+	world_run(w, 100);
+	fill_disk(false);
+	world_run(w, 300);
+	for (i = 0; i < 100 && ledger_owes(w->l) > 0; i++) {
+		ledger_tick(w->l);
+		world_run(w, 20);
+	}
+	assert_int_equal(ledger_owes(w->l), 0);
+	assert_int_equal(used_of(w, &daily), 3 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 3 * 60);
+	ok(hold(w, &late, &c, 1));
+	ok(release(w, &late));
+	world_free(w);
+}
+
 static int
 set_up(void **state)
 {
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	alarm(300);
 	return 0;
 }
@@ -836,6 +908,8 @@ main(void)
 		cmocka_unit_test(test_midnights),
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_note),
+		cmocka_unit_test(test_disk_full),
 	};
 	int failed;
 
