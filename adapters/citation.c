@@ -214,6 +214,8 @@ citation_put_grounding(struct json_writer *w, struct str list,
 	if (list.len == 0 || json_parse(&doc, a, list.p, list.len, NULL) !=
 	    ERR_OK || !read_pages(&p, &doc, a))
 		return;
+	if (text_of.len > CITATION_TEXT)
+		text_of.len = 0;
 	jw_key(w, "groundingMetadata");
 	jw_object(w);
 	write_chunks(w, &p);

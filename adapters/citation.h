@@ -43,6 +43,12 @@ bool citation_is_foreign(const struct json *doc, uint32_t v);
 void citation_put_grounding(struct json_writer *w, struct str list,
     struct str text, struct arena *a);
 
+/*
+ * Each place in a text is counted from its beginning: of longer texts than
+ * this, places are not told.
+ */
+#define CITATION_TEXT (1U << 20)
+
 /* Characters (code points) of a text, and of its first n bytes. */
 int64_t citation_chars(struct str text);
 int64_t citation_chars_of(struct str text, int64_t bytes);

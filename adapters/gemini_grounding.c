@@ -10,6 +10,7 @@
 #include "app/base/buf.h"
 
 #define CHUNKS_MAX 1024
+#define SUPPORTS_MAX 512
 
 /* The page of a chunk of grounding: of the web, or one of the provider's. */
 static bool
@@ -49,17 +50,20 @@ write_support(const struct json *doc, uint32_t support, uint32_t chunks,
 {
 	uint32_t segment = json_get(doc, support, "segment"), v;
 	uint32_t list = gemini_get(doc, support, "groundingChunkIndices");
-	int64_t from = reply_count(doc, segment, "startIndex"), n;
-	int64_t to = reply_count(doc, segment, "endIndex");
+	int64_t from = citation_chars_of(text, reply_count(doc, segment,
+	    "startIndex"));
+	int64_t to = citation_chars_of(text, reply_count(doc, segment,
+	    "endIndex"));
 	struct citation c;
+	int64_t n, i = 0;
 
-	for (v = json_first(doc, list); v != JSON_NONE;
-	    v = json_next(doc, list, v)) {
+	for (v = json_first(doc, list); v != JSON_NONE && i < CHUNKS_MAX;
+	    v = json_next(doc, list, v), i++) {
 		if (!json_int(doc, v, &n) || n < 0 || n >= CHUNKS_MAX ||
 		    !read_page(doc, chunk_at(doc, chunks, n), a, &c))
 			continue;
-		c.start = citation_chars_of(text, from);
-		c.end = citation_chars_of(text, to);
+		c.start = from;
+		c.end = to;
 		citation_write(w, &c);
 		used[n] = true;
 	}
@@ -84,9 +88,12 @@ gemini_citations(const struct json *doc, uint32_t candidate, struct str text,
 	buf_init(&b, LIMIT_BODY_TEXT);
 	jw_init(&w, &b);
 	jw_array(&w);
-	for (v = json_first(doc, list); v != JSON_NONE;
-	    v = json_next(doc, list, v))
+	if (text.len > CITATION_TEXT)
+		text.len = 0;
+	for (v = json_first(doc, list); v != JSON_NONE && i < SUPPORTS_MAX;
+	    v = json_next(doc, list, v), i++)
 		write_support(doc, v, chunks, text, &w, a, used);
+	i = 0;
 	for (v = json_first(doc, chunks); v != JSON_NONE && i < CHUNKS_MAX;
 	    v = json_next(doc, chunks, v), i++)
 		if (!used[i] && read_page(doc, v, a, &page))
