@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "app/admin.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/json.h"
@@ -21,26 +22,29 @@ static enum verdict serve_ready(struct request *r);
 
 static const struct endpoint doors[] = {
 	{ "POST", "/v1/chat/completions", "openai", "chat", "chat",
-	    false, NULL },
+	    false, false, NULL },
 	{ "POST", "/v1/responses", "responses", "responses", "chat",
-	    false, NULL },
+	    false, false, NULL },
 	{ "POST", "/v1/completions", "completions", "completions", "chat",
-	    false, NULL },
+	    false, false, NULL },
 	{ "POST", "/v1/messages", "anthropic", "messages", "chat",
-	    false, NULL },
+	    false, false, NULL },
 	{ "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens",
-	    "count", false, NULL },
+	    "count", false, false, NULL },
 	{ "POST", "/v1beta/models/", "gemini", "generate", "chat",
-	    false, NULL },
-	{ "POST", "/v1/models/", "gemini", "generate", "chat", false, NULL },
+	    false, false, NULL },
+	{ "POST", "/v1/models/", "gemini", "generate", "chat",
+	    false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
-	    false, models_list },
+	    false, false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",
-	    false, models_one },
+	    false, false, models_one },
 	{ "GET", "/metrics", "openai", "metrics", "metrics",
-	    false, metrics_serve },
-	{ "GET", "/healthz", "openai", "health", "health", true, serve_health },
-	{ "GET", "/readyz", "openai", "health", "health", true, serve_ready },
+	    false, false, metrics_serve },
+	{ "GET", "/healthz", "openai", "health", "health",
+	    true, false, serve_health },
+	{ "GET", "/readyz", "openai", "health", "health",
+	    true, false, serve_ready },
 };
 
 static bool
@@ -53,18 +57,24 @@ path_matches(const struct endpoint *e, const char *path, size_t len)
 	return len == n && memcmp(path, e->path, n) == 0;
 }
 
-/* The row of a path and method; *path_known when only the method is wrong. */
+/* The row of a path and method; r->allow: when only the method is wrong. */
 static const struct endpoint *
-find(const char *method, const char *path, size_t len, const char **allow)
+find(struct request *r, const struct endpoint *rows, size_t n,
+    const char *method, const char *path, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof doors / sizeof doors[0]; i++) {
-		if (!path_matches(&doors[i], path, len))
+	r->allow = NULL;
+	for (i = 0; i < n; i++) {
+		if (!path_matches(&rows[i], path, len))
 			continue;
-		if (strcmp(doors[i].method, method) == 0)
-			return &doors[i];
-		*allow = doors[i].method;
+		if (strcmp(rows[i].method, method) == 0) {
+			r->allow = NULL;
+			return &rows[i];
+		}
+		r->allow = r->allow == NULL ? rows[i].method :
+		    arena_printf(r->arena, "%s, %s", r->allow,
+			rows[i].method);
 	}
 	return NULL;
 }
@@ -144,7 +154,7 @@ endpoint_route(struct request *r)
 	const char *uri = exchange_param(r->x, "REQUEST_URI");
 	const char *method = exchange_param(r->x, "REQUEST_METHOD");
 	const struct endpoint *e;
-	size_t len;
+	size_t len, n;
 
 	r->id = request_id(r);
 	r->surface = adapter_find("openai");
@@ -157,11 +167,15 @@ endpoint_route(struct request *r)
 		r->query = uri + len + 1;
 	if (strlen(uri) > LIMIT_URI)
 		return request_fault(r, ERR_HEADERS_TOO_LARGE);
-	e = find(method, uri, len, &r->allow);
-	if (e != NULL) {
-		r->allow = NULL;
-		return found(r, e, uri, len);
-	}
+	/* Who may not, hears what everybody hears of a path that is none. */
+	n = admin_prefix(r->policy, uri, len);
+	if (n > 0 && !admin_allowed(r))
+		return no_such_path(r);
+	e = n > 0 ? find(r, admin_doors, admin_door_count, method, uri + n,
+	    len - n) :
+	    find(r, doors, sizeof doors / sizeof doors[0], method, uri, len);
+	if (e != NULL)
+		return found(r, e, uri + n, len - n);
 	return r->allow == NULL ? no_such_path(r) :
 	    request_fault(r, ERR_BAD_METHOD);
 }

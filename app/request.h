@@ -21,6 +21,7 @@
 #include "policy/route.h"
 
 struct admission;
+struct admin_job;
 struct forward;
 struct request;
 struct worker;
@@ -36,6 +37,7 @@ struct endpoint {
 	const char *word;      /* "messages": in rules */
 	const char *operation; /* "chat": in records */
 	bool open;	       /* no key needed */
+	bool admin;	       /* the admin credential was shown */
 	/* Answered by the house itself; NULL: by a provider. */
 	enum verdict (*serve)(struct request *r);
 };
@@ -58,6 +60,9 @@ struct request {
 	const struct adapter *surface;
 	const char *name;	/* the rest of the path, decoded, "" */
 	const char *query;	/* "" */
+
+	/* serve */
+	struct admin_job *admin_job; /* of the admin API */
 
 	/* authenticate, read, plan */
 	const struct vkey *key;	/* of the policy, or of the store: */

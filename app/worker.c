@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "app/admit.h"
+#include "app/admin.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/draw.h"
@@ -114,6 +115,8 @@ leave(struct worker *w)
 	front_stop(w->front);
 	keycache_free(w->keys);
 	w->keys = NULL;
+	admin_free(w->admin);
+	w->admin = NULL;
 	health_share_free(w->health_share);
 	w->health_share = NULL;
 	tokens_free(w->tokens);
@@ -392,6 +395,7 @@ open_house(struct worker *w)
 	w->keys = keycache_new(w->loop, w->env.state_dir, note_keys, w);
 	w->tally = tally_new();
 	siphash_key(w->seen_key);
+	w->admin = admin_new();
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
@@ -400,8 +404,8 @@ open_house(struct worker *w)
 	if (w->recorder != NULL)
 		open_ledger(w);
 	return w->health_share != NULL && w->recorder != NULL &&
-	    w->tally != NULL && w->keys != NULL && w->scratch != NULL &&
-	    w->tokens != NULL;
+	    w->tally != NULL && w->keys != NULL && w->admin != NULL &&
+	    w->scratch != NULL && w->tokens != NULL;
 }
 
 static bool

@@ -13,6 +13,7 @@
 #include "adapters/adapter.h"
 #include "policy/policy.h"
 
+struct admin;
 struct front;
 struct health;
 struct health_share;
@@ -50,6 +51,7 @@ struct worker {
 	uint64_t seen_key[2];
 	struct seen seen[SEEN];
 	uint64_t warned[SEEN];	/* hashes of budgets and shares */
+	struct admin *admin;
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */
 	struct request *requests;

@@ -434,6 +434,24 @@ check_named(struct load *l, const struct source *s)
 	}
 }
 
+/* The admin's credential is hashed as a key is, and is none. */
+static void
+make_admin(struct load *l, const struct source *s, const struct node *root,
+    struct policy *p)
+{
+	const struct node *n = node_get(root, "admin");
+
+	p->admin.path = "";
+	if (n == NULL || s->admin.secret == NULL)
+		return;
+	p->admin.path = s->admin.path != NULL ? s->admin.path : "/admin";
+	if (hash_hmac(p->admin.hash, p->pepper, sizeof p->pepper,
+	    s->admin.secret, strlen(s->admin.secret)) != ERR_OK)
+		diag_nomem(l->diag);
+	else if (policy_key_of(p, p->admin.hash) != NULL)
+		diag_fault(l->diag, n, "its secret is that of a key, too");
+}
+
 void
 check_keys(struct load *l, const struct source *s, const struct node *root,
     struct policy *p)
@@ -446,8 +464,10 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 	make_pepper(l, s, root, p);
 	check_tiers(l, s, p);
 	make_tier_keys(l, s, p);
-	if (n == 0)
+	if (n == 0) {
+		make_admin(l, s, root, p);
 		return;
+	}
 	list = calloc(n, sizeof *list);
 	p->keys = arena_alloc(l->arena, n * sizeof *p->keys);
 	p->key_names = arena_alloc(l->arena, n * sizeof *p->key_names);
@@ -464,6 +484,7 @@ check_keys(struct load *l, const struct source *s, const struct node *root,
 	for (i = 0; i < n; i++)
 		p->keys[i] = list[i].key;
 	p->key_count = n;
+	make_admin(l, s, root, p);
 out:
 	free(list);
 }

@@ -218,11 +218,16 @@ struct src_rule {
 	struct src_when when;
 };
 
+struct src_admin {
+	const char *path, *secret;
+};
+
 struct source {
 	const char *store, *log, *timezone, *pepper;
 	struct rows providers, models, rules, keys, tiers;
 	struct rows teams, users, tags; /* struct src_pool */
 	struct src_pool limits;
+	struct src_admin admin;
 	struct src_price default_price;
 	struct timeouts timeouts;
 	int64_t attempts, drain;
@@ -245,6 +250,7 @@ const char *value_use(const char *s);
 const char *value_pattern(const char *s);
 const char *value_store(const char *s);
 const char *value_log(const char *s);
+const char *value_path(const char *s);
 const char *value_zone(const char *s, bool outside);
 const char *value_retention(const char *s);
 const char *value_header_name(const char *s);

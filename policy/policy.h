@@ -331,6 +331,12 @@ struct policy_file {
 	uint64_t inode;
 };
 
+/* Who may use the admin API, and where it is. */
+struct admin_policy {
+	const char *path; /* "/admin"; "": there is none */
+	unsigned char hash[KEY_HASH]; /* HMAC of its secret, as of a key's */
+};
+
 struct policy {
 	struct provider *providers;
 	size_t provider_count;
@@ -355,6 +361,7 @@ struct policy {
 	const char *log;	    /* "stderr" or the path of the record file */
 	int64_t drain;		    /* µs a stopping worker gives its streams */
 	unsigned char pepper[PEPPER]; /* the HMAC key of struct vkey.hash */
+	struct admin_policy admin;
 	const char *store;	    /* address of the counters, checked */
 	const char *timezone;	    /* IANA, of the windows */
 	const struct zone *tz;	    /* the same, loaded; NULL = UTC */

@@ -103,6 +103,7 @@ static read_fn *const readers[V_TYPES] = {
 	[V_URL] = read_text,
 	[V_STORE] = read_text,
 	[V_LOG] = read_text,
+	[V_PATH] = read_text,
 	[V_ZONE] = read_text,
 	[V_RETENTION] = read_text,
 	[V_HASH] = read_hash,

@@ -66,6 +66,8 @@ text_flaw(struct load *l, const struct field *f, const char *s)
 		return value_store(s);
 	case V_LOG:
 		return value_log(s);
+	case V_PATH:
+		return value_path(s);
 	case V_ZONE:
 		return value_zone(s, l->outside);
 	case V_RETENTION:

@@ -21,6 +21,7 @@ static const struct type_words names[V_TYPES] = {
 	[V_STORE] = { "address", "^(embedded(:/.*)?|redis(s|\\+unix|"
 		"\\+sentinel)?://.+)$", false },
 	[V_LOG] = { "path", "^(stderr|/.+)$", false },
+	[V_PATH] = { "path", "^/[A-Za-z0-9._~/-]+$", false },
 	[V_ZONE] = { "time zone", "^[A-Za-z][A-Za-z0-9_+/-]*$", false },
 	[V_RETENTION] = { "retention", "^(none|" N " *[a-z]+)$", false },
 	[V_REGEX] = { "regular expression", NULL, false },
@@ -248,6 +249,26 @@ static const struct shape tier_shape = {
 		   "         end_users: { rpm: 10, budget: 1 USD / day } }\n",
 };
 
+static const struct field admin_fields[] = {
+	{ .key = "secret", .type = V_ONCE, .flags = F_NEEDED,
+	  AT(src_admin, secret), .max = LIMIT_CREDENTIAL, .min = 16,
+	  .help = "the credential, by reference; only its hash is kept" },
+	{ .key = "path", .type = V_PATH, AT(src_admin, path), .max = 64,
+	  .otherwise = "`/admin`",
+	  .help = "where it is; the web server must hand it on" },
+	END
+};
+
+static const struct shape admin_shape = {
+	.name = "admin API",
+	.title = "admin",
+	.size = sizeof(struct src_admin),
+	.fields = admin_fields,
+	.help = "Keys of the store and usage over HTTP, for whoever has this "
+		"credential. No virtual key gets there.",
+	.example = "admin: { secret: env:TOLLGATE_ADMIN }\n",
+};
+
 #define POOLS(name, words)                                                   \
 	{ .key = #name, .type = V_MAP, AT(source, name), .max = 100000,      \
 	  .shape = &limits_shape, .help = words }
@@ -297,6 +318,9 @@ static const struct field sections[] = {
 				  "directory",
 	  .help = "the key under which keys of clients are hashed; hosts that "
 		  "share keys share it" },
+	{ .key = "admin", .type = V_STRUCT, AT(source, admin),
+	  .shape = &admin_shape, .otherwise = "there is none",
+	  .help = "keys and usage over HTTP" },
 	{ .key = "timezone", .type = V_ZONE, AT(source, timezone),
 	  .preset = "UTC",
 	  .help = "whose days the windows follow (IANA name)" },

@@ -22,6 +22,7 @@ enum value_type {
 	V_URL,	      /* const char * */
 	V_STORE,      /* const char * */
 	V_LOG,	      /* const char * */
+	V_PATH,	      /* const char *: of an URL */
 	V_ZONE,	      /* const char * */
 	V_RETENTION,  /* const char * */
 	V_HASH,	      /* const char *: 64 hex digits */

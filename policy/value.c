@@ -293,6 +293,28 @@ value_header_name(const char *s)
 	return NULL;
 }
 
+/* Where no door of the house is: that would close it. */
+const char *
+value_path(const char *s)
+{
+	static const char *const doors[] = { "/v1", "/v1beta", "/healthz",
+		"/readyz", "/metrics" };
+	size_t i, n = strlen(s);
+
+	if (n < 2 || s[0] != '/' || s[n - 1] == '/' ||
+	    strstr(s, "//") != NULL || strstr(s, "/.") != NULL ||
+	    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"0123456789._~/-") != n)
+		return "is a path as /admin, of letters, digits and . _ ~ / -";
+	for (i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+		n = strlen(doors[i]);
+		if (strncmp(s, doors[i], n) == 0 &&
+		    (s[n] == '\0' || s[n] == '/'))
+			return "there are other doors at this path";
+	}
+	return NULL;
+}
+
 const char *
 value_text(const char *s)
 {

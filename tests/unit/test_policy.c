@@ -1565,7 +1565,7 @@ examples(void **state)
 		buf_puts(&b, f->shape->example);
 		sections++;
 	}
-	assert_int_equal(sections, 7);
+	assert_int_equal(sections, 8);
 	buf_putc(&b, '\0');
 	p = load_text(b.data, &said);
 	if (p == NULL)
