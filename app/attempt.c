@@ -57,6 +57,7 @@ tell_health(const struct attempt *at)
 		    (at->fail & (FAIL_REQUEST | FAIL_CONTEXT |
 		    FAIL_CONTENT)) != 0)),
 		.probe = at->probe,
+		.whole = !at->request->chat.stream,
 		.fail = at->fail,
 		.rest = at->rest,
 		.ttft = ttft(at),

@@ -321,7 +321,7 @@ look(void *arg, const struct deployment *d, struct standing *out)
 {
 	const struct house *h = arg;
 
-	health_look(h->health, d, clock_mono(), out);
+	health_look(h->health, d, false, clock_mono(), out);
 }
 
 static int64_t

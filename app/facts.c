@@ -241,7 +241,8 @@ look(void *arg, const struct deployment *d, struct standing *out)
 {
 	struct facts *f = arg;
 
-	health_look(f->from.health, d, f->from.mono, out);
+	health_look(f->from.health, d, !f->from.chat->stream, f->from.mono,
+	    out);
 }
 
 static int64_t

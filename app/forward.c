@@ -74,7 +74,8 @@ look(void *arg, const struct deployment *d, struct standing *out)
 {
 	const struct request *r = arg;
 
-	health_look(r->worker->health, d, clock_mono(), out);
+	health_look(r->worker->health, d, !r->chat.stream, clock_mono(),
+	    out);
 }
 
 static struct prospect
@@ -430,7 +431,8 @@ plan_hedge(struct request *r, const struct deployment *d)
 	if (h == NULL || r->forward->hedged)
 		return;
 	after = h->quantile == 0 ? h->after :
-	    health_quantile(r->worker->health, d, h->quantile, now);
+	    health_quantile(r->worker->health, d, !r->chat.stream,
+		h->quantile, now);
 	r->forward->hedge_at = h->quantile != 0 && after == 0 ? 0 :
 	    now + after;
 }

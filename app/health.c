@@ -24,8 +24,8 @@
 #define RING_LEN (10 * SECOND)
 #define FEW 5 /* requests of a minute that tell no share of failures */
 
-#define RETRY_PERCENT 20 /* of what is under way may be asked again … */
-#define RETRY_MORE 3	 /* … and so many more, each second */
+#define RETRY_SHARE 6 /* one in so many attempts of a minute may be again … */
+#define RETRY_MORE 30 /* … and so many more */
 
 #define QUANTILE_OLD 250 /* ms that quantiles are kept */
 #define TTFT_MOST (60 * MINUTE)
@@ -109,7 +109,7 @@ under_way(const struct table *t, const struct slot *s)
 
 /* Reading them off the spread costs more than a look should. */
 static void
-quantiles(struct slot *s, int64_t now, int64_t out[QUANTILES])
+quantiles(struct timing *s, int64_t now, int64_t out[QUANTILES])
 {
 	uint32_t ms = (uint32_t)(now / 1000), at, kept;
 	unsigned i;
@@ -131,9 +131,10 @@ quantiles(struct slot *s, int64_t now, int64_t out[QUANTILES])
 }
 
 void
-health_stand(const struct table *t, struct slot *s, int64_t now,
+health_stand(const struct table *t, struct slot *s, bool whole, int64_t now,
     struct standing *out)
 {
+	struct timing *timing = &s->timing[whole];
 	uint64_t rest = get(&s->rest);
 	int64_t q[QUANTILES];
 	struct counts c;
@@ -142,9 +143,9 @@ health_stand(const struct table *t, struct slot *s, int64_t now,
 	out->why = rest_why(rest);
 	out->probing = rest_probing(rest, now);
 	out->in_flight = (unsigned)under_way(t, s);
-	out->ttft = level_read(&s->ttft, now, TTFT_OLD);
+	out->ttft = level_read(&timing->ttft, now, TTFT_OLD);
 	out->speed = level_read(&s->speed, now, SPEED_OLD);
-	quantiles(s, now, q);
+	quantiles(timing, now, q);
 	out->p50 = q[0];
 	out->p90 = q[1];
 	out->p95 = q[2];
@@ -157,8 +158,8 @@ health_stand(const struct table *t, struct slot *s, int64_t now,
 }
 
 void
-health_look(struct health *h, const struct deployment *d, int64_t now,
-    struct standing *out)
+health_look(struct health *h, const struct deployment *d, bool whole,
+    int64_t now, struct standing *out)
 {
 	struct slot *s = health_slot(h, d, false, now);
 
@@ -167,7 +168,7 @@ health_look(struct health *h, const struct deployment *d, int64_t now,
 	if (s == NULL)
 		return;
 	table_sweep(&h->map, now);
-	health_stand(h->map.table, s, now, out);
+	health_stand(h->map.table, s, whole, now, out);
 	if (out->why != 0 && pardoned(s, d, get(&s->rest))) {
 		out->cooling = 0;
 		out->why = 0;
@@ -176,34 +177,34 @@ health_look(struct health *h, const struct deployment *d, int64_t now,
 }
 
 int64_t
-health_quantile(struct health *h, const struct deployment *d,
+health_quantile(struct health *h, const struct deployment *d, bool whole,
     unsigned percent, int64_t now)
 {
 	struct slot *s = health_slot(h, d, false, now);
 	int64_t out = 0;
 
 	if (s != NULL && percent >= 1 && percent <= 99)
-		spread_read(&s->spread, now, &percent, &out, 1);
+		spread_read(&s->timing[whole].spread, now, &percent,
+		    &out, 1);
 	return out;
 }
 
 /* ------------------------------------------------------------- claims */
 
-/* The word: the second in the high half, how many in the low one. */
+/*
+ * Of the last minute's attempts, one in six and 30 may be ones at the same
+ * deployment again: then a storm makes at most 1.2 attempts a request of many.
+ * A few more in a race of processes are no harm.
+ */
 static bool
-take_retry(struct health *h, struct slot *s, int64_t now)
+take_retry(struct slot *s, enum claim claim, int64_t now)
 {
-	uint64_t second = (uint32_t)(now / SECOND), old = get(&s->retries), n;
-	uint64_t most = under_way(h->map.table, s) * RETRY_PERCENT / 100 +
-	    RETRY_MORE;
+	bool again = claim == CLAIM_AGAIN;
+	struct counts c = ring_read(s->again, MINUTE_RING, RING_LEN, now);
 
-	do {
-		n = old >> 32 == second ? (uint32_t)old : 0;
-		if (n >= most)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&s->retries, &old,
-	    second << 32 | (n + 1), memory_order_relaxed,
-	    memory_order_relaxed));
+	if (again && c.also >= c.all / RETRY_SHARE + RETRY_MORE)
+		return false;
+	ring_count(s->again, MINUTE_RING, RING_LEN, now, again);
 	return true;
 }
 
@@ -248,7 +249,7 @@ health_claim(struct health *h, const struct deployment *d, enum claim claim,
 		return true;
 	table_name(s, d->id, now);
 	table_sweep(&h->map, now);
-	if (claim == CLAIM_AGAIN && !take_retry(h, s, now))
+	if (!take_retry(s, claim, now))
 		return false;
 	if (!enter(s, d, claim, now, probe))
 		return false;
@@ -283,8 +284,8 @@ learn(struct slot *s, const struct outcome *o, int64_t now)
 	int64_t ttft = o->ttft < TTFT_MOST ? o->ttft : TTFT_MOST;
 
 	if (ttft > 0) {
-		level_add(&s->ttft, ttft, now, TTFT_TAU);
-		spread_add(&s->spread, ttft, now);
+		level_add(&s->timing[o->whole].ttft, ttft, now, TTFT_TAU);
+		spread_add(&s->timing[o->whole].spread, ttft, now);
 	}
 	if (o->tokens > 1 && o->tokens < INT32_MAX &&
 	    o->duration >= SPEED_LEAST)

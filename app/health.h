@@ -28,23 +28,26 @@ struct health *health_open(const char *dir);
 struct health *health_watch(const char *dir);
 void health_free(struct health *h);
 
-/* How d stands now; `capped` is not known here. */
-void health_look(struct health *h, const struct deployment *d, int64_t now,
-    struct standing *out);
+/*
+ * How d stands now; `capped` is not known here. Its times are those of
+ * streams or of whole answers, whose first content is all of them.
+ */
+void health_look(struct health *h, const struct deployment *d, bool whole,
+    int64_t now, struct standing *out);
 
 /*
  * The learned TTFT that `percent` (1..99) of d's answers keep, µs; 0 when
  * there are too few to tell.
  */
 int64_t health_quantile(struct health *h, const struct deployment *d,
-    unsigned percent, int64_t now);
+    bool whole, unsigned percent, int64_t now);
 
 /* What kind of attempt begins. */
 enum claim {
 	CLAIM_FIRST, /* of a request, or the first of it at this deployment */
 	CLAIM_AGAIN, /* at a deployment that has failed this request before:
-		      * takes from its retry budget, a fifth of the attempts
-		      * that are under way there and three, a second */
+		      * takes from its retry budget, a fifth of the other
+		      * attempts there and 36, a minute */
 	CLAIM_HEDGE, /* beside another one */
 	/*
 	 * All rest: the least bad is tried all the same. Where it rests for a
@@ -75,6 +78,7 @@ struct outcome {
 	bool silent;	  /* neither good nor bad: the client left, it lost a
 			   * race, the request was at fault */
 	bool probe;	  /* as health_claim told */
+	bool whole;	  /* no stream was asked for */
 	unsigned fail;	  /* FAIL_*, when not served */
 	/*
 	 * µs that the provider asked for, -1 = none: a 429 then rests 1 s,

@@ -41,8 +41,8 @@ struct slot *health_slot(struct health *h, const struct deployment *d,
     bool make, int64_t now);
 
 /* How what it is the slot of stands; out is as for one without a slot. */
-void health_stand(const struct table *t, struct slot *s, int64_t now,
-    struct standing *out);
+void health_stand(const struct table *t, struct slot *s, bool whole,
+    int64_t now, struct standing *out);
 
 /* Forget the last minute's ends. */
 void health_forget(struct slot *s);

@@ -139,7 +139,7 @@ heard(struct health_share *s, const struct deployment *d,
 
 	if (t->host == s->host) {
 		/* Ours; it stands there though we know better. */
-		health_look(s->health, d, now, &st);
+		health_look(s->health, d, false, now, &st);
 		if (st.why == 0)
 			forget(s, d);
 		return;

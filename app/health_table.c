@@ -18,7 +18,7 @@
 
 #define NAME "health"
 #define MAGIC "tghealth"
-#define VERSION 2
+#define VERSION 3
 #define BOOT "/proc/sys/kernel/random/boot_id"
 
 #define SECOND INT64_C(1000000)

@@ -33,6 +33,14 @@
 
 #define QUANTILES 3 /* p50, p90, p95 */
 
+/* How long answers took to their first content. */
+struct timing {
+	word ttft;
+	struct spread spread;
+	_Atomic uint32_t quantile[QUANTILES]; /* read off it, µs … */
+	_Atomic uint32_t quantile_at;	      /* … at this ms, 0 = never */
+};
+
 /* A deployment. */
 struct slot {
 	word rest;	  /* health_rest.h */
@@ -42,11 +50,9 @@ struct slot {
 	_Atomic uint32_t named; /* its id is whole */
 	char id[TABLE_ID];
 	word minute[MINUTE_RING]; /* ends, and failures among them */
-	word retries;		  /* of this second */
-	word ttft, speed, cached;
-	struct spread spread; /* of TTFT */
-	_Atomic uint32_t quantile[QUANTILES]; /* read off it, µs … */
-	_Atomic uint32_t quantile_at;	      /* … at this ms, 0 = never */
+	word again[MINUTE_RING]; /* attempts, and those at it again */
+	struct timing timing[2]; /* of streams; of whole answers */
+	word speed, cached;
 	word attempts, served, hedges, probes, given_up, input, output;
 	word failed[16];
 	_Atomic uint32_t active[TABLE_COLUMNS];

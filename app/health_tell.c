@@ -139,7 +139,9 @@ health_each(struct health *h, int64_t now, health_fn *fn, void *arg)
 			continue;
 		memset(&st, 0, sizeof st);
 		st.success = 1000;
-		health_stand(h->map.table, s, now, &st);
+		health_stand(h->map.table, s, false, now, &st);
+		if (st.ttft == 0)
+			health_stand(h->map.table, s, true, now, &st);
 		sums_of(s, &sums);
 		fn(arg, id, &st, &sums);
 	}

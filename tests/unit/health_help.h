@@ -29,7 +29,7 @@ stands(struct health *h, const struct deployment *d, int64_t now)
 {
 	struct standing st;
 
-	health_look(h, d, now, &st);
+	health_look(h, d, false, now, &st);
 	return st;
 }
 

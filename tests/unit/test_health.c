@@ -336,7 +336,7 @@ test_quantiles(void **state)
 		st = stands(h, &da, now + 30 * SECOND);
 		for (k = 0; k < 3; k++) {
 			exact = samples[n * percent[k] / 100];
-			told = health_quantile(h, &da, percent[k],
+			told = health_quantile(h, &da, false, percent[k],
 			    now + 30 * SECOND);
 			assert_true(told == (k == 0 ? st.p50 : k == 1 ?
 			    st.p90 : st.p95));
@@ -366,7 +366,7 @@ test_decay(void **state)
 		serves(h, &da, 1000000, now + i * 10000);
 	assert_in_range(stands(h, &da, now + 3 * SECOND).p50, 900000, 1100000);
 	assert_true(stands(h, &da, now + 9 * MINUTE).p50 == 0);
-	assert_true(health_quantile(h, &da, 99, now + 9 * MINUTE) == 0);
+	assert_true(health_quantile(h, &da, false, 99, now + 9 * MINUTE) == 0);
 	health_free(h);
 }
 
@@ -452,6 +452,33 @@ test_unlisted(void **state)
 	health_free(h);
 }
 
+/* Whole answers take longer to their first content: they are told apart. */
+static void
+test_whole(void **state)
+{
+	struct health *h = health_open(NULL);
+	struct standing st;
+	int64_t now = HOUR;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 60; i++) {
+		health_end(h, &da, &(struct outcome){ .served = true,
+		    .rest = -1, .ttft = 100000 }, now);
+		health_end(h, &da, &(struct outcome){ .served = true,
+		    .whole = true, .rest = -1, .ttft = 9 * SECOND }, now);
+		now += 100000;
+	}
+	health_look(h, &da, false, now, &st);
+	assert_in_range(st.p90, 85000, 115000);
+	assert_in_range(st.ttft, 95000, 105000);
+	health_look(h, &da, true, now, &st);
+	assert_in_range(st.p90, 8 * SECOND, 10 * SECOND);
+	assert_in_range(health_quantile(h, &da, true, 50, now), 8 * SECOND,
+	    10 * SECOND);
+	health_free(h);
+}
+
 /* ------------------------------------------------------------- budgets */
 
 static void
@@ -467,11 +494,18 @@ test_retry_budget(void **state)
 		assert_true(claims(h, &da, CLAIM_FIRST, now, &probe));
 	for (i = 0; i < 100; i++)
 		got += claims(h, &da, CLAIM_AGAIN, now, &probe);
-	/* A fifth of what is under way, those granted among it, and three. */
-	assert_in_range(got, 23, 29);
+	/* One in six, and 30. */
+	assert_int_equal(got, 55);
 	assert_true(claims(h, &db, CLAIM_AGAIN, now, &probe)); /* another */
 	assert_true(claims(h, &da, CLAIM_FIRST, now, &probe)); /* no retry */
-	assert_true(claims(h, &da, CLAIM_AGAIN, now + SECOND, &probe));
+	assert_false(claims(h, &da, CLAIM_AGAIN, now + SECOND, &probe));
+	assert_true(claims(h, &da, CLAIM_AGAIN, now + 2 * MINUTE, &probe));
+	/* However many are failing, and however fast: 1.2 attempts each. */
+	for (i = got = 0; i < 10000; i++) {
+		claims(h, &db, CLAIM_FIRST, now, &probe);
+		got += claims(h, &db, CLAIM_AGAIN, now, &probe);
+	}
+	assert_in_range(got, 2000, 2040);
 	health_free(h);
 }
 
@@ -522,6 +556,7 @@ main(void)
 		cmocka_unit_test(test_follows),
 		cmocka_unit_test(test_other_facts),
 		cmocka_unit_test(test_unlisted),
+		cmocka_unit_test(test_whole),
 		cmocka_unit_test(test_retry_budget),
 		cmocka_unit_test(test_hedge_budget),
 	};

@@ -127,7 +127,7 @@ stands(int host)
 {
 	struct standing st;
 
-	health_look(hosts[host].health, d, clock_mono(), &st);
+	health_look(hosts[host].health, d, false, clock_mono(), &st);
 	return st;
 }
 

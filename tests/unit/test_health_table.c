@@ -343,13 +343,13 @@ test_noise(void **state)
 				    .served = i % 2 == 0, .fail = 1U << i % 12,
 				    .rest = i % 5 == 0 ? SECOND : -1,
 				    .ttft = 1000, .probe = probe }, now);
-			health_look(h, &d, now, &st);
+			health_look(h, &d, false, now, &st);
 			bounded(&now, id, &st, NULL);
 			health_hedge(h, id, 50, 1000, 1, now);
 			health_answered(h, id, 5);
 			assert_true(health_expected_output(h, id) >= 0);
 			assert_in_range(health_cached_share(h, &d), 0, 1000);
-			assert_true(health_quantile(h, &d, 99, now) >= 0);
+			assert_true(health_quantile(h, &d, false, 99, now) >= 0);
 		}
 		health_each(h, now, bounded, &now);
 		health_free(h);
@@ -398,7 +398,7 @@ test_cost(void **state)
 	began = clock_mono();
 	for (i = 0; i < n; i++) {
 		now = began + i; /* as time goes by */
-		health_look(h, &da, now, &st);
+		health_look(h, &da, false, now, &st);
 	}
 	print_message("a look: %.2f us\n",
 	    (double)(clock_mono() - began) / (double)n);
@@ -412,7 +412,7 @@ test_cost(void **state)
 	    (double)(clock_mono() - began) / (double)n);
 	began = clock_mono();
 	for (i = 0; i < n / 10; i++)
-		health_quantile(h, &da, 95, began);
+		health_quantile(h, &da, false, 95, began);
 	print_message("a quantile: %.2f us\n",
 	    (double)(clock_mono() - began) / ((double)n / 10));
 	health_free(h);
