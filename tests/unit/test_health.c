@@ -498,7 +498,9 @@ test_retry_budget(void **state)
 	assert_int_equal(got, 55);
 	assert_true(claims(h, &db, CLAIM_AGAIN, now, &probe)); /* another */
 	assert_true(claims(h, &da, CLAIM_FIRST, now, &probe)); /* no retry */
-	assert_false(claims(h, &da, CLAIM_AGAIN, now + SECOND, &probe));
+	for (i = got = 0; i < 10; i++)
+		got += claims(h, &da, CLAIM_AGAIN, now + SECOND, &probe);
+	assert_in_range(got, 0, 1);
 	assert_true(claims(h, &da, CLAIM_AGAIN, now + 2 * MINUTE, &probe));
 	/* However many are failing, and however fast: 1.2 attempts each. */
 	for (i = got = 0; i < 10000; i++) {
