@@ -723,6 +723,27 @@ settle_parts(struct op *op, const struct hold *h, const int64_t *actual)
 	return op->part != NULL;
 }
 
+/* Nobody waits any more for what is being asked. */
+static void
+leave_question(struct hold *h)
+{
+	if (h->asking == NULL)
+		return;
+	h->asking->alone = true;
+	h->asking->hold = NULL;
+	h->asking->fn = NULL;
+	h->asking = NULL;
+}
+
+/* The hold is over for its owner. */
+static void
+close_hold(struct hold *h)
+{
+	leave_question(h);
+	unlink_hold(h);
+	h->live = false;
+}
+
 void
 ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
     const struct usage_row *rows, unsigned n, ledger_fn *fn, void *arg)
@@ -732,13 +753,11 @@ ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
 	if (op == NULL || !settle_parts(op, h, actual) ||
 	    !settle_rows(op, rows, n)) {
 		/* The lease is renewed no more, runs out, and is charged. */
-		unlink_hold(h);
-		h->live = false;
+		close_hold(h);
 		refuse(fn, arg, op, "no memory, or amounts that are none");
 		return;
 	}
-	unlink_hold(h);
-	h->live = false;
+	close_hold(h);
 	run(l, op);
 }
 
@@ -747,8 +766,7 @@ ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 {
 	struct op *op = h->live ? op_new(l, VERB_RELEASE, h, fn, arg) : NULL;
 
-	unlink_hold(h);
-	h->live = false;
+	close_hold(h);
 	if (op == NULL)
 		refuse(fn, arg, NULL, "no memory, or no hold");
 	else
@@ -775,14 +793,7 @@ void
 ledger_forget(struct ledger *l, struct hold *h)
 {
 	(void)l;
-	if (h->asking != NULL) {
-		h->asking->alone = true;
-		h->asking->hold = NULL;
-		h->asking->fn = NULL;
-	}
-	h->asking = NULL;
-	unlink_hold(h);
-	h->live = false;
+	close_hold(h);
 }
 
 static void

@@ -196,7 +196,8 @@ bool ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg);
 
 /*
  * What was really used: actual[i] of h->part[i] (ignored for requests), and
- * rows for the usage. The hold is over, whatever the answer; with
+ * rows for the usage. The hold is over, whatever the answer (also to a `more`
+ * that is under way: nobody is told of it); with
  * ERR_LEDGER it is owed and will be given later. fn may be NULL.
  */
 void ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,

@@ -649,6 +649,27 @@ test_clock_jumps(void **state)
 	world_free(w);
 }
 
+/* Settled while more is being asked for: all of it is over. */
+static void
+test_settled_meanwhile(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want c = { &daily, 400 };
+	const int64_t actual = 150;
+	struct hold h = hold_new(w);
+
+	(void)state;
+	ok(hold(w, &h, &c, 1));
+	ledger_more(w->l, &h, &c, 1, 0, NULL, NULL);
+	ok(settle(w, &h, &actual, NULL, 0));
+	world_run(w, 100);
+	assert_false(h.live);
+	assert_null(h.link);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(used_of(w, &daily), 150);
+	world_free(w);
+}
+
 /* ---- windows ---- */
 
 static const struct {
@@ -904,6 +925,7 @@ main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_forgotten),
+		cmocka_unit_test(test_settled_meanwhile),
 		cmocka_unit_test(test_clock_jumps),
 		cmocka_unit_test(test_midnights),
 		cmocka_unit_test(test_spans),
