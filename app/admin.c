@@ -12,9 +12,12 @@
 #include "app/base/hash.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/base/percent.h"
 #include "app/keys.h"
 #include "app/keystore.h"
+#include "app/ledger.h"
 #include "app/record.h"
+#include "app/usage.h"
 #include "app/worker.h"
 #include "policy/unit.h"
 
@@ -30,6 +33,7 @@ struct admin_job {
 	bool done;
 	struct keys_answer answer; /* of a verb */
 	enum err err;		   /* of a list */
+	struct usage_table *usage;
 	struct buf list;
 	struct json_writer w;
 };
@@ -375,7 +379,115 @@ list(struct request *r)
 	return job->err == ERR_OK ? DONE : request_fault(r, job->err);
 }
 
+/* ---- usage ---- */
+
+/* What is asked for in the query; "" where it is not. */
+static const struct {
+	const char *name, *preset;
+} questions[] = { { "by", "day" }, { "since", "7d" }, { "until", "1d" } };
+enum { ASK_BY, ASK_SINCE, ASK_UNTIL, QUESTIONS };
+
+/* Of one of them: the text behind its name, decoded. False: no such one. */
+static bool
+read_question(struct request *r, const char *p, size_t len,
+    const char *out[QUESTIONS])
+{
+	size_t i, n;
+
+	for (i = 0; i < QUESTIONS; i++) {
+		n = strlen(questions[i].name);
+		if (len <= n || p[n] != '=' ||
+		    memcmp(p, questions[i].name, n) != 0)
+			continue;
+		out[i] = percent_decode(r->arena, p + n + 1, len - n - 1);
+		return out[i] != NULL;
+	}
+	return false;
+}
+
+static bool
+read_query(struct request *r, const char *out[QUESTIONS])
+{
+	const char *p = r->query;
+	size_t i, n;
+
+	for (i = 0; i < QUESTIONS; i++)
+		out[i] = questions[i].preset;
+	for (; *p != '\0'; p += n + (p[n] == '&')) {
+		n = strcspn(p, "&");
+		if (n > 0 && !read_question(r, p, n, out))
+			return false;
+	}
+	return true;
+}
+
+static void
+on_usage(void *arg, enum err e, const struct usage_row *row, int64_t held)
+{
+	struct request *r = arg;
+	struct admin_job *job = r->admin_job;
+
+	if (row != NULL) {
+		if (!usage_add(job->usage, row, held))
+			job->err = ERR_INTERNAL;
+		return;
+	}
+	if (e != ERR_OK)
+		job->err = e;
+	wake(r);
+}
+
+static enum verdict
+ask_usage(struct request *r)
+{
+	struct ledger *l = r->worker->ledger;
+	const char *asked[QUESTIONS];
+	int32_t today, from, to;
+	unsigned by;
+
+	if (l == NULL)
+		return request_fault(r, ERR_LEDGER);
+	today = ledger_day(l);
+	if (!read_query(r, asked) || !usage_by_read(asked[ASK_BY], &by) ||
+	    !usage_day_read(asked[ASK_SINCE], today, &from) ||
+	    !usage_day_read(asked[ASK_UNTIL], today, &to))
+		return request_fail(r, ERR_BAD_REQUEST, NULL, "the query has "
+		    "by (of day, key, team, user, tag, model, provider), since "
+		    "and until (2026-11-28, 7d)");
+	if (!job_new(r))
+		return DONE;
+	r->admin_job->usage = usage_new(by);
+	if (r->admin_job->usage == NULL)
+		return request_fault(r, ERR_INTERNAL);
+	ledger_usage(l, from, to, on_usage, r);
+	return WAIT;
+}
+
+static enum verdict
+usage(struct request *r)
+{
+	struct admin_job *job = r->admin_job;
+	struct buf b;
+
+	if (job == NULL)
+		return ask_usage(r);
+	if (still(r) == WAIT)
+		return WAIT;
+	buf_init(&b, LIMIT_REPLY);
+	if (job->err == ERR_OK && !r->gone)
+		usage_write(job->usage, USAGE_JSON, &b);
+	usage_free(job->usage);
+	job->usage = NULL;
+	if (job->err == ERR_OK && !r->gone) {
+		answer_built(r, 200, &b);
+		return DONE;
+	}
+	buf_free(&b);
+	return job->err == ERR_OK ? DONE : request_fault(r, job->err);
+}
+
 const struct endpoint admin_doors[] = {
+	{ "GET", "/usage", "openai", "admin", "admin", false, true, usage },
 	{ "GET", "/keys", "openai", "admin", "admin", false, true, list },
 	{ "POST", "/keys", "openai", "admin", "admin", false, true, create },
 	{ "GET", "/keys/", "openai", "admin", "admin", false, true, show },

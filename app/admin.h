@@ -10,6 +10,7 @@
  *	PATCH  /keys/NAME          settings to change; null takes one away
  *	DELETE /keys/NAME          revoke it
  *	POST   /keys/NAME/rotate   a new secret; {"grace": "24h"}
+ *	GET    /usage              as of `tollgate usage`: ?by=&since=&until=
  *
  * What was made answers with {"key": …, "secret": …}: told this once.
  */

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from client import Call, ask, bearer, chat, is_error
-from house import Policy, Site, virtual_key
+from house import Policy, Site, virtual_key, wait_until
 from servers import chosen, open_front
 from stores import Redis
-from test_keys import status_within, use
+from test_keys import status_within, tollgate, use
 
 KEYS = "/admin/keys"
 FRONTS = [n for n in ("lighttpd", "apache-proxy", "apache-cgi-alone")
@@ -165,3 +165,60 @@ def test_traces(front):
             data = path.read_bytes()
             assert front.site.admin.encode() not in data, path
             assert made["secret"].encode() not in data, path
+
+
+def rows(front, query):
+    return good(front, "GET", "/admin/usage" + query)["rows"]
+
+
+def test_usage(front):
+    """What a key used stands under its name, here and on the command line."""
+    name = f"user{time.time_ns()}"
+    key = good(front, "POST", KEYS, {
+        "name": name, "team": "spenders", "budget": "5 USD / day"},
+        status=201)["secret"]
+    for _ in range(3):
+        assert use(front, key).status == 200
+
+    def mine():
+        return [r for r in rows(front, "?by=key,team,model,provider&since=1d")
+                if r["key"] == name]
+
+    wait_until(lambda: sum(r["requests"] for r in mine()) == 3, 10, "told")
+    row, = mine()
+    assert set(row) == {"key", "team", "model", "provider", "requests",
+                        "input_tokens", "output_tokens", "cached_tokens",
+                        "cost_nano", "held_nano"}
+    assert row["team"] == "spenders" and row["model"] == "ok"
+    assert row["input_tokens"] > 0 and row["output_tokens"] > 0
+    assert row["cost_nano"] == 1000 * row["input_tokens"] + \
+        2000 * row["output_tokens"]
+    assert row["held_nano"] == 0
+    out = tollgate(front.site, "usage", "--by", "key,team,model,provider",
+                   "--format", "json")
+    assert out.returncode == 0, out.stderr
+    assert row in json.loads(out.stdout)["rows"]
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    assert all("key" not in r for r in rows(front, ""))
+    assert rows(front, f"?since={today}&until={today}&by=team")
+    assert rows(front, "?since=2020-01-01&until=2020-01-31") == []
+    for query in ("?by=colour", "?since=soon", "?until=x", "?x=1", "?by",
+                  "?by=", "?since=%zz", "?by=key&by="):
+        is_error(admin(front, "GET", "/admin/usage" + query), 400)
+    assert admin(front, "GET", "/admin/usage", headers=bearer(
+        front.site.key)).status == 404
+
+
+def test_limits_take_effect(front):
+    """A limit of a key of the store is one, and another is soon one too."""
+    name = f"limited{time.time_ns()}"
+    key = good(front, "POST", KEYS, {"name": name, "rpm": 2},
+               status=201)["secret"]
+    assert [use(front, key).status for _ in range(4)] == [200, 200, 429, 429]
+    good(front, "PATCH", KEYS + "/" + name, {"rpm": 100})
+    status_within(front, key, 200)
+    good(front, "PATCH", KEYS + "/" + name, {"budget": "0 USD / day"})
+    _, reply = status_within(front, key, 429)
+    is_error(reply, 429, "insufficient_quota")
+    good(front, "PATCH", KEYS + "/" + name, {"budget": None})
+    status_within(front, key, 200)
