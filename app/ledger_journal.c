@@ -128,29 +128,57 @@ text_of(sqlite3_stmt *s, int column)
 
 /* ---- what is gathered ---- */
 
+enum { ADD_USED, ADD_ROW, ADDS };
+
+static const char *const adds[ADDS] = {
+	[ADD_USED] = "INSERT INTO used (name, n, expire) VALUES (?1, ?2, ?3) "
+	    "ON CONFLICT (name) DO UPDATE SET n = n + ?2, "
+	    "expire = max(expire, ?3)",
+	[ADD_ROW] = "INSERT INTO row (who, r, i, o, c, m) VALUES "
+	    "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (who) DO UPDATE "
+	    "SET r = r + ?2, i = i + ?3, o = o + ?4, c = c + ?5, m = m + ?6",
+};
+
 static int
-write_entry(sqlite3 *db, const struct entry *e)
+write_entry(sqlite3_stmt *const add[ADDS], const struct entry *e)
 {
-	if (e->row)
-		return run(db, "INSERT INTO row (who, r, i, o, c, m) VALUES "
-		    "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (who) DO UPDATE "
-		    "SET r = r + ?2, i = i + ?3, o = o + ?4, c = c + ?5, "
-		    "m = m + ?6", "tiiiii", e->name, e->n[0], e->n[1],
-		    e->n[2], e->n[3], e->n[4]);
-	return run(db, "INSERT INTO used (name, n, expire) VALUES "
-	    "(?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET n = n + ?2, "
-	    "expire = max(expire, ?3)", "tii", e->name, e->n[0], e->expire);
+	sqlite3_stmt *s = add[e->row ? ADD_ROW : ADD_USED];
+	int rc, k;
+
+	sqlite3_bind_text(s, 1, e->name, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, e->n[0]);
+	sqlite3_bind_int64(s, 3, e->row ? e->n[1] : e->expire);
+	for (k = 2; k < 5 && e->row; k++)
+		sqlite3_bind_int64(s, k + 2, e->n[k]);
+	rc = sqlite3_step(s);
+	sqlite3_reset(s);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int
+write_entries(sqlite3 *db, const struct batch *b)
+{
+	sqlite3_stmt *add[ADDS] = { NULL, NULL };
+	const struct entry *e;
+	int rc = SQLITE_OK, i;
+
+	for (i = 0; i < ADDS && rc == SQLITE_OK; i++)
+		rc = sqlite3_prepare_v2(db, adds[i], -1, &add[i], NULL);
+	for (e = b->first; e != NULL && rc == SQLITE_OK; e = e->next)
+		rc = write_entry(add, e);
+	for (i = 0; i < ADDS; i++)
+		sqlite3_finalize(add[i]);
+	return rc;
 }
 
 /* All or nothing. */
 static int
 write_batch(sqlite3 *db, const struct batch *b)
 {
-	const struct entry *e;
 	int rc = run(db, "BEGIN IMMEDIATE", "");
 
-	for (e = b->first; e != NULL && rc == SQLITE_OK; e = e->next)
-		rc = write_entry(db, e);
+	if (rc == SQLITE_OK)
+		rc = write_entries(db, b);
 	if (rc == SQLITE_OK)
 		rc = run(db, "COMMIT", "");
 	if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
