@@ -300,7 +300,8 @@ write_command(struct store *s, const struct command *c)
 		buf_puts(&b, "\r\n");
 	}
 	buf_put(&b, c->rest, c->len);
-	sent = !b.failed && conn_send(s->conn, b.data, b.len);
+	buf_putc(&b, '\0'); /* hiredis looks behind the last argument */
+	sent = !b.failed && conn_send(s->conn, b.data, b.len - 1);
 	buf_free(&b);
 	return sent;
 }

@@ -143,7 +143,9 @@ def test_retry_after(up, given, told):
             "model": "m", "messages": [{"role": "user", "content": "x"}]},
             KEY)
     assert answer.status == 429
-    assert answer.header("retry-after") == told
+    # Who says nothing usable rests for some seconds, by our own choice.
+    assert answer.header("retry-after") == told or (
+        told is None and 1 <= int(answer.header("retry-after")) <= 10)
 
 
 @pytest.mark.parametrize("code", [400, 404, 422, 429, 503])
