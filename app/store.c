@@ -301,8 +301,6 @@ write_command(struct store *s, const struct command *c)
 	}
 	buf_put(&b, c->rest, c->len);
 	buf_putc(&b, '\0'); /* hiredis looks behind the last argument */
-	/* hiredis looks at the byte behind a command. */
-	buf_putc(&b, '\0');
 	sent = !b.failed && conn_send(s->conn, b.data, b.len - 1);
 	buf_free(&b);
 	return sent;

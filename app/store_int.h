@@ -25,9 +25,10 @@ struct conn_events {
 struct conn *conn_open(uv_loop_t *loop, const struct store_place *place,
     const struct conn_events *events, void *owner);
 
-/* Bytes of one whole command. False: no memory; the connection is of no use. */
-/* p[len] is a NUL: hiredis looks at it. */
-/* Bytes of one whole command, p[len] is NUL. False: no memory; the connection is of no use. */
+/*
+ * Bytes of one whole command; p[len] is a NUL: hiredis looks at it. False: no
+ * memory; the connection is of no use.
+ */
 bool conn_send(struct conn *c, const char *p, size_t len);
 
 /* Take what has come already; may call events. */
