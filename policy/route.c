@@ -221,7 +221,23 @@ any_able(const struct planning *p, bool now)
 	return false;
 }
 
-/* All candidates, each with its reason. */
+/* Is there one that a request too long for the targets can go to? */
+static bool
+any_longer(const struct planning *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->count; i++)
+		if (p->all[i].kind == FALLBACK_CONTEXT &&
+		    p->all[i].out == OUT_NOT)
+			return true;
+	return false;
+}
+
+/*
+ * All candidates, each with its reason. An estimate alone refuses nothing:
+ * what seems too long for all goes to the list for that, else to the largest.
+ */
 static void
 gather(struct planning *p, const struct asked *asked, size_t count)
 {
@@ -230,7 +246,11 @@ gather(struct planning *p, const struct asked *asked, size_t count)
 		return;
 	p->lenient = true;
 	add_groups(p, asked, count);
-	if (p->largest != NULL && !any_able(p, false))
+	if (p->largest == NULL || any_able(p, false))
+		return;
+	if (any_longer(p))
+		p->longer = true;
+	else
 		p->largest->out = filter_standing(p, p->largest);
 }
 
@@ -303,8 +323,8 @@ take_groups(struct planning *p, struct plan *plan)
 	const struct deployment **lists[FALLBACK_KINDS];
 	size_t counts[FALLBACK_KINDS] = { 0 };
 	struct candidate **list;
+	int kind, first;
 	size_t i;
-	int kind;
 
 	list = arena_alloc(p->arena, p->count * sizeof(struct candidate *));
 	if (list == NULL)
@@ -318,9 +338,12 @@ take_groups(struct planning *p, struct plan *plan)
 	for (i = 0; i < p->group_count; i++)
 		take_group(p, &p->groups[i], list, lists[p->groups[i].kind],
 		    &counts[p->groups[i].kind]);
-	plan->order = lists[FALLBACK_GENERAL];
-	plan->count = counts[FALLBACK_GENERAL];
+	first = p->longer ? FALLBACK_CONTEXT : FALLBACK_GENERAL;
+	plan->order = lists[first];
+	plan->count = counts[first];
 	for (kind = FALLBACK_GENERAL + 1; kind < FALLBACK_KINDS; kind++) {
+		if (kind == first)
+			continue; /* it is the order itself */
 		plan->instead[kind] = lists[kind];
 		plan->instead_count[kind] = counts[kind];
 	}

@@ -33,6 +33,7 @@ struct planning {
 	size_t count;
 	bool lenient;	      /* not even by what may be a gap of the catalog
 			       * is one left out */
+	bool longer;	      /* the list for what is too long comes first */
 	struct candidate *largest; /* of those in order that only the
 				    * estimate says to be too small */
 };

@@ -110,6 +110,11 @@ static const char text[] =
     "      context_window: [ { provider: c, model: big, context: 9000 },\n"
     "        b/y ]\n"
     "      content_policy: [ eu/m, us/m ]\n"
+    "  narrow:\n"
+    "    targets: [ { provider: a, model: s, context: 1000 },\n"
+    "      { provider: b, model: m, context: 8000 } ]\n"
+    "    fallbacks: { context_window: [\n"
+    "      { provider: c, model: big, context: 90000 }, c/z ] }\n"
     "  kept: { targets: [ a/x, b/y, c/z ], sticky: session }\n"
     "  keyed: { targets: [ a/x, b/y, c/z ], sticky: key }\n"
     "keys:\n"
@@ -678,6 +683,11 @@ static const struct row table[] = {
 	{ "filtered as well", .model = "backed", .tokens = 12000,
 	    .want = "a/x b/y c/z", .instead = "b/y",
 	    .why = "c/big context" },
+	{ "too long for all", .model = "narrow", .tokens = 12000,
+	    .want = "c/big c/z", .why = "a/s context, b/m context" },
+	{ "and for the list", .model = "narrow", .tokens = 12000,
+	    .health = "c/z cooling=99, c/big cooling=99", .want = "b/m" ,
+	    .instead = "", .why = NULL },
 	{ "and by health", .model = "backed", .want = "a/x c/z",
 	    .health = "b/y cooling=99", .instead = "c/big" },
 };

@@ -390,7 +390,9 @@ places(const struct plan *p, const struct candidate *c)
 	const struct deployment **list = p->instead[c->kind];
 	size_t n = p->instead_count[c->kind], i, found = 0;
 
-	if (c->kind == FALLBACK_GENERAL) {
+	/* The list for what is too long is the order where all is so. */
+	if (c->kind == FALLBACK_GENERAL ||
+	    (c->kind == FALLBACK_CONTEXT && n == 0)) {
 		list = p->order;
 		n = p->count;
 	}
