@@ -87,3 +87,9 @@ tests_fuzz_fuzz_pattern_SOURCES = tests/fuzz/fuzz_pattern.c
 tests_fuzz_fuzz_pattern_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_pattern_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/pattern
+
+noinst_PROGRAMS += tests/fuzz/fuzz_ledger
+tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c
+tests_fuzz_fuzz_ledger_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_ledger_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/ledger
