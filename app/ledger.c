@@ -671,8 +671,10 @@ ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 	return true;
 }
 
+/* Numbers of rows are `least` to LEDGER_MAX. */
 static bool
-settle_rows(struct op *op, const struct usage_row *rows, unsigned n)
+settle_rows(struct op *op, const struct usage_row *rows, unsigned n,
+    int64_t least)
 {
 	char who[WHO_SIZE];
 	unsigned i, k;
@@ -690,7 +692,8 @@ settle_rows(struct op *op, const struct usage_row *rows, unsigned n)
 		op->row[i].n[3] = rows[i].cached;
 		op->row[i].n[4] = rows[i].cost;
 		for (k = 0; k < 5; k++)
-			if (!amount_good(op->row[i].n[k]))
+			if (op->row[i].n[k] < least ||
+			    op->row[i].n[k] > LEDGER_MAX)
 				return false;
 		if (op->row[i].who == NULL)
 			return false;
@@ -751,7 +754,7 @@ ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
 	struct op *op = h->live ? op_new(l, VERB_SETTLE, h, fn, arg) : NULL;
 
 	if (op == NULL || !settle_parts(op, h, actual) ||
-	    !settle_rows(op, rows, n)) {
+	    !settle_rows(op, rows, n, 0)) {
 		/* The lease is renewed no more, runs out, and is charged. */
 		close_hold(h);
 		refuse(fn, arg, op, "no memory, or amounts that are none");
@@ -773,20 +776,34 @@ ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 		run(l, op);
 }
 
-void
-ledger_note(struct ledger *l, const struct usage_row *rows, unsigned n)
+/* Rows without a hold: a settle of one that never was. */
+static void
+note(struct ledger *l, const struct usage_row *rows, unsigned n,
+    int64_t least, ledger_fn *fn, void *arg)
 {
 	struct hold none;
 	struct op *op;
 
 	memset(&none, 0, sizeof none);
-	op = new_id(none.id) ? op_new(l, VERB_SETTLE, &none, NULL, NULL) :
-	    NULL;
+	op = new_id(none.id) ? op_new(l, VERB_SETTLE, &none, fn, arg) : NULL;
 	if (op != NULL && settle_parts(op, &none, NULL) &&
-	    settle_rows(op, rows, n))
+	    settle_rows(op, rows, n, least))
 		run(l, op);
 	else
-		refuse(NULL, NULL, op, "");
+		refuse(fn, arg, op, "no memory, or amounts that are none");
+}
+
+void
+ledger_note(struct ledger *l, const struct usage_row *rows, unsigned n)
+{
+	note(l, rows, n, 0, NULL, NULL);
+}
+
+void
+ledger_correct(struct ledger *l, const struct usage_row *row, ledger_fn *fn,
+    void *arg)
+{
+	note(l, row, 1, -LEDGER_MAX, fn, arg);
 }
 
 void

@@ -214,6 +214,14 @@ void ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn,
 void ledger_note(struct ledger *l, const struct usage_row *rows, unsigned n);
 
 /*
+ * The same of one row whose numbers may be negative, to put right what is
+ * there. Counters of money stay as they are. With ERR_LEDGER it may have been
+ * taken, or will be.
+ */
+void ledger_correct(struct ledger *l, const struct usage_row *row,
+    ledger_fn *fn, void *arg);
+
+/*
  * The owner of h goes: an answer that is still to come is told to nobody, and
  * what it brings is released. A live hold must be settled or released before.
  */

@@ -16,6 +16,7 @@
 #include "app/health_cli.h"
 #include "app/keys_cli.h"
 #include "app/models_cli.h"
+#include "app/reprice_cli.h"
 #include "app/serve.h"
 #include "app/usage_cli.h"
 #include "app/worker.h"
@@ -41,6 +42,9 @@ static const struct {
 	{ "policy-doc", policy_doc_command,
 	    "[--schema]  print the reference of the policy" },
 	{ "rank", rank_command, "MODEL  its deployments compared" },
+	{ "reprice", reprice_command,
+	    "--since DAY [--until DAY] [--dry-run | --apply]  costs at the "
+	    "prices of today" },
 	{ "serve", serve_command,
 	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
 	    "keep a pool" },

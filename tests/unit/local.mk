@@ -310,6 +310,12 @@ tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_SOURCES)
 tests_unit_test_ledger_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_reprice
+tests_unit_test_reprice_SOURCES = tests/unit/test_reprice.c \
+	tests/unit/policy_help.h $(LEDGER_SOURCES)
+tests_unit_test_reprice_CPPFLAGS = $(POLICY_CPPFLAGS) $(LEDGER_CPPFLAGS)
+tests_unit_test_reprice_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_keys
 tests_unit_test_keys_SOURCES = tests/unit/test_keys.c \
 	tests/unit/policy_help.h tests/unit/redis.c tests/unit/redis.h

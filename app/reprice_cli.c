@@ -1,0 +1,179 @@
+/*
+ * `tollgate reprice`: after a price of the policy was corrected, what the
+ * usage of some days comes to; with --apply the usage is corrected too.
+ */
+#include "app/reprice_cli.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "app/base/buf.h"
+#include "app/base/limits.h"
+#include "app/ledger_cli.h"
+#include "app/reprice.h"
+#include "app/usage.h"
+
+#define FAILED 1
+#define MISUSED 2
+#define PATIENCE_MS 5000
+
+static const char usage[] =
+    "usage: tollgate reprice --since 7d|2026-11-01 [--until 2026-11-30]\n"
+    "                        [--dry-run | --apply]\n";
+
+struct asked {
+	const char *since, *until;
+	bool apply, dry;
+};
+
+struct answer {
+	struct reprice *reprice;
+	bool done, failed;
+};
+
+static bool
+read_options(int argc, char **argv, struct asked *a)
+{
+	static const struct option options[] = {
+		{ "since", required_argument, NULL, 's' },
+		{ "until", required_argument, NULL, 'u' },
+		{ "apply", no_argument, NULL, 'a' },
+		{ "dry-run", no_argument, NULL, 'd' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool good = true;
+	int c;
+
+	optind = 0;
+	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (c) {
+		case 's':
+			a->since = optarg;
+			break;
+		case 'u':
+			a->until = optarg;
+			break;
+		case 'a':
+			a->apply = true;
+			break;
+		case 'd':
+			a->dry = true;
+			break;
+		default:
+			good = false;
+		}
+	return good && optind == argc && a->since != NULL &&
+	    !(a->apply && a->dry);
+}
+
+static void
+on_row(void *arg, enum err e, const struct usage_row *row, int64_t held)
+{
+	struct answer *a = arg;
+
+	(void)held;
+	if (row == NULL) {
+		a->failed |= e != ERR_OK;
+		a->done = true;
+	} else if (!reprice_add(a->reprice, row))
+		a->failed = true;
+}
+
+static int
+print(const struct reprice *r)
+{
+	struct buf out;
+	bool good;
+
+	buf_init(&out, MIB(64));
+	reprice_write(r, &out);
+	good = !out.failed &&
+	    fwrite(out.data, 1, out.len, stdout) == out.len &&
+	    fflush(stdout) == 0;
+	buf_free(&out);
+	return good ? EXIT_SUCCESS : FAILED;
+}
+
+struct taken {
+	bool done;
+	enum err err;
+};
+
+static void
+on_taken(void *arg, const struct ledger_answer *a)
+{
+	struct taken *t = arg;
+
+	t->done = true;
+	t->err = a->err;
+}
+
+/* One after another: what comes behind one that failed is not tried. */
+static int
+apply(struct ledger_cli *c, const struct reprice *r)
+{
+	struct usage_row row;
+	static struct taken t; /* an answer may come after all */
+	size_t i, n = 0;
+
+	for (i = 0; reprice_change(r, &i, &row); n++) {
+		t = (struct taken){ .err = ERR_LEDGER };
+		ledger_correct(c->ledger, &row, on_taken, &t);
+		if (!ledger_cli_wait(c, &t.done, PATIENCE_MS) ||
+		    t.err != ERR_OK) {
+			fprintf(stderr, "tollgate: the store took %zu "
+			    "corrections and not the next: look again\n", n);
+			return FAILED;
+		}
+	}
+	fprintf(stderr, "%zu sums corrected\n", n);
+	return EXIT_SUCCESS;
+}
+
+static int
+run(struct ledger_cli *c, const struct asked *asked)
+{
+	struct answer a = { .reprice = reprice_new(c->policy) };
+	int32_t today = ledger_day(c->ledger), from, to = today;
+	int code = FAILED;
+
+	if (a.reprice == NULL)
+		return FAILED;
+	if (!usage_day_read(asked->since, today, &from) ||
+	    (asked->until != NULL &&
+	    !usage_day_read(asked->until, today, &to))) {
+		fputs(usage, stderr);
+		reprice_free(a.reprice);
+		return MISUSED;
+	}
+	ledger_usage(c->ledger, from, to, on_row, &a);
+	if (!ledger_cli_wait(c, &a.done, PATIENCE_MS) || a.failed) {
+		fprintf(stderr, "tollgate: the store cannot be read\n");
+	} else {
+		reprice_run(a.reprice);
+		code = print(a.reprice);
+		if (code == EXIT_SUCCESS && asked->apply)
+			code = apply(c, a.reprice);
+	}
+	reprice_free(a.reprice);
+	return code;
+}
+
+int
+reprice_command(int argc, char **argv)
+{
+	struct asked asked = { .since = NULL };
+	struct ledger_cli c;
+	int code;
+
+	if (!read_options(argc, argv, &asked)) {
+		fputs(usage, stderr);
+		return MISUSED;
+	}
+	if (!ledger_cli_open(&c))
+		return FAILED;
+	code = run(&c, &asked);
+	ledger_cli_close(&c);
+	return code;
+}
