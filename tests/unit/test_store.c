@@ -12,7 +12,12 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -444,6 +449,101 @@ test_paused(void **state)
 	redis_end(&r);
 }
 
+/* ---- a slow way ---- */
+
+/*
+ * A process between us and Redis: each piece of an answer comes `ms` later,
+ * and then byte by byte.
+ */
+static pid_t
+slow_proxy(const char *dir, int ms)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX }, at = to;
+	char piece[4096];
+	int l, c, r, i;
+	struct pollfd p[2];
+	ssize_t n;
+	pid_t pid;
+
+	snprintf(to.sun_path, sizeof to.sun_path, "%s/redis.sock", dir);
+	snprintf(at.sun_path, sizeof at.sun_path, "%s/slow.sock", dir);
+	l = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(l, 5), 0);
+	pid = fork();
+	if (pid != 0) {
+		close(l);
+		return pid;
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	while ((c = accept(l, NULL, NULL)) >= 0) {
+		r = socket(AF_UNIX, SOCK_STREAM, 0);
+		if (connect(r, (struct sockaddr *)&to, sizeof to) != 0)
+			_exit(1);
+		p[0] = (struct pollfd){ .fd = c, .events = POLLIN };
+		p[1] = (struct pollfd){ .fd = r, .events = POLLIN };
+		while (poll(p, 2, -1) > 0) {
+			if (p[0].revents != 0) {
+				n = read(c, piece, sizeof piece);
+				if (n <= 0 || write(r, piece, (size_t)n) != n)
+					break;
+			}
+			if (p[1].revents != 0) {
+				n = read(r, piece, sizeof piece);
+				usleep((unsigned)ms * 1000);
+				for (i = 0; i < n; i++)
+					if (write(c, piece + i, 1) != 1)
+						break;
+				if (n <= 0 || i < n)
+					break;
+			}
+		}
+		close(c);
+		close(r);
+	}
+	_exit(0);
+}
+
+/* 20 ms later and byte by byte: slower, and nothing else. */
+static void
+test_slow(void **state)
+{
+	enum { MANY = 60 };
+	static struct got g[MANY];
+	struct store_sums sums;
+	char address[160], line[32];
+	struct redis r;
+	struct store *s;
+	pid_t proxy;
+	int i;
+
+	(void)state;
+	redis_start(&r, NULL);
+	proxy = slow_proxy(r.dir, 20);
+	snprintf(address, sizeof address, "redis+unix://%s/slow.sock", r.dir);
+	s = opened(address);
+	store_limits(s, 500, 500); /* the machine may be slow as well */
+	for (i = 0; i < MANY; i++) {
+		snprintf(line, sizeof line, "ECHO n%d", i);
+		give(s, &g[i], line);
+		if (i % 3 == 2)
+			run(500, &g[i].calls, 1);
+	}
+	for (i = 0; i < MANY; i++) {
+		snprintf(line, sizeof line, "n%d", i);
+		assert_int_equal(g[i].calls, 1);
+		assert_int_equal(g[i].err, STORE_OK);
+		assert_string_equal(g[i].text, line);
+	}
+	store_count(s, &sums);
+	assert_int_equal(sums.failed, 0);
+	assert_int_equal(sums.connections, 1);
+	closed(s);
+	kill(proxy, SIGKILL);
+	waitpid(proxy, NULL, 0);
+	redis_end(&r);
+}
+
 static void
 test_replica(void **state)
 {
@@ -590,6 +690,7 @@ main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_replica),
 		cmocka_unit_test(test_sentinel),
 		cmocka_unit_test(test_cluster),
