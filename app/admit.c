@@ -412,6 +412,22 @@ drop_unpriced(struct request *r)
 
 /* --------------------------------------------------------------- step */
 
+/* "a,b", as many as a row has room for: usage counts for each of them. */
+static const char *
+tags_of(struct arena *a, const struct vkey *k)
+{
+	const char *all = k->tag_count == 0 ? "" : k->tags[0], *more;
+	size_t i;
+
+	for (i = 1; i < k->tag_count; i++) {
+		if (strlen(all) + strlen(k->tags[i]) + 2 > LEDGER_WORD)
+			continue;
+		more = arena_printf(a, "%s,%s", all, k->tags[i]);
+		all = more == NULL ? all : more;
+	}
+	return all;
+}
+
 static void
 set_who(struct request *r)
 {
@@ -423,7 +439,7 @@ set_who(struct request *r)
 		.key = k->name,
 		.team = k->team,
 		.user = k->user,
-		.tag = k->tag_count > 0 ? k->tags[0] : "",
+		.tag = tags_of(r->arena, k),
 		.model = r->plan.asked,
 		.provider = r->plan.order[0]->provider->name,
 		.requests = 1,

@@ -175,8 +175,8 @@ def test_usage(front):
     """What a key used stands under its name, here and on the command line."""
     name = f"user{time.time_ns()}"
     key = good(front, "POST", KEYS, {
-        "name": name, "team": "spenders", "budget": "5 USD / day"},
-        status=201)["secret"]
+        "name": name, "team": "spenders", "budget": "5 USD / day",
+        "tags": [name + "-a", name + "-b"]}, status=201)["secret"]
     for _ in range(3):
         assert use(front, key).status == 200
 
@@ -198,6 +198,8 @@ def test_usage(front):
                    "--format", "json")
     assert out.returncode == 0, out.stderr
     assert row in json.loads(out.stdout)["rows"]
+    tags = {r["tag"]: r["requests"] for r in rows(front, "?by=tag")}
+    assert tags[name + "-a"] == tags[name + "-b"] == 3
     today = time.strftime("%Y-%m-%d", time.gmtime())
     assert all("key" not in r for r in rows(front, ""))
     assert rows(front, f"?since={today}&until={today}&by=team")
