@@ -5,8 +5,11 @@
 #include <string.h>
 
 #include "app/base/arena.h"
+#include "app/base/buf.h"
 #include "app/base/clock.h"
 #include "app/base/decimal.h"
+#include "app/base/json.h"
+#include "app/base/limits.h"
 #include "app/base/siphash.h"
 #include "app/bounds.h"
 #include "app/counters.h"
@@ -14,10 +17,13 @@
 #include "app/ratelimit.h"
 #include "app/record.h"
 #include "app/tally.h"
+#include "app/webhook.h"
 #include "app/worker.h"
 
 #define SECOND INT64_C(1000000)
 #define OUTPUT_BOUND 16000 /* tokens, where nobody sets a bound */
+
+static const char *const spans[] = { "hour", "day", "week", "month", "once" };
 
 /* What goes with a counter of the same place in admission.counters. */
 struct gate {
@@ -169,27 +175,55 @@ needed(const struct request *r, unsigned i, const struct deployment *d)
 
 /* ------------------------------------------------- what was heard last */
 
-/* Shares of a budget at which to warn: once a worker and window. */
+/* A share of a budget is used: in the records, and to the webhook. */
+static void
+warn(struct worker *w, const char *scope, const struct budget *b,
+    int64_t share)
+{
+	char usd[40];
+	struct json_writer j;
+	struct buf out;
+
+	recorder_note(w->recorder, "warning", "budget of %s: %lld %% used",
+	    scope, (long long)share);
+	price_format(b->limit, usd, sizeof usd);
+	buf_init(&out, KIB(4));
+	jw_init(&j, &out);
+	jw_object(&j);
+	jw_key(&j, "event");
+	jw_string(&j, "budget");
+	jw_key(&j, "scope");
+	jw_string(&j, scope);
+	jw_key(&j, "used_percent");
+	jw_int(&j, share);
+	jw_key(&j, "limit");
+	jw_string(&j, usd);
+	jw_key(&j, "window");
+	jw_string(&j, spans[b->span]);
+	jw_key(&j, "soft");
+	jw_bool(&j, b->soft);
+	jw_key(&j, "time");
+	jw_int(&j, clock_wall() / SECOND);
+	jw_end_object(&j);
+	if (!out.failed)
+		webhooks_post(w->webhooks, w->policy->webhook, out.data,
+		    out.len);
+	buf_free(&out);
+}
+
+/* Shares at which to warn: once a window, whichever worker sees it. */
 static void
 warn_of(struct request *r, const struct budget *b, const struct held *p)
 {
+	static const uint64_t key[2] = { 0x746f6c6c67617465, 2 };
 	int64_t share = counters_share(p, b);
-	struct worker *w = r->worker;
-	uint64_t hash;
-	size_t i, at;
+	size_t i;
 
-	for (i = 0; i < BUDGET_WARNINGS && b->warn[i] != 0; i++) {
-		if (share < b->warn[i])
-			continue;
-		hash = siphash(w->seen_key, p->name, strlen(p->name)) +
-		    (uint64_t)b->limit * BUDGET_WARNINGS + i;
-		at = hash % SEEN;
-		if (w->warned[at] == hash)
-			continue;
-		w->warned[at] = hash;
-		recorder_note(w->recorder, "warning", "budget of %s: %lld %% "
-		    "used", p->counter->scope, (long long)share);
-	}
+	for (i = 0; i < BUDGET_WARNINGS && b->warn[i] != 0; i++)
+		if (share >= b->warn[i] && health_warn(r->worker->health,
+		    siphash(key, p->name, strlen(p->name)) +
+		    (uint64_t)b->limit * BUDGET_WARNINGS + i))
+			warn(r->worker, p->counter->scope, b, b->warn[i]);
 }
 
 static struct seen *
@@ -325,16 +359,15 @@ take(struct request *r)
 static void
 name_counter(const struct counter *c, char *out, size_t size)
 {
-	static const char *const spans[] = { " / hour", " / day", " / week",
-		" / month", "" };
 	static const char *const kinds[] = { "requests a minute",
 		"tokens a minute", "requests at a time" };
 	char usd[40];
 
 	if (c->kind == COUNTER_MONEY) {
 		price_format(c->limit, usd, sizeof usd);
-		snprintf(out, size, "the budget of %s USD%s of %s", usd,
-		    spans[c->span], c->scope);
+		snprintf(out, size, "the budget of %s USD%s%s of %s", usd,
+		    c->span == SPAN_ONCE ? " " : " / ", spans[c->span],
+		    c->scope);
 	} else {
 		snprintf(out, size, "the limit of %lld %s of %s",
 		    (long long)c->limit, kinds[c->kind], c->scope);

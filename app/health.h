@@ -111,6 +111,13 @@ bool health_hedge(struct health *h, const char *model, unsigned share,
 /* A request of this model was answered with so many output tokens. */
 void health_answered(struct health *h, const char *model, int64_t tokens);
 
+/*
+ * Is this (a hash that all processes make alike) to be warned of? Not if any
+ * process of the host was told so before. Counts those that are.
+ */
+bool health_warn(struct health *h, uint64_t what);
+uint64_t health_warnings(struct health *h);
+
 /* Output tokens of its answers of late, 0 = unknown. */
 int64_t health_expected_output(struct health *h, const char *model);
 

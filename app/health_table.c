@@ -18,7 +18,7 @@
 
 #define NAME "health"
 #define MAGIC "tghealth"
-#define VERSION 3
+#define VERSION 4
 #define BOOT "/proc/sys/kernel/random/boot_id"
 
 #define SECOND INT64_C(1000000)

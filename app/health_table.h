@@ -25,6 +25,7 @@
 #define TABLE_SLOTS 2048  /* deployments; powers of two */
 #define TABLE_MODELS 1024 /* names that clients ask for */
 #define TABLE_COLUMNS 128 /* processes that count what they have under way */
+#define TABLE_WARNED 1024 /* warnings that are not given again */
 #define TABLE_ID 256	  /* bytes of a deployment's id, with its NUL */
 
 #define MINUTE_RING 6 /* of 10 s */
@@ -76,6 +77,8 @@ struct table {
 	struct table_head head;
 	_Atomic int64_t swept; /* when dead columns were last looked for */
 	_Atomic int64_t asked; /* when other hosts were last asked */
+	word warnings;		/* that were given */
+	word warned[TABLE_WARNED]; /* what of: hashes */
 	word host;	       /* a random number, 0 = not drawn yet */
 	_Atomic uint8_t column[TABLE_COLUMNS]; /* it may hold something */
 	word slot_hash[TABLE_SLOTS]; /* 0 = free */

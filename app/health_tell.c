@@ -146,3 +146,24 @@ health_each(struct health *h, int64_t now, health_fn *fn, void *arg)
 		fn(arg, id, &st, &sums);
 	}
 }
+
+bool
+health_warn(struct health *h, uint64_t what)
+{
+	struct table *t = h->map.table;
+	word *at = &t->warned[what % TABLE_WARNED];
+	uint64_t old = atomic_load_explicit(at, memory_order_relaxed);
+
+	if (old == what || !atomic_compare_exchange_strong_explicit(at, &old,
+	    what, memory_order_relaxed, memory_order_relaxed))
+		return false; /* it was said, or another says something */
+	atomic_fetch_add_explicit(&t->warnings, 1, memory_order_relaxed);
+	return true;
+}
+
+uint64_t
+health_warnings(struct health *h)
+{
+	return atomic_load_explicit(&h->map.table->warnings,
+	    memory_order_relaxed);
+}

@@ -295,6 +295,11 @@ metrics_serve(struct request *r)
 		     "# TYPE tollgate_build_info gauge\n"
 		     "tollgate_build_info{version=\"" PACKAGE_VERSION
 		     "\"} 1\n");
+	buf_printf(&b, "# HELP tollgate_budget_warnings_total Warnings that a "
+	    "share of a budget is used.\n"
+	    "# TYPE tollgate_budget_warnings_total counter\n"
+	    "tollgate_budget_warnings_total %llu\n",
+	    (unsigned long long)health_warnings(r->worker->health));
 	put_series(&rows, &b);
 	free(rows.list);
 	if (b.failed) {

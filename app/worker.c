@@ -30,6 +30,7 @@
 #include "app/tally.h"
 #include "app/token.h"
 #include "app/transport.h"
+#include "app/webhook.h"
 #include "policy/state.h"
 
 #define TICK_MS 1000 /* how often the policy's files are looked at */
@@ -121,6 +122,8 @@ leave(struct worker *w)
 	w->health_share = NULL;
 	tokens_free(w->tokens);
 	w->tokens = NULL;
+	webhooks_free(w->webhooks);
+	w->webhooks = NULL;
 	transport_free(w->transport);
 	w->transport = NULL;
 	uv_close((uv_handle_t *)&w->tick, NULL);
@@ -351,9 +354,9 @@ load_first(struct worker *w)
 	return w->policy != NULL;
 }
 
-/* Something is wrong with the keys of the store. */
+/* Something is wrong that nobody waits for: a store of keys, a webhook. */
 static void
-note_keys(void *arg, const char *text)
+note_error(void *arg, const char *text)
 {
 	struct worker *w = arg;
 
@@ -392,13 +395,15 @@ open_house(struct worker *w)
 	if (w->health != NULL)
 		w->health_share = health_share_new(w->loop, w->health);
 	w->recorder = recorder_new(w->policy->log);
-	w->keys = keycache_new(w->loop, w->env.state_dir, note_keys, w);
+	w->keys = keycache_new(w->loop, w->env.state_dir, note_error, w);
 	w->tally = tally_new();
 	siphash_key(w->seen_key);
 	w->admin = admin_new();
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
+		w->webhooks = webhooks_new(w->transport, note_error, w);
+	if (w->webhooks != NULL)
 		w->tokens = tokens_new(w->loop, w->transport,
 		    w->env.state_dir);
 	if (w->recorder != NULL)

@@ -24,8 +24,9 @@ struct request;
 struct tally;
 struct tokens;
 struct transport;
+struct webhooks;
 
-#define SEEN 1024 /* keys and warnings that a worker remembers */
+#define SEEN 1024 /* keys whose budget a worker remembers */
 
 /* What a worker heard last of a key's tightest budget. */
 struct seen {
@@ -48,9 +49,9 @@ struct worker {
 	struct keycache *keys;	/* of the store */
 	struct ledger *ledger;	/* NULL: it cannot be opened */
 	struct tally *tally;
+	struct webhooks *webhooks;
 	uint64_t seen_key[2];
 	struct seen seen[SEEN];
-	uint64_t warned[SEEN];	/* hashes of budgets and shares */
 	struct admin *admin;
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */

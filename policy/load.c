@@ -234,6 +234,7 @@ check(struct loading *ld)
 	p->attempts = (unsigned)s.attempts;
 	p->drain = s.drain;
 	p->log = s.log;
+	p->webhook = s.webhook == NULL ? "" : s.webhook;
 	p->store = s.store;
 	p->timezone = s.timezone;
 	p->catalog = ld->l.env->catalog;

@@ -223,7 +223,7 @@ struct src_admin {
 };
 
 struct source {
-	const char *store, *log, *timezone, *pepper;
+	const char *store, *log, *webhook, *timezone, *pepper;
 	struct rows providers, models, rules, keys, tiers;
 	struct rows teams, users, tags; /* struct src_pool */
 	struct src_pool limits;

@@ -359,6 +359,7 @@ struct policy {
 	struct timeouts timeouts;   /* `timeouts:` of the file, for provider/model asked directly */
 	unsigned attempts;
 	const char *log;	    /* "stderr" or the path of the record file */
+	const char *webhook;	    /* URL that is told of budgets, "" = none */
 	int64_t drain;		    /* µs a stopping worker gives its streams */
 	unsigned char pepper[PEPPER]; /* the HMAC key of struct vkey.hash */
 	struct admin_policy admin;

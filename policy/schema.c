@@ -310,6 +310,10 @@ static const struct field sections[] = {
 	{ .key = "log", .type = V_LOG, AT(source, log), .max = 4096,
 	  .preset = "stderr",
 	  .help = "where records go: `stderr` or the path of a file" },
+	{ .key = "webhook", .type = V_URL, AT(source, webhook), .max = 2048,
+	  .otherwise = "none",
+	  .help = "address that gets a JSON object by POST when a share of a "
+		  "budget is used at which to warn" },
 	{ .key = "drain", .type = V_DURATION, AT(source, drain), .min = 0,
 	  .max = HOUR, .preset = "30s",
 	  .help = "time that a stopping worker gives its streams" },
