@@ -310,6 +310,7 @@ taken(struct ledger *l, struct hold *h, const struct op *op)
 
 	for (i = 0; i < op->parts; i++)
 		keep_part(h, &op->part[i]);
+	h->cost = op->verb == VERB_MORE ? h->cost + op->cost : op->cost;
 	h->live = true;
 	h->renewed = clock_mono();
 	link_hold(l, h);
@@ -321,7 +322,7 @@ static void
 owe(struct ledger *l, struct op *op)
 {
 	/* A mark that money may be owed is of use for a short time only. */
-	if (op->kept || op->echo || (op->verb != VERB_SENT && l->backend->keep != NULL &&
+	if (op->kept || op->echo || op->verb == VERB_RESTORE || (op->verb != VERB_SENT && l->backend->keep != NULL &&
 	    l->backend->keep(l->b, op))) {
 		arena_free(op->arena);
 		return;
@@ -625,13 +626,16 @@ ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
 		return;
 	}
 	h->parts = 0;
+	h->sent = false;
+	who_write(text, who);
+	h->who = arena_str(h->arena, text);
 	op = op_new(l, VERB_HOLD, h, fn, arg);
 	if (op != NULL) {
-		who_write(text, who);
 		op->who = arena_str(op->arena, text);
 		op->cost = who->cost;
 	}
-	if (op == NULL || op->who == NULL || !amount_good(op->cost) ||
+	if (op == NULL || op->who == NULL || h->who == NULL ||
+	    !amount_good(op->cost) ||
 	    !claim(op, h, claims, n)) {
 		refuse(fn, arg, op, "no memory, or a counter that is none");
 		return;
@@ -667,6 +671,7 @@ ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 		refuse(fn, arg, NULL, "no memory, or no hold any more");
 		return false;
 	}
+	h->sent = true;
 	run(l, op);
 	return true;
 }
@@ -811,6 +816,49 @@ ledger_forget(struct ledger *l, struct hold *h)
 {
 	(void)l;
 	close_hold(h);
+}
+
+static bool
+restore_parts(struct op *op, const struct hold *h)
+{
+	struct op_part *p;
+	unsigned i;
+
+	op->part = arena_zalloc(op->arena, h->parts * sizeof *op->part);
+	for (i = 0; op->part != NULL && i < h->parts; i++) {
+		p = &op->part[i];
+		plain_part(p, arena_str(op->arena, h->part[i].name));
+		if (p->name[0] == NULL)
+			return false;
+		p->kind = h->part[i].counter->kind;
+		p->limit = h->part[i].counter->limit;
+		/* When it was asked is not known any more. */
+		p->amount = p->kind == COUNTER_RPM ? 0 : h->part[i].amount;
+		p->expire[0] = h->part[i].end == 0 ? 0 :
+		    h->part[i].end + WINDOW_KEEP;
+	}
+	op->parts = h->parts;
+	return op->part != NULL;
+}
+
+void
+ledger_restore(struct ledger *l)
+{
+	struct hold *h;
+	struct op *op;
+
+	for (h = l->holds; h != NULL; h = h->next) {
+		op = op_new(l, VERB_RESTORE, h, NULL, NULL);
+		if (op == NULL)
+			return;
+		op->who = arena_str(op->arena, h->who);
+		op->cost = h->cost;
+		op->sent = h->sent;
+		if (op->who != NULL && restore_parts(op, h))
+			run(l, op);
+		else
+			arena_free(op->arena);
+	}
 }
 
 static void

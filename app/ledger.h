@@ -116,6 +116,9 @@ struct hold {
 	struct held *part;
 	unsigned parts;
 	bool live;		  /* a settle or release is owed */
+	bool sent;		  /* money may be owed */
+	const char *who;	  /* to whom it is charged when its lease runs out */
+	int64_t cost;		  /* … and how much */
 	struct op *asking;	  /* hold or more is under way */
 	int64_t renewed;	  /* clock_mono of the last lease */
 	struct hold *next, **link; /* the ledger's list */

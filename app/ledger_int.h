@@ -15,7 +15,15 @@
 #define WHO_SIZE (7 * LEDGER_WORD)
 #define NAME_SIZE (LEDGER_SCOPE + 128)
 
-enum verb { VERB_HOLD, VERB_MORE, VERB_SENT, VERB_SETTLE, VERB_RELEASE };
+enum verb {
+	VERB_HOLD,
+	VERB_MORE,
+	VERB_SENT,
+	VERB_SETTLE,
+	VERB_RELEASE,
+	VERB_RESTORE, /* a hold that a Redis has lost, whatever the limit */
+	VERBS
+};
 
 struct op_part {
 	const struct counter *counter; /* hold, more: as the caller has it */
@@ -65,6 +73,7 @@ struct op {
 	bool again; /* the clock was wrong once */
 	bool first; /* the store was made for it */
 	bool alone; /* its owner has gone */
+	bool sent;  /* restore: it was */
 	bool kept;  /* the store keeps it where it outlives the process */
 	bool echo;  /* said once more: it counts already */
 	struct ledger_answer answer;
@@ -90,6 +99,9 @@ struct backend {
 	bool (*keep)(void *b, const struct op *op);
 	size_t (*owes)(void *b);
 };
+
+/* The store has lost its leases: give it those of the live holds again. */
+void ledger_restore(struct ledger *l);
 
 /* A settle or release as text, and back on its way. False: it is none. */
 void op_write(struct buf *out, const struct op *op);

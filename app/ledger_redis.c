@@ -168,7 +168,7 @@ read_ok(struct op *op, const struct store_reply *r)
 	unsigned i;
 
 	if (op->verb != VERB_HOLD && op->verb != VERB_MORE)
-		return true;
+		return true; /* nobody asked how much is left */
 	if (r->count != 3 + 3 * (size_t)op->parts)
 		return false;
 	for (i = 0; i < op->parts; i++) {
@@ -246,6 +246,7 @@ on_rebuilt(void *arg, const char *epoch, const char *why)
 	if (epoch != NULL && journal_set_epoch(b->journal, epoch)) {
 		snprintf(b->epoch, sizeof b->epoch, "%s", epoch);
 		b->lost = NULL;
+		ledger_restore(b->ledger);
 		unpark(b, NULL);
 		return;
 	}
@@ -269,6 +270,7 @@ lost(struct redis *b, const struct store_item *theirs)
 	if (known[0] != '\0' && is(theirs, known)) {
 		snprintf(b->epoch, sizeof b->epoch, "%s", known);
 		b->lost = NULL;
+		ledger_restore(b->ledger);
 		return true;
 	}
 	if (b->lost == NULL && strcmp(b->epoch, NO_EPOCH) != 0)
@@ -453,7 +455,8 @@ hold_words(struct words *w, const struct op *op)
 
 	number(w, op->from);
 	number(w, op->until);
-	word(w, op->verb == VERB_MORE ? "m" : "h");
+	word(w, op->verb == VERB_MORE ? "m" : op->verb == VERB_HOLD ? "h" :
+	    op->sent ? "s" : "r");
 	word(w, op->verb == VERB_MORE ? "" : op->who);
 	number(w, op->cost);
 	for (i = 0; i < op->parts; i++) {
@@ -506,7 +509,7 @@ run(void *arg, struct op *op)
 	static const enum script scripts[] = {
 		[VERB_HOLD] = S_HOLD, [VERB_MORE] = S_HOLD,
 		[VERB_SENT] = S_SENT, [VERB_SETTLE] = S_SETTLE,
-		[VERB_RELEASE] = S_SETTLE,
+		[VERB_RELEASE] = S_SETTLE, [VERB_RESTORE] = S_HOLD,
 	};
 	struct redis *b = arg;
 	size_t keys = 3;

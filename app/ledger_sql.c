@@ -613,6 +613,7 @@ verb_release(struct sqldb *d, struct op *op, int64_t now)
 int
 sql_verb(struct sqldb *d, struct op *op, int64_t now)
 {
+	/* A file loses nothing: there is no VERB_RESTORE. */
 	static int (*const verbs[])(struct sqldb *, struct op *, int64_t) = {
 		[VERB_HOLD] = verb_hold,
 		[VERB_MORE] = verb_more,

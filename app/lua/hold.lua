@@ -1,7 +1,9 @@
 -- KEYS[3] the lease; ARGV: 2 id, 3 lease in µs, 4 from, 5 until (when the
--- names hold good), 6 'h' hold or 'm' more, 7 who, 8 cost; then of each part
+-- names hold good), 6 'h' hold, 'm' more, or, of what this server has lost, 'r'
+-- reserved or 's' sent: then no limit refuses; 7 who, 8 cost; then of each part
 -- kind, limit, amount, turn, and name and expiry of both its windows.
 local id, length, more = ARGV[2], tonumber(ARGV[3]), ARGV[6] == 'm'
+local lost = ARGV[6] == 'r' or ARGV[6] == 's'
 local FIRST, WORDS = 9, 8
 
 if now < tonumber(ARGV[4]) or now >= tonumber(ARGV[5]) then
@@ -59,7 +61,7 @@ end
 -- All that refuse are told; the caller takes the one that lasts longest.
 local refused = {}
 for i, p in ipairs(parts) do
-	if p.amount > p.limit - p.c.used - p.c.held then
+	if not lost and p.amount > p.limit - p.c.used - p.c.held then
 		local retry, reserved = refusal(p)
 		for _, v in ipairs({ text(i - 1), p.pick,
 			text(math.max(0, p.limit - p.c.used - p.c.held)),
@@ -74,7 +76,8 @@ end
 
 local key = KEYS[3]
 local old = call('GET', key)
-local who, cost, lines, state = ARGV[7], ARGV[8], {}, 'r'
+local who, cost, lines = ARGV[7], ARGV[8], {}
+local state = ARGV[6] == 's' and 's' or 'r'
 local twice = old and not more
 if more then
 	if not old then

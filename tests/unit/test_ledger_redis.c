@@ -354,6 +354,61 @@ test_empty(void **state)
 	world_free(w);
 }
 
+/* What is under way when it is emptied is held again, and ends as it should. */
+static void
+test_empty_under_way(void **state)
+{
+	static const struct counter parallel = { .scope = "key:a",
+		.kind = COUNTER_PARALLEL, .limit = 2 };
+	const struct want both[] = { { &daily, 100 }, { &parallel, 1 } };
+	const struct usage_row who = { .day = DAY, .key = "a", .cost = 100 };
+	const int64_t used[] = { 60, 0 };
+	struct world *w = usual();
+	struct hold sent_one = hold_new(w), waiting = hold_new(w), h;
+	int64_t held;
+
+	(void)state;
+	assert_int_equal(hold_as(w, &sent_one, both, 2, &who).err, ERR_OK);
+	ledger_sent(w->l, &sent_one, NULL, NULL);
+	assert_int_equal(hold_as(w, &waiting, both, 2, &who).err, ERR_OK);
+	world_run(w, 20);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	world_run(w, 50);
+	assert_int_equal(held_of(w, &daily), 200);
+	assert_int_equal(held_of(w, &parallel), 2);
+	usage_of(w, DAY, DAY, &held);
+	assert_int_equal(held, 200);
+	h = hold_new(w);
+	assert_int_equal(hold(w, &h, &both[1], 1).err, ERR_RATE_LIMIT);
+	assert_int_equal(settle(w, &sent_one, used, &row, 1).err, ERR_OK);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &daily), 100);
+	/* Its worker dies: it had sent nothing. */
+	ledger_forget(w->l, &waiting);
+	world_move(w, LEDGER_LEASE + S);
+	world_tick(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &parallel), 0);
+	/* One that had is charged when it is restored and then dies. */
+	h = hold_new(w);
+	assert_int_equal(hold_as(w, &h, both, 2, &who).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	world_run(w, 200);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	world_run(w, 50);
+	ledger_forget(w->l, &h);
+	world_move(w, LEDGER_LEASE + S);
+	world_tick(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(used_of(w, &daily), 160);
+	world_free(w);
+}
+
 /* Two hosts: nothing is admitted before both have told what they used. */
 static void
 test_two_hosts(void **state)
@@ -701,6 +756,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_evicting),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty_under_way),
 		cmocka_unit_test(test_two_hosts),
 		cmocka_unit_test(test_late_host),
 		cmocka_unit_test(test_owed_by_the_dead),
