@@ -1,6 +1,7 @@
 /* Policy and loop of a command. */
 #include "app/house.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ bool
 house_open(struct house *h, bool pepper)
 {
 	memset(h, 0, sizeof *h);
+	signal(SIGPIPE, SIG_IGN);
 	h->catalog = state_catalog(NULL);
 	h->arena = arena_new(LIMIT_ARENA);
 	h->looping = uv_loop_init(&h->loop) == 0;
@@ -58,20 +60,23 @@ house_close(struct house *h)
 }
 
 static void
-on_alive(uv_timer_t *t)
+on_late(uv_timer_t *t)
 {
-	(void)t;
+	*(bool *)t->data = true;
 }
 
-void
-house_run(struct house *h, const bool *done)
+bool
+house_wait(struct house *h, const bool *done, int ms)
 {
-	uv_timer_t alive;
+	uv_timer_t t;
+	bool late = false;
 
-	uv_timer_init(&h->loop, &alive);
-	uv_timer_start(&alive, on_alive, 1000, 1000);
-	while (!*done)
+	uv_timer_init(&h->loop, &t);
+	t.data = &late;
+	uv_timer_start(&t, on_late, (uint64_t)ms, 0);
+	while (!*done && !late)
 		uv_run(&h->loop, UV_RUN_ONCE);
-	uv_close((uv_handle_t *)&alive, NULL);
+	uv_close((uv_handle_t *)&t, NULL);
 	uv_run(&h->loop, UV_RUN_NOWAIT);
+	return *done;
 }

@@ -1,6 +1,6 @@
 /*
  * What a command needs that looks at the store: the policy (secrets of
- * providers need not be there), a loop, the state directory.
+ * providers need not be there), a loop, memory.
  */
 #ifndef TOLLGATE_APP_HOUSE_H
 #define TOLLGATE_APP_HOUSE_H
@@ -23,14 +23,16 @@ struct house {
 	bool looping;
 };
 
-/* False: stderr has heard why. pepper: make it where there is none. */
+/*
+ * False: stderr has heard why; house_close must be called all the same.
+ * pepper: make it where there is none.
+ */
 bool house_open(struct house *h, bool pepper);
 
 /* Runs what is left on the loop. */
 void house_close(struct house *h);
 
-/* Run the loop until *done, which what was asked must make true. (A store
- * keeps no loop alive.) */
-void house_run(struct house *h, const bool *done);
+/* Run the loop until *done; false: ms have passed. */
+bool house_wait(struct house *h, const bool *done, int ms);
 
 #endif

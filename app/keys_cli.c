@@ -28,6 +28,7 @@
 
 #define FAILED 1
 #define MISUSED 2
+#define WAIT_MS 60000 /* a list may be long */
 
 static const char usage[] =
     "usage: tollgate keys new\n"
@@ -503,7 +504,8 @@ run(const struct command *c, struct tool *t)
 			away(t, f.text);
 		} else {
 			c->run(t);
-			house_run(&t->house, &t->done);
+			if (!house_wait(&t->house, &t->done, WAIT_MS))
+				away(t, "it takes too long");
 		}
 	} else
 		t->rc = FAILED;

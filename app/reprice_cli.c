@@ -120,7 +120,7 @@ apply(struct ledger_cli *c, const struct reprice *r)
 	for (i = 0; reprice_change(r, &i, &row); n++) {
 		t = (struct taken){ .err = ERR_LEDGER };
 		ledger_correct(c->ledger, &row, on_taken, &t);
-		if (!ledger_cli_wait(c, &t.done, PATIENCE_MS) ||
+		if (!house_wait(&c->house, &t.done, PATIENCE_MS) ||
 		    t.err != ERR_OK) {
 			fprintf(stderr, "tollgate: the store took %zu "
 			    "corrections and not the next: look again\n", n);
@@ -134,7 +134,7 @@ apply(struct ledger_cli *c, const struct reprice *r)
 static int
 run(struct ledger_cli *c, const struct asked *asked)
 {
-	struct answer a = { .reprice = reprice_new(c->policy) };
+	struct answer a = { .reprice = reprice_new(c->house.policy) };
 	int32_t today = ledger_day(c->ledger), from, to = today;
 	int code = FAILED;
 
@@ -148,7 +148,7 @@ run(struct ledger_cli *c, const struct asked *asked)
 		return MISUSED;
 	}
 	ledger_usage(c->ledger, from, to, on_row, &a);
-	if (!ledger_cli_wait(c, &a.done, PATIENCE_MS) || a.failed) {
+	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed) {
 		fprintf(stderr, "tollgate: the store cannot be read\n");
 	} else {
 		reprice_run(a.reprice);

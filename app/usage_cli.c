@@ -107,7 +107,7 @@ ask(struct ledger_cli *c, const struct asked *asked)
 		return MISUSED;
 	}
 	ledger_usage(c->ledger, from, to, on_row, &a);
-	if (!ledger_cli_wait(c, &a.done, PATIENCE_MS) || a.failed)
+	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed)
 		fprintf(stderr, "tollgate: the store cannot be read\n");
 	else
 		code = print(&a, asked->format);
