@@ -93,6 +93,7 @@ relay_settle(struct attempt *at)
 		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
 		u->known = u->estimated = true;
 	}
+	u->n[UNIT_REQUEST] = u->known; /* what was answered is one */
 	at->cost = u->known && at->deployment->price.known ?
 	    price_cost(&at->deployment->price, u) : -1;
 }

@@ -40,21 +40,24 @@ def test_reprice(upstream, kind):
     with Site(upstream) as site:
         redis = Redis(site) if kind == "redis" else None
         store = redis.address if redis else None
-        policy(site, store, {"input": 100, "output": 200})
+        policy(site, store, {"input": 100, "output": 200, "request": 0.5})
         front = open_front(site, FRONT)
         for model in ("dear", "dear", "dear", "other"):
             assert chat(front, model).status == 200
         wait_until(lambda: sum(r["requests"] for r in rows(site).values())
                    == 4, 10, "told")
         before = rows(site)
+        assert before["dear"]["cost_nano"] == 3 * 500_000_000 + \
+            before["dear"]["input_tokens"] * 100_000 + \
+            before["dear"]["output_tokens"] * 200_000
         assert "exact" in reprice(site).stdout
         assert rows(site) == before
-        policy(site, store, {"input": 1, "output": 3})
+        policy(site, store, {"input": 1, "output": 3, "request": 0.25})
         shown = reprice(site, "--dry-run").stdout
         assert rows(site) == before, "only shown"
         line, = [li for li in shown.splitlines() if li.startswith("dear ")]
         right = before["dear"]["input_tokens"] * 1000 + \
-            before["dear"]["output_tokens"] * 3000
+            before["dear"]["output_tokens"] * 3000 + 3 * 250_000_000
         assert f"{right / 1e9:.9f}".rstrip("0") in line, shown
         done = reprice(site, "--apply")
         assert "1 sums corrected" in done.stderr
