@@ -492,6 +492,18 @@ settle_words(struct words *w, const struct op *op)
 	}
 }
 
+static void
+give(struct redis *b, struct op *op, enum script s, size_t keys,
+    const struct words *w)
+{
+	bool marks = op->verb == VERB_SENT;
+
+	store_run(b->store, &b->script[s], keys, w->item, w->n, on_reply, op);
+	/* Before the request goes out: the worker may be killed any time. */
+	if (marks)
+		store_push(b->store);
+}
+
 /* Why nothing is admitted, NULL: it is. */
 static const char *
 shut(const struct redis *b)
@@ -535,8 +547,7 @@ run(void *arg, struct op *op)
 	else if (scripts[op->verb] == S_HOLD && shut(b) != NULL)
 		closed(op, shut(b), false);
 	else
-		store_run(b->store, &b->script[scripts[op->verb]], keys,
-		    w.item, w.n, on_reply, op);
+		give(b, op, scripts[op->verb], keys, &w);
 }
 
 static void
@@ -600,12 +611,31 @@ ask_memory(struct redis *b)
 	store_command(b->store, argv, 2, see_memory, b);
 }
 
+/*
+ * So that none is asked for twice because the server does not know it: the
+ * mark that a request goes out must get there with its first try. Where SCRIPT
+ * is forbidden the scripts go in full when they are needed.
+ */
+static void
+load_scripts(struct redis *b)
+{
+	struct store_item argv[3] = { { "SCRIPT", 6 }, { "LOAD", 4 } };
+	int i;
+
+	for (i = 0; i < S_COUNT; i++) {
+		argv[2] = (struct store_item){ b->script[i].text,
+			b->script[i].len };
+		store_command(b->store, argv, 3, NULL, NULL);
+	}
+}
+
 static void
 on_greet(void *arg)
 {
 	struct redis *b = arg;
 
 	ask_memory(b);
+	load_scripts(b);
 	echo(b);
 }
 

@@ -674,6 +674,13 @@ store_run(struct store *s, const struct store_script *sc, size_t keys,
 	command(s, sc, keys, argv, argc, fn, arg);
 }
 
+void
+store_push(struct store *s)
+{
+	if (s->state == STATE_READY)
+		conn_write(s->conn);
+}
+
 bool
 store_up(const struct store *s)
 {

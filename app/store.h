@@ -106,6 +106,9 @@ void store_command(struct store *s, const struct store_item *argv,
 void store_run(struct store *s, const struct store_script *sc, size_t keys,
     const struct store_item *argv, size_t argc, store_fn *fn, void *arg);
 
+/* What was given goes to the kernel now, not with the loop's next turn. */
+void store_push(struct store *s);
+
 /* Other limits than the usual ones, for tests on a machine that is busy. */
 void store_limits(struct store *s, int connect_ms, int command_ms);
 

@@ -31,6 +31,7 @@ struct conn {
 	uv_poll_t poll;
 	uv_timer_t later;	/* tells of what failed at once */
 	bool polling, timing;
+	bool replying;		/* within a call of events->reply */
 	int wanted;		/* UV_READABLE | UV_WRITABLE */
 	unsigned handles;	/* not yet closed */
 	const char *why;
@@ -126,7 +127,8 @@ on_poll(uv_poll_t *h, int status, int events)
 		events = UV_READABLE | UV_WRITABLE;
 	if (c->ac != NULL && (events & UV_READABLE) != 0)
 		redisAsyncHandleRead(c->ac);
-	if (c->ac != NULL && (events & UV_WRITABLE) != 0)
+	/* What the replies gave rise to goes at once, too. */
+	if (c->ac != NULL && ((events | c->wanted) & UV_WRITABLE) != 0)
 		redisAsyncHandleWrite(c->ac);
 }
 
@@ -398,7 +400,9 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg)
 		out.count = 0;
 	}
 	out.item = c->items;
+	c->replying = true;
 	c->events->reply(c->owner, &out);
+	c->replying = false;
 }
 
 bool
@@ -406,6 +410,14 @@ conn_send(struct conn *c, const char *p, size_t len)
 {
 	return c->ac != NULL && redisAsyncFormattedCommand(c->ac, on_reply,
 	    NULL, p, len) == REDIS_OK;
+}
+
+void
+conn_write(struct conn *c)
+{
+	/* Within hiredis it is not to be called; it writes after that. */
+	if (c->ac != NULL && !c->replying && (c->wanted & UV_WRITABLE) != 0)
+		redisAsyncHandleWrite(c->ac);
 }
 
 void

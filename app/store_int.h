@@ -31,6 +31,9 @@ struct conn *conn_open(uv_loop_t *loop, const struct store_place *place,
  */
 bool conn_send(struct conn *c, const char *p, size_t len);
 
+/* Write what the socket takes now; may call events. */
+void conn_write(struct conn *c);
+
 /* Take what has come already; may call events. */
 void conn_read(struct conn *c);
 

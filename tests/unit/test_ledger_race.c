@@ -181,6 +181,20 @@ live(struct world *w, struct notes *n)
 	}
 }
 
+/* Killed as soon as it has said that it sends: the mark must be out. */
+static void
+mark_and_die(struct world *w)
+{
+	const struct want c = { &large, 4711 };
+	const struct usage_row row = { .day = DAY, .key = "k",
+		.cost = 4711 };
+	struct hold h = hold_new(w);
+
+	assert_int_equal(hold_as(w, &h, &c, 1, &row).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	kill(getpid(), SIGKILL);
+}
+
 static int
 child(char **argv)
 {
@@ -192,7 +206,8 @@ child(char **argv)
 	over_redis = strcmp(argv[1], "redis") == 0;
 	/* Short only for those that are killed: a busy machine may halt a
 	 * process for longer than two seconds. */
-	w = world_join(argv[2], strcmp(argv[3], "live") == 0 ? LEASE : 0);
+	w = world_join(argv[2], strcmp(argv[3], "live") == 0 ||
+	    strcmp(argv[3], "die") == 0 ? LEASE : 0);
 	n = open_notes(argv[2]);
 	if (strcmp(argv[3], "spend") == 0)
 		spend(w, n, calls);
@@ -200,6 +215,8 @@ child(char **argv)
 		ask_rates(w, n, calls);
 	else if (strcmp(argv[3], "parallel") == 0)
 		ask_parallel(w, n, calls);
+	else if (strcmp(argv[3], "die") == 0)
+		mark_and_die(w);
 	else
 		live(w, n);
 	world_leave(w);
@@ -354,6 +371,25 @@ test_killed(void **state)
 	world_free(w);
 }
 
+static void
+test_marked(void **state)
+{
+	struct world *w = world_new();
+	int i, status;
+
+	(void)state;
+	world_set_time(w, NOON);
+	for (i = 0; i < 10; i++) {
+		waitpid(start(w, "die", 0), &status, 0);
+		assert_true(WIFSIGNALED(status));
+	}
+	usleep(LEASE + 100000);
+	world_ticks(w, 3);
+	assert_int_equal(held_of(w, &large), 0);
+	assert_int_equal(used_of(w, &large), 10 * 4711);
+	world_free(w);
+}
+
 static int
 set_up(void **state)
 {
@@ -370,6 +406,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_parallel),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_marked),
 	};
 	int failed;
 
