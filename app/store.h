@@ -23,7 +23,7 @@
 #include "app/base/err.h"
 
 #define STORE_CONNECT_MS 100
-#define STORE_COMMAND_MS 50
+#define STORE_COMMAND_MS 100 /* with a connection: refused within 250 ms */
 #define STORE_BREAK 5
 #define STORE_PROBE_MS 1000
 #define STORE_QUEUE 16384   /* commands under way */

@@ -392,11 +392,11 @@ test_late(void **state)
 	s = opened(r.address);
 	assert_string_equal(ask(s, "PING"), "PONG");
 	for (i = 0; i < TURNS; i++) {
-		give(s, &slow[i], i % 8 == 0 ? "DEBUG SLEEP 0.07" :
+		give(s, &slow[i], i % 8 == 0 ? "DEBUG SLEEP 0.14" :
 		    "ECHO other");
 		snprintf(line, sizeof line, "ECHO %d", i);
 		give(s, &g[i], line);
-		run(45, NULL, 0);
+		run(90, NULL, 0);
 	}
 	run(200, NULL, 0);
 	for (i = 0; i < TURNS; i++) {
