@@ -254,6 +254,7 @@ on_start(struct event *e)
 
 	e->seen->started = true;
 	read_usage(e->doc, json_get(e->doc, m, "usage"), &e->seen->usage);
+	e->d.begun = e->seen->usage;
 	e->d.id = canon_str(e->doc, json_get(e->doc, m, "id"),
 	    e->s->scratch);
 	e->d.model = canon_str(e->doc, json_get(e->doc, m, "model"),

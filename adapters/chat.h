@@ -242,6 +242,7 @@ struct delta {
 	size_t piece_count;
 	enum finish finish;	    /* with DELTA_FINISH or the last DELTA_CONTENT */
 	struct usage usage;	    /* known: it came with this event; END: of all */
+	struct usage begun;	    /* known: what is billed before any content */
 	int64_t text_bytes;	    /* of content in this event */
 	const struct upstream_error *error; /* with DELTA_ERROR */
 };

@@ -102,6 +102,15 @@ amount(int64_t n)
 	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
 }
 
+bool
+admit_cut(const struct request *r, struct usage *u)
+{
+	const struct admission *ad = r->admission;
+
+	return bounds_cut(ad != NULL && ad->bounds.output > 0 ? &ad->bounds :
+	    NULL, u);
+}
+
 static int64_t
 most_money(const struct admission *ad, const struct deployment *d)
 {

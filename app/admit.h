@@ -34,6 +34,12 @@ enum admitted admit_attempt(struct request *r, const struct deployment *d);
 /* A request goes out: money may be owed from here on. */
 void admit_sent(struct request *r);
 
+/*
+ * Cut usage that cannot be to what the request can use at most; true when it
+ * was more (bounds_cut).
+ */
+bool admit_cut(const struct request *r, struct usage *u);
+
 /* Closing step: the hold becomes what was used; usage is noted. */
 void admit_settle(struct request *r);
 

@@ -34,7 +34,9 @@ struct attempt {
 	struct upstream_error error; /* text in the request's arena */
 	const char *dropped; /* what the provider could not take, or NULL */
 	struct ratelimits limits; /* as its answer told them */
-	struct usage usage;
+	struct usage begun, told; /* as its provider said: at first, last */
+	struct usage usage;	  /* as it is counted (relay_settle) */
+	bool doubtful;		  /* the provider's word was not taken for it */
 	int64_t text_bytes;
 	int64_t cost;	   /* n$, -1 = not known */
 	int64_t date;	   /* of an error's head, s since 1970, -1 */

@@ -12,6 +12,8 @@
 #define REQUEST_TOKENS 1024
 #define MEDIA_TOKENS 8192 /* of a picture or file, and one for 8 bytes */
 #define SEARCHES 10	  /* that one request may make */
+#define KEPT_TOKENS 200000 /* of what a provider keeps, where it says nothing */
+#define DOUBT 4		  /* so many times a bound nobody uses */
 
 #define MEDIA                                                                \
 	(CAP_IMAGE_IN | CAP_PDF_IN | CAP_AUDIO_IN | CAP_VIDEO_IN |           \
@@ -80,6 +82,20 @@ mentions(const struct chat *c, const char *word)
 	return memmem(c->doc.text, c->doc.len, word, strlen(word)) != NULL;
 }
 
+/* A tool of the provider's own may bring any text into the prompt. */
+static bool
+reads_more(const struct chat *c)
+{
+	static const char *const words[] = { "search", "fetch", "code_",
+		"\"mcp", "url_context", "conversation" };
+	size_t i;
+
+	for (i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (mentions(c, words[i]))
+			return true;
+	return c->previous_id != NULL;
+}
+
 static enum err
 set_output(struct arena *a, struct chat *c, const struct deployment *d,
     int64_t most, struct fault *f)
@@ -103,13 +119,44 @@ bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
 	b->writes = mentions(chat, "cache_control") ||
 	    mentions(chat, "cachePoint");
 	b->searches = mentions(chat, "search") ? SEARCHES : 0;
+	b->open = reads_more(chat);
 	b->input = of_input(a, chat);
+	if (chat->previous_id != NULL) /* all of that is read again */
+		b->input += d->context > 0 ? d->context : KEPT_TOKENS;
 	e = set_output(a, chat, d, most, f);
 	b->output = chat->max_output;
 	if (chat->choices > 1 &&
 	    __builtin_mul_overflow(b->output, chat->choices, &b->output))
 		b->output = INT64_MAX;
 	return e;
+}
+
+static bool
+beyond(int64_t told, int64_t bound)
+{
+	return told / DOUBT > bound;
+}
+
+bool
+bounds_cut(const struct bounds *b, struct usage *u)
+{
+	int64_t input = b == NULL || b->open ? BOUNDS_SANE : b->input;
+	int64_t output = b == NULL ? BOUNDS_SANE : b->output;
+	bool cut = false;
+
+	if (beyond(usage_input(u), input)) {
+		usage_set_input(u, input);
+		cut = true;
+	}
+	if (beyond(usage_output(u), output)) {
+		usage_set_output(u, output);
+		cut = true;
+	}
+	if (u->n[UNIT_SEARCH] > DOUBT * DOUBT * SEARCHES) {
+		u->n[UNIT_SEARCH] = b == NULL ? SEARCHES : b->searches;
+		cut = true;
+	}
+	return cut;
 }
 
 int64_t

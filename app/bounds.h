@@ -13,10 +13,13 @@
 struct arena;
 struct deployment;
 
+#define BOUNDS_SANE INT64_C(10000000) /* tokens that no request has */
+
 struct bounds {
 	int64_t input, output; /* tokens */
 	int64_t searches;
 	bool writes; /* input may be written to a provider's cache */
+	bool open;   /* its provider may read more than it was sent */
 };
 
 /*
@@ -26,6 +29,14 @@ struct bounds {
  */
 enum err bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
     const struct deployment *d, int64_t most, struct fault *f);
+
+/*
+ * Usage that its provider told and that is more than four times a bound
+ * cannot be true: that side is the bound then. b NULL, and what a provider
+ * reads beside the request: as if BOUNDS_SANE were the bound. True: it was
+ * cut.
+ */
+bool bounds_cut(const struct bounds *b, struct usage *u);
 
 /* What it can cost at d, n$, 0..INT64_MAX. */
 int64_t bounds_cost(const struct bounds *b, const struct deployment *d);

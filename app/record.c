@@ -198,6 +198,10 @@ write_usage(struct json_writer *w, const struct attempt *at)
 		jw_key(w, "estimated");
 		jw_bool(w, true);
 	}
+	if (at->doubtful) {
+		jw_key(w, "usage_doubtful");
+		jw_bool(w, true);
+	}
 	if (at->cost < 0)
 		return;
 	number(w, "cost_nano", at->cost);

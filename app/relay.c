@@ -6,6 +6,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/envelope.h"
+#include "app/admit.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
@@ -79,19 +80,41 @@ refusal(struct attempt *at)
 
 /* ----------------------------------------------------------- settling */
 
+/* What the provider did not tell is counted as it was seen. */
+static void
+count_seen(struct attempt *at)
+{
+	int64_t seen = estimate_text_bytes(at->text_bytes);
+	struct usage *u = &at->usage;
+
+	u->known = true;
+	if (usage_input(u) == 0) {
+		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
+		    at->deployment->id);
+		u->estimated = true;
+	}
+	if (at->told.known && usage_output(u) > 0)
+		return; /* else it said nothing, or only how it began */
+	if (seen > usage_output(u)) {
+		usage_set_output(u, seen);
+		u->estimated = true;
+	}
+}
+
 void
 relay_settle(struct attempt *at)
 {
 	struct usage *u = &at->usage;
 
+	*u = at->told.known ? at->told : at->begun;
 	/* What lost a race was read by its provider all the same. */
-	if (!u->known && (at->first_content != 0 || at->text_bytes > 0 ||
-	    (at->lost && at->sent != 0))) {
-		memset(u, 0, sizeof *u);
-		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
-		    at->deployment->id);
-		u->n[UNIT_OUTPUT] = estimate_text_bytes(at->text_bytes);
-		u->known = u->estimated = true;
+	if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
+	    (at->lost && at->sent != 0)) {
+		if (!at->request->chat.count)
+			count_seen(at);
+		at->doubtful = at->told.known && u->estimated;
+		if (admit_cut(at->request, u))
+			at->doubtful = true;
 	}
 	u->n[UNIT_REQUEST] = u->known; /* what was answered is one */
 	at->cost = u->known && at->deployment->price.known ?
@@ -181,9 +204,11 @@ relay_delta(void *arg, const struct delta *d)
 	if (d->kind == DELTA_ERROR)
 		return failed(at, d->error);
 	if (d->usage.known) {
-		at->usage = d->usage;
+		at->told = d->usage;
 		relay_settle(at);
 	}
+	if (d->begun.known)
+		at->begun = d->begun;
 	if (d->kind == DELTA_END)
 		return relay_finish(at, d);
 	if (refused(at, d->finish, d->text_bytes))
@@ -304,7 +329,7 @@ end_body(struct attempt *at)
 	if (r->chat.stream)
 		return broken(at, "not_a_stream",
 		    "a whole answer where a stream was asked for");
-	at->usage = reply.usage;
+	at->told = reply.usage;
 	if (refused(at, reply.finish, reply.text_bytes))
 		return refusal(at);
 	at->text_bytes = reply.text_bytes;

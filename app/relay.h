@@ -24,7 +24,11 @@ void relay_break(struct request *r);
 /* A keep-alive comment on a stream that has begun. */
 void relay_ping(struct request *r);
 
-/* Fill in cost, and usage by our own count where the provider told none. */
+/*
+ * Usage and cost: as the provider told; by our own count what it did not tell
+ * or what content tells that it cannot be (none); cut to the request's bounds
+ * where it is far beyond them (then and there it is `doubtful`).
+ */
 void relay_settle(struct attempt *at);
 
 #endif

@@ -80,6 +80,21 @@ usage_output(const struct usage *u)
 	    count_of(u, UNIT_AUDIO_OUTPUT);
 }
 
+void
+usage_set_input(struct usage *u, int64_t tokens)
+{
+	u->n[UNIT_CACHED_INPUT] = u->n[UNIT_AUDIO_INPUT] = 0;
+	u->n[UNIT_CACHE_WRITE] = u->n[UNIT_CACHE_WRITE_1H] = 0;
+	u->n[UNIT_INPUT] = tokens;
+}
+
+void
+usage_set_output(struct usage *u, int64_t tokens)
+{
+	u->n[UNIT_REASONING] = u->n[UNIT_AUDIO_OUTPUT] = 0;
+	u->n[UNIT_OUTPUT] = tokens;
+}
+
 /* The tier that holds for so much input, or NULL. */
 static const struct price_tier *
 tier_of(const struct price *p, int64_t all_input)

@@ -88,6 +88,10 @@ int64_t price_bound(const struct price *p, int64_t input, int64_t output,
 int64_t usage_input(const struct usage *u);
 int64_t usage_output(const struct usage *u);
 
+/* So many tokens of that side in place of what was there. */
+void usage_set_input(struct usage *u, int64_t tokens);
+void usage_set_output(struct usage *u, int64_t tokens);
+
 /*
  * "0.15", "1e-3", "2" (USD, 0..10^6) as n$ × 1; at most nine decimals are
  * kept exactly, more are refused. False when text is no such number.

@@ -351,6 +351,10 @@ tests_unit_test_usage_CPPFLAGS = $(LEDGER_CPPFLAGS) \
 	-DPROGRAM='"$(abs_top_builddir)/app/tollgate.fcgi"'
 tests_unit_test_usage_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_bounds
+tests_unit_test_bounds_SOURCES = tests/unit/test_bounds.c
+tests_unit_test_bounds_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_bounds_LDADD = $(UNIT_LINK)
 check_PROGRAMS += tests/unit/test_counters
 tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,78 @@
+/* Usage that cannot be true is cut to what can be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "app/bounds.h"
+#include "policy/price.h"
+
+static const struct bounds hundred = { .input = 100, .output = 10 };
+
+static void
+true_usage_stays(void **state)
+{
+	struct usage u = { .known = true };
+
+	(void)state;
+	u.n[UNIT_INPUT] = 100;
+	u.n[UNIT_CACHED_INPUT] = 300;
+	u.n[UNIT_OUTPUT] = 20;
+	u.n[UNIT_REASONING] = 20;
+	assert_false(bounds_cut(&hundred, &u));
+	assert_int_equal(usage_input(&u), 400);
+	assert_int_equal(usage_output(&u), 40);
+	u.n[UNIT_INPUT] = BOUNDS_SANE;
+	assert_false(bounds_cut(NULL, &u));
+}
+
+static void
+too_much_is_cut(void **state)
+{
+	struct usage u = { .known = true };
+
+	(void)state;
+	u.n[UNIT_CACHE_WRITE] = INT64_C(1) << 53;
+	u.n[UNIT_AUDIO_OUTPUT] = 1000;
+	u.n[UNIT_SEARCH] = 1000000;
+	assert_true(bounds_cut(&hundred, &u));
+	assert_int_equal(u.n[UNIT_INPUT], 100);
+	assert_int_equal(usage_input(&u), 100);
+	assert_int_equal(u.n[UNIT_OUTPUT], 10);
+	assert_int_equal(usage_output(&u), 10);
+	assert_int_equal(u.n[UNIT_SEARCH], 0);
+	u.n[UNIT_OUTPUT] = INT64_C(1) << 53;
+	assert_true(bounds_cut(NULL, &u));
+	assert_int_equal(usage_output(&u), BOUNDS_SANE);
+	assert_int_equal(usage_input(&u), 100);
+}
+
+/* What a tool of the provider's reads is in no request. */
+static void
+open_input(void **state)
+{
+	struct bounds b = { .input = 100, .output = 10, .open = true };
+	struct usage u = { .known = true };
+
+	(void)state;
+	u.n[UNIT_INPUT] = 90000;
+	assert_false(bounds_cut(&b, &u));
+	u.n[UNIT_OUTPUT] = 90000;
+	assert_true(bounds_cut(&b, &u));
+	assert_int_equal(usage_output(&u), 10);
+	assert_int_equal(usage_input(&u), 90000);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(true_usage_stays),
+		cmocka_unit_test(too_much_is_cut),
+		cmocka_unit_test(open_input),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
