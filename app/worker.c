@@ -229,6 +229,16 @@ remember_refusal(struct worker *w, const struct buf *faults)
 	    (int)len, p);
 }
 
+/* Holds are in the store where they were taken; so it stays. */
+static void
+note_store(struct worker *w, const struct policy *p)
+{
+	if (strcmp(w->policy->store, p->store) != 0)
+		recorder_note(w->recorder, "warning", "another store: limits "
+		    "and budgets stay in the one before until the workers "
+		    "are replaced");
+}
+
 /* Read the policy anew; a bad one leaves the one in force where it is. */
 static void
 reload(struct worker *w)
@@ -248,6 +258,7 @@ reload(struct worker *w)
 			    "policy refused, the previous one stays in "
 			    "force: %s", w->refused_policy);
 	} else {
+		note_store(w, p);
 		policy_unref(w->policy);
 		w->policy = p;
 		w->loaded = clock_wall();
