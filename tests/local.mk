@@ -24,7 +24,9 @@ EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/corpus/world.py tests/fixtures
 
 # The one command of CI, and what it runs against real web servers.
-EXTRA_DIST += tests/run tests/stack/client.py tests/stack/conftest.py \
+EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
+	tests/stack/test_limits.py tests/stack/test_store.py tests/stack/stores.py tests/stack/test_keys.py tests/stack/test_admin.py \
+	tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py \
 	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py \
