@@ -322,7 +322,8 @@ static void
 owe(struct ledger *l, struct op *op)
 {
 	/* A mark that money may be owed is of use for a short time only. */
-	if (op->kept || op->echo || op->verb == VERB_RESTORE || (op->verb != VERB_SENT && l->backend->keep != NULL &&
+	if (op->kept || op->echo || op->verb == VERB_RESTORE ||
+	    (op->verb != VERB_SENT && l->backend->keep != NULL &&
 	    l->backend->keep(l->b, op))) {
 		arena_free(op->arena);
 		return;

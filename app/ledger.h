@@ -48,7 +48,7 @@ struct zone;
 #define LEDGER_PARTS 64		      /* counters of one hold */
 #define LEDGER_ROWS 32		      /* usage rows of one settle */
 #define LEDGER_SCOPE 128	      /* bytes of a scope with its NUL */
-#define LEDGER_WORD 128		      /* bytes of a word of a row with its NUL */
+#define LEDGER_WORD 128		      /* bytes of a row's word with its NUL */
 #define LEDGER_LEASE INT64_C(30000000)
 #define LEDGER_MINUTE INT64_C(60000000)
 #define LEDGER_SLOT INT64_C(250000)
@@ -117,7 +117,7 @@ struct hold {
 	unsigned parts;
 	bool live;		  /* a settle or release is owed */
 	bool sent;		  /* money may be owed */
-	const char *who;	  /* to whom it is charged when its lease runs out */
+	const char *who;	  /* charged when its lease runs out */
 	int64_t cost;		  /* … and how much */
 	struct op *asking;	  /* hold or more is under way */
 	int64_t renewed;	  /* clock_mono of the last lease */

@@ -32,7 +32,7 @@ struct op_part {
 	 * one. The store takes the second from `turn` on. */
 	const char *name[2];
 	int64_t begin, turn, end; /* of both together */
-	int64_t expire[2];	  /* when its counter may be forgotten, 0: never */
+	int64_t expire[2];	  /* when it may be forgotten, 0: never */
 	enum counter_kind kind;
 	int64_t limit, amount;
 	int64_t actual;		  /* settle */
@@ -43,7 +43,7 @@ struct op_part {
 
 struct op_row {
 	int32_t day;
-	const char *who; /* "20261128", key, team, …, provider: WHO_GAP between */
+	const char *who; /* "20261128", key, …, provider: WHO_GAP between */
 	int64_t n[5];	 /* requests, input, output, cached, cost */
 };
 

@@ -88,7 +88,7 @@ int sql_do(struct sqldb *d, enum sql_statement st, const char *types, ...);
 sqlite3_stmt *sql_start(struct sqldb *d, enum sql_statement st,
     const char *types, ...);
 
-/* A verb, within a transaction, at that time. SQLITE_OK, an error, SQL_CLOCK. */
+/* A verb, within a transaction, at that time: SQLITE_OK, SQL_CLOCK, an error. */
 int sql_verb(struct sqldb *d, struct op *op, int64_t now);
 
 /* Let up to n leases run out; *left: there may be more. */

@@ -34,7 +34,8 @@ static const struct {
 	[STORE_LOST] = { "LOST", NULL, THEN_KEEP },
 	[STORE_BAD] = { "BAD", NULL, THEN_KEEP },
 	[STORE_SERVER] = { "SERVER", NULL, THEN_KEEP },
-#define STORE_ERR(name, word, then) [STORE_##name] = { #name, word, THEN_##then },
+#define STORE_ERR(name, word, then) \
+	[STORE_##name] = { #name, word, THEN_##then },
 #include "app/store_err.def"
 #undef STORE_ERR
 };

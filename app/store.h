@@ -32,7 +32,7 @@ struct store;
 
 enum store_err {
 	STORE_OK,
-	STORE_DOWN,	/* refused at once: the breaker is open, or the queue full */
+	STORE_DOWN,	/* refused at once: breaker open, or queue full */
 	STORE_TIMEOUT,	/* no reply in time, or no connection */
 	STORE_LOST,	/* the connection ended before the reply, or no memory */
 	STORE_BAD,	/* an answer that makes no sense */
