@@ -15,6 +15,7 @@
 #include "app/explain.h"
 #include "app/facts.h"
 #include "app/health.h"
+#include "app/house.h"
 #include "app/worker.h"
 #include "policy/state.h"
 
@@ -43,11 +44,9 @@ struct asked {
 };
 
 /* What both commands need: policy, catalog and health as the workers' are. */
-struct house {
-	struct catalog *catalog;
-	struct policy *policy;
+struct desk {
+	struct house house;
 	struct health *health;
-	struct arena *arena;
 };
 
 /* An endpoint by its word: the surface, and what tells it from a body. */
@@ -63,36 +62,19 @@ static const struct {
 #define ENDPOINTS (sizeof endpoints / sizeof endpoints[0])
 
 static void
-house_close(struct house *h)
+desk_close(struct desk *h)
 {
-	arena_free(h->arena);
 	health_free(h->health);
-	policy_unref(h->policy);
-	catalog_close(h->catalog);
+	house_close(&h->house);
 }
 
 static bool
-house_open(struct house *h)
+desk_open(struct desk *h)
 {
-	struct policy_env env = { .adapters = adapter_names,
-		.state_dir = state_dir(), .check_only = true };
-	struct buf out;
-
-	memset(h, 0, sizeof *h);
-	h->catalog = state_catalog(NULL);
 	h->health = health_watch(state_dir());
 	if (h->health == NULL) /* nobody has learned anything yet */
 		h->health = health_open(NULL);
-	h->arena = arena_new(LIMIT_ARENA);
-	if (h->catalog == NULL || h->health == NULL || h->arena == NULL)
-		return false;
-	env.catalog = h->catalog;
-	buf_init(&out, MIB(8));
-	h->policy = policy_load(policy_path(), &env, &out);
-	if (h->policy == NULL && out.len > 0)
-		fwrite(out.data, 1, out.len, stderr);
-	buf_free(&out);
-	return h->policy != NULL;
+	return house_open(&h->house, false) && h->health != NULL;
 }
 
 static bool
@@ -138,18 +120,6 @@ header_of(void *arg, const char *name)
 	return NULL;
 }
 
-static const struct vkey *
-find_key(const struct policy *p, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < p->key_count; i++)
-		if (strcmp(p->keys[i].name, name) == 0)
-			return &p->keys[i];
-	fprintf(stderr, "tollgate: no key '%s' in the policy\n", name);
-	return NULL;
-}
-
 /* The row of the word that was given, else of what the body looks like. */
 static size_t
 find_endpoint(const struct asked *a, const struct json *doc)
@@ -174,7 +144,7 @@ fault(const struct fault *f)
 
 /* The request as the worker would read it. */
 static bool
-read_chat(const struct asked *a, struct house *h, const struct buf *body,
+read_chat(const struct asked *a, struct desk *h, const struct buf *body,
     struct chat *chat, const char **word)
 {
 	struct fault f;
@@ -182,7 +152,7 @@ read_chat(const struct asked *a, struct house *h, const struct buf *body,
 
 	memset(chat, 0, sizeof *chat);
 	chat->query = chat->beta = chat->path = "";
-	if (json_parse(&chat->doc, h->arena, body->data == NULL ? "" :
+	if (json_parse(&chat->doc, h->house.arena, body->data == NULL ? "" :
 	    body->data, body->len, &f) != ERR_OK)
 		return fault(&f);
 	i = find_endpoint(a, &chat->doc);
@@ -195,10 +165,10 @@ read_chat(const struct asked *a, struct house *h, const struct buf *body,
 	*word = endpoints[i].word;
 	chat->surface = adapter_find(endpoints[i].surface);
 	if (i == 0)
-		chat->path = arena_printf(h->arena, "%s:generateContent",
+		chat->path = arena_printf(h->house.arena, "%s:generateContent",
 		    a->model == NULL ? "" : a->model);
-	if (chat->path == NULL || facts_narrow(h->arena, chat, &f) != ERR_OK ||
-	    chat->surface->read_request(h->arena, chat, &f) != ERR_OK)
+	if (chat->path == NULL || facts_narrow(h->house.arena, chat, &f) != ERR_OK ||
+	    chat->surface->read_request(h->house.arena, chat, &f) != ERR_OK)
 		return fault(&f);
 	return true;
 }
@@ -220,9 +190,9 @@ print(const struct plan *plan, enum err e, const struct fault *f, bool json)
 }
 
 static int
-explain(struct asked *a, struct house *h, const struct buf *body)
+explain(struct asked *a, struct desk *h, const struct buf *body)
 {
-	struct facts_source from = { .arena = h->arena, .header = header_of,
+	struct facts_source from = { .arena = h->house.arena, .header = header_of,
 		.arg = a, .health = h->health, .wall = clock_wall(),
 		.mono = clock_mono(), .arrived = clock_mono(),
 		.budget_left = -1 };
@@ -234,14 +204,14 @@ explain(struct asked *a, struct house *h, const struct buf *body)
 
 	memset(&plan, 0, sizeof plan);
 	from.chat = &chat;
-	from.key = find_key(h->policy, a->key);
+	from.key = house_key(&h->house, a->key);
 	if (from.key == NULL ||
 	    !read_chat(a, h, body, &chat, &from.operation))
 		return EXIT_FAILURE;
 	plan.asked = chat.model;
 	e = facts_gather(&facts, &from, &f);
 	if (e == ERR_OK)
-		e = plan_make(h->policy, &facts.route, &facts.view, h->arena,
+		e = plan_make(h->house.policy, &facts.route, &facts.view, h->house.arena,
 		    &plan, &f);
 	print(&plan, e, &f, a->json);
 	return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -295,7 +265,7 @@ int
 explain_command(int argc, char **argv)
 {
 	struct asked a;
-	struct house h;
+	struct desk h;
 	struct buf body;
 	int status = EXIT_FAILURE;
 
@@ -306,9 +276,9 @@ explain_command(int argc, char **argv)
 	}
 	buf_init(&body, LIMIT_BODY);
 	if (read_file(a.file, &body)) {
-		if (house_open(&h))
+		if (desk_open(&h))
 			status = explain(&a, &h, &body);
-		house_close(&h);
+		desk_close(&h);
 	}
 	buf_free(&body);
 	return status;
@@ -319,7 +289,7 @@ explain_command(int argc, char **argv)
 static void
 look(void *arg, const struct deployment *d, struct standing *out)
 {
-	const struct house *h = arg;
+	const struct desk *h = arg;
 
 	health_look(h->health, d, false, clock_mono(), out);
 }
@@ -327,7 +297,7 @@ look(void *arg, const struct deployment *d, struct standing *out)
 static int64_t
 expected_output(void *arg, const char *model)
 {
-	const struct house *h = arg;
+	const struct desk *h = arg;
 
 	return health_expected_output(h->health, model);
 }
@@ -372,7 +342,7 @@ rank_rows(const struct plan *plan, struct buf *out)
 }
 
 static int
-rank(struct house *h, const char *name, bool json)
+rank(struct desk *h, const char *name, bool json)
 {
 	static const struct vkey anyone = { .name = "", .team = "",
 		.user = "", .tier = "", .region = "" };
@@ -389,7 +359,7 @@ rank(struct house *h, const char *name, bool json)
 
 	memset(&plan, 0, sizeof plan);
 	plan.asked = name;
-	e = plan_make(h->policy, &facts, &view, h->arena, &plan, &f);
+	e = plan_make(h->house.policy, &facts, &view, h->house.arena, &plan, &f);
 	if (e != ERR_OK && plan.all_count == 0) {
 		fault(&f);
 		return EXIT_FAILURE;
@@ -409,7 +379,7 @@ int
 rank_command(int argc, char **argv)
 {
 	struct asked a;
-	struct house h;
+	struct desk h;
 	int status = EXIT_FAILURE;
 	const char *v;
 	int i;
@@ -429,8 +399,8 @@ rank_command(int argc, char **argv)
 		fputs(rank_usage, stderr);
 		return 2;
 	}
-	if (house_open(&h))
+	if (desk_open(&h))
 		status = rank(&h, a.model, a.json);
-	house_close(&h);
+	desk_close(&h);
 	return status;
 }

@@ -12,6 +12,7 @@
 struct arena;
 struct catalog;
 struct policy;
+struct vkey;
 
 #define HOUSE_PATIENCE 2000 /* ms that a person waits for a Redis */
 
@@ -31,6 +32,12 @@ bool house_open(struct house *h, bool pepper);
 
 /* Runs what is left on the loop. */
 void house_close(struct house *h);
+
+/*
+ * The key of that name: of the policy, or of its store. As long as the house
+ * stands. NULL: stderr has heard why.
+ */
+const struct vkey *house_key(struct house *h, const char *name);
 
 /* Run the loop until *done; false: ms have passed. */
 bool house_wait(struct house *h, const bool *done, int ms);

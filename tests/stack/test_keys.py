@@ -162,6 +162,25 @@ def test_changes(front):
     assert json.loads(keys(site, "show", "grower"))["state"] == "expired"
 
 
+def test_explained(front):
+    """A plan for a key of the store is made as for one of the policy."""
+    site = front.site
+    keys(site, "create", "--name", "asker", "--tier", "free")
+    body = site.dir / "body.json"
+    body.write_bytes(chat_body("ok"))
+    site.own(body)
+    out = tollgate(site, "explain", "--key", "asker", body)
+    assert out.returncode == 0 and "up-ok" in out.stdout, out.stderr
+    body.write_bytes(chat_body("other"))
+    assert tollgate(site, "explain", "--key", "asker", body).returncode == 1
+    out = tollgate(site, "explain", "--key", "tester", body)
+    assert out.returncode == 0, out.stderr
+    assert "no key" in tollgate(site, "explain", "--key", "x", body).stderr
+    keys(site, "revoke", "asker")
+    assert "revoked" in tollgate(site, "explain", "--key", "asker",
+                                 body).stderr
+
+
 def test_policy_follows(front):
     """A key whose tier goes is no key until it comes back."""
     site = front.site
