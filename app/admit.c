@@ -601,16 +601,18 @@ admit_attempt(struct request *r, const struct deployment *d)
 	return ADMIT_YES;
 }
 
-void
+bool
 admit_sent(struct request *r)
 {
 	struct admission *ad = r->admission;
 
 	if (ad == NULL || ad->sent)
-		return;
+		return true;
+	if (ad->hold.live && !ledger_sent(r->worker->ledger, &ad->hold, NULL,
+	    NULL))
+		return false;
 	ad->sent = true;
-	if (ad->hold.live)
-		ledger_sent(r->worker->ledger, &ad->hold, NULL, NULL);
+	return true;
 }
 
 /* ------------------------------------------------------------- settle */

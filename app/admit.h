@@ -31,8 +31,11 @@ enum admitted {
 /* May d be asked too, beside and after what was asked? */
 enum admitted admit_attempt(struct request *r, const struct deployment *d);
 
-/* A request goes out: money may be owed from here on. */
-void admit_sent(struct request *r);
+/*
+ * A request goes out: money may be owed from here on. False: its hold may be
+ * over (the worker stood still for long), it must not go out.
+ */
+bool admit_sent(struct request *r);
 
 /*
  * Cut usage that cannot be to what the request can use at most; true when it

@@ -186,8 +186,11 @@ on_sent(void *arg)
 {
 	struct attempt *at = arg;
 
+	if (!admit_sent(at->request)) {
+		attempt_fails(at, FAIL_BROKEN, "hold_over");
+		return;
+	}
 	at->sent = clock_mono();
-	admit_sent(at->request);
 	forward_arm(at->request); /* the first token is due from here on */
 }
 
