@@ -1,10 +1,8 @@
 /* Plans on the command line: of a request in a file, and of a model. */
 #include "app/explain_cli.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,11 +10,11 @@
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/explain.h"
 #include "app/facts.h"
 #include "app/health.h"
 #include "app/house.h"
-#include "app/worker.h"
 #include "policy/state.h"
 
 #define HEADERS 32
@@ -75,26 +73,6 @@ desk_open(struct desk *h)
 	if (h->health == NULL) /* nobody has learned anything yet */
 		h->health = health_open(NULL);
 	return house_open(&h->house, false) && h->health != NULL;
-}
-
-static bool
-read_file(const char *path, struct buf *b)
-{
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	char piece[16384];
-	size_t n;
-
-	if (f == NULL) {
-		fprintf(stderr, "tollgate: %s: %s\n", path, strerror(errno));
-		return false;
-	}
-	while ((n = fread(piece, 1, sizeof piece, f)) > 0)
-		buf_put(b, piece, n);
-	if (f != stdin)
-		fclose(f);
-	if (b->failed)
-		fprintf(stderr, "tollgate: %s: too large\n", path);
-	return !b->failed;
 }
 
 /* A header given on the command line, by its CGI name. */
@@ -167,13 +145,14 @@ read_chat(const struct asked *a, struct desk *h, const struct buf *body,
 	if (i == 0)
 		chat->path = arena_printf(h->house.arena, "%s:generateContent",
 		    a->model == NULL ? "" : a->model);
-	if (chat->path == NULL || facts_narrow(h->house.arena, chat, &f) != ERR_OK ||
+	if (chat->path == NULL ||
+	    facts_narrow(h->house.arena, chat, &f) != ERR_OK ||
 	    chat->surface->read_request(h->house.arena, chat, &f) != ERR_OK)
 		return fault(&f);
 	return true;
 }
 
-static void
+static int
 print(const struct plan *plan, enum err e, const struct fault *f, bool json)
 {
 	struct buf out;
@@ -185,17 +164,16 @@ print(const struct plan *plan, enum err e, const struct fault *f, bool json)
 	} else {
 		explain_table(plan, e, f, clock_mono(), &out);
 	}
-	fwrite(out.data, 1, out.len, stdout);
-	buf_free(&out);
+	return cli_print(&out);
 }
 
 static int
 explain(struct asked *a, struct desk *h, const struct buf *body)
 {
-	struct facts_source from = { .arena = h->house.arena, .header = header_of,
-		.arg = a, .health = h->health, .wall = clock_wall(),
-		.mono = clock_mono(), .arrived = clock_mono(),
-		.budget_left = -1 };
+	struct facts_source from = { .arena = h->house.arena,
+		.header = header_of, .arg = a, .health = h->health,
+		.wall = clock_wall(), .mono = clock_mono(),
+		.arrived = clock_mono(), .budget_left = -1 };
 	struct facts facts;
 	struct fault f = { .code = ERR_OK };
 	struct plan plan;
@@ -207,14 +185,14 @@ explain(struct asked *a, struct desk *h, const struct buf *body)
 	from.key = house_key(&h->house, a->key);
 	if (from.key == NULL ||
 	    !read_chat(a, h, body, &chat, &from.operation))
-		return EXIT_FAILURE;
+		return CLI_FAILED;
 	plan.asked = chat.model;
 	e = facts_gather(&facts, &from, &f);
 	if (e == ERR_OK)
-		e = plan_make(h->house.policy, &facts.route, &facts.view, h->house.arena,
-		    &plan, &f);
-	print(&plan, e, &f, a->json);
-	return e == ERR_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+		e = plan_make(h->house.policy, &facts.route, &facts.view,
+		    h->house.arena, &plan, &f);
+	return print(&plan, e, &f, a->json) != 0 || e != ERR_OK ?
+	    CLI_FAILED : 0;
 }
 
 static bool
@@ -267,15 +245,18 @@ explain_command(int argc, char **argv)
 	struct asked a;
 	struct desk h;
 	struct buf body;
-	int status = EXIT_FAILURE;
+	struct fault f;
+	int status = CLI_FAILED;
 
 	memset(&a, 0, sizeof a);
 	if (!read_explain(argc, argv, &a)) {
 		fputs(explain_usage, stderr);
-		return 2;
+		return CLI_MISUSED;
 	}
 	buf_init(&body, LIMIT_BODY);
-	if (read_file(a.file, &body)) {
+	if (cli_read(a.file, &body, &f) != ERR_OK) {
+		fprintf(stderr, "tollgate: %s: %s\n", a.file, f.text);
+	} else {
 		if (desk_open(&h))
 			status = explain(&a, &h, &body);
 		desk_close(&h);
@@ -359,20 +340,17 @@ rank(struct desk *h, const char *name, bool json)
 
 	memset(&plan, 0, sizeof plan);
 	plan.asked = name;
-	e = plan_make(h->house.policy, &facts, &view, h->house.arena, &plan, &f);
+	e = plan_make(h->house.policy, &facts, &view, h->house.arena, &plan,
+	    &f);
 	if (e != ERR_OK && plan.all_count == 0) {
 		fault(&f);
-		return EXIT_FAILURE;
+		return CLI_FAILED;
 	}
-	if (json) {
-		print(&plan, e, &f, true);
-		return EXIT_SUCCESS;
-	}
+	if (json)
+		return print(&plan, e, &f, true);
 	buf_init(&out, MIB(16));
 	rank_rows(&plan, &out);
-	fwrite(out.data, 1, out.len, stdout);
-	buf_free(&out);
-	return EXIT_SUCCESS;
+	return cli_print(&out);
 }
 
 int
@@ -380,7 +358,7 @@ rank_command(int argc, char **argv)
 {
 	struct asked a;
 	struct desk h;
-	int status = EXIT_FAILURE;
+	int status = CLI_FAILED;
 	const char *v;
 	int i;
 
@@ -397,7 +375,7 @@ rank_command(int argc, char **argv)
 	}
 	if (a.model == NULL) {
 		fputs(rank_usage, stderr);
-		return 2;
+		return CLI_MISUSED;
 	}
 	if (desk_open(&h))
 		status = rank(&h, a.model, a.json);

@@ -16,11 +16,9 @@
 #include "app/base/clock.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/health.h"
 #include "policy/state.h"
-
-#define FAILED 1
-#define MISUSED 2
 
 #define ALL "--all"
 
@@ -119,7 +117,7 @@ print_table(const struct rows *rows)
 
 	printf("%-40s %-26s %7s %7s %7s %6s %5s %6s %9s %7s %7s\n",
 	    "DEPLOYMENT", "STATE", "P50 MS", "P90 MS", "P95 MS", "TOK/S",
-	    "OK %", "ACTIVE", "ATTEMPTS", "FAILED", "HEDGES");
+	    "OK %", "ACTIVE", "ATTEMPTS", "CLI_FAILED", "HEDGES");
 	for (i = 0; i < rows->count; i++) {
 		r = &rows->list[i];
 		state_text(r, rows->now, state, sizeof state);
@@ -228,7 +226,7 @@ show(struct health *h, bool json)
 	if (rows.failed || fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "tollgate: %s\n", rows.failed ?
 		    "out of memory" : strerror(errno));
-		return FAILED;
+		return CLI_FAILED;
 	}
 	return 0;
 }
@@ -241,7 +239,7 @@ pardon(struct health *h, const char *id)
 	if (health_pardon(h, all ? NULL : id) == 0 && !all) {
 		fprintf(stderr, "tollgate: nothing is known of a deployment "
 		    "'%s'\n", id);
-		return FAILED;
+		return CLI_FAILED;
 	}
 	return 0;
 }
@@ -269,14 +267,14 @@ health_command(int argc, char **argv)
 			optind = argc + 1;
 	if (optind != argc || (json && id != NULL)) {
 		fputs(usage, stderr);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	h = health_watch(dir);
 	if (h == NULL) {
 		fprintf(stderr, "tollgate: %s: no worker has told of its "
 		    "health here, or it is not ours to read\n",
 		    dir == NULL ? "no directory for the state" : dir);
-		return FAILED;
+		return CLI_FAILED;
 	}
 	rc = id == NULL ? show(h, json) : pardon(h, id);
 	health_free(h);

@@ -18,6 +18,7 @@
 #include "app/base/clock.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/house.h"
 #include "app/keys.h"
 #include "app/keystore.h"
@@ -26,8 +27,6 @@
 #include "policy/state.h"
 #include "policy/unit.h"
 
-#define FAILED 1
-#define MISUSED 2
 #define WAIT_MS 60000 /* a list may be long */
 
 static const char usage[] =
@@ -93,7 +92,7 @@ static int
 misused(void)
 {
 	fputs(usage, stderr);
-	return MISUSED;
+	return CLI_MISUSED;
 }
 
 /* ---- options ---- */
@@ -280,7 +279,7 @@ static void
 away(struct tool *t, const char *why)
 {
 	fprintf(stderr, "tollgate: the store does not answer: %s\n", why);
-	t->rc = FAILED;
+	t->rc = CLI_FAILED;
 	t->done = true;
 }
 
@@ -330,10 +329,10 @@ on_shown(void *arg, enum err e, const char *text, size_t len, const char *why)
 		fprintf(stderr, "tollgate: no key '%s' was made here%s\n",
 		    t->asked.name, policy_has_key(t->house.policy,
 		    t->asked.name) ? ": it stands in the policy" : "");
-		t->rc = FAILED;
+		t->rc = CLI_FAILED;
 	} else if (!key_record_read(&k, t->house.arena, text, len)) {
 		fprintf(stderr, "tollgate: its record is damaged\n");
-		t->rc = FAILED;
+		t->rc = CLI_FAILED;
 	} else {
 		print_json(t, &k);
 		printf("\n");
@@ -349,7 +348,7 @@ on_done(void *arg, const struct keys_answer *a)
 	t->done = true;
 	if (a->err != ERR_OK) {
 		fprintf(stderr, "tollgate: %s\n", a->why);
-		t->rc = FAILED;
+		t->rc = CLI_FAILED;
 		return;
 	}
 	if (*a->secret != '\0')
@@ -412,7 +411,7 @@ act(struct tool *t, enum keys_verb verb)
 		    grace / 1000000 > KEYS_GRACE_MAX) {
 			fprintf(stderr, "tollgate: --grace is a duration of "
 			    "at most 90 days\n");
-			t->rc = MISUSED;
+			t->rc = CLI_MISUSED;
 			t->done = true;
 			return;
 		}
@@ -508,13 +507,13 @@ run(const struct command *c, struct tool *t)
 				away(t, "it takes too long");
 		}
 	} else
-		t->rc = FAILED;
+		t->rc = CLI_FAILED;
 	keystore_close(t->store);
 	house_close(&t->house);
 	free(t->list);
 	if (t->rc == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
 		perror("tollgate");
-		t->rc = FAILED;
+		t->rc = CLI_FAILED;
 	}
 	return t->rc;
 }
@@ -525,7 +524,7 @@ new_key(void)
 	char key[HASH_VKEY_SIZE];
 
 	if (hash_vkey_make(key) != ERR_OK)
-		return FAILED;
+		return CLI_FAILED;
 	printf("%s\n", key);
 	OPENSSL_cleanse(key, sizeof key);
 	return 0;

@@ -10,6 +10,7 @@ libapp_a_SOURCES += app/attempt.c app/attempt.h
 libapp_a_SOURCES += app/auth.c app/auth.h
 libapp_a_SOURCES += app/bounds.c app/bounds.h
 libapp_a_SOURCES += app/cgi_names.c app/cgi_names.h
+libapp_a_SOURCES += app/cli.c app/cli.h
 libapp_a_SOURCES += app/commands.c app/commands.h
 libapp_a_SOURCES += app/counters.c app/counters.h
 libapp_a_SOURCES += app/credential.c app/credential.h

@@ -14,12 +14,10 @@
 #include "app/base/buf.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/providers_cli.h"
 #include "policy/catalog.h"
 #include "policy/state.h"
-
-#define FAILED 1
-#define MISUSED 2
 
 static const char usage[] =
     "usage: tollgate models [--provider NAME] [--format table|json]\n"
@@ -218,7 +216,7 @@ list(const struct listing *l)
 	    !catalog_provider(l->catalog, l->provider, &p)) {
 		fprintf(stderr, "tollgate: no provider %s in the catalog\n",
 		    l->provider);
-		return FAILED;
+		return CLI_FAILED;
 	}
 	l->begin(l);
 	for (i = 0; i < p.count; i++)
@@ -227,7 +225,7 @@ list(const struct listing *l)
 	l->end();
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fprintf(stderr, "tollgate: %s\n", strerror(errno));
-		return FAILED;
+		return CLI_FAILED;
 	}
 	return 0;
 }
@@ -286,18 +284,10 @@ static int
 print_providers(const struct catalog *catalog, enum listing_format format)
 {
 	struct buf out;
-	bool good;
 
 	buf_init(&out, MIB(4));
 	providers_list(catalog, format, &out);
-	good = !out.failed &&
-	    fwrite(out.data, 1, out.len, stdout) == out.len &&
-	    fflush(stdout) == 0;
-	if (!good)
-		fprintf(stderr, "tollgate: %s\n", out.failed ?
-		    "out of memory" : strerror(errno));
-	buf_free(&out);
-	return good ? 0 : FAILED;
+	return cli_print(&out);
 }
 
 static int
@@ -325,37 +315,17 @@ list_command(int argc, char **argv)
 
 	if (!read_options(argc, argv, &a)) {
 		fputs(usage, stderr);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	catalog = catalog_open(path, &f);
 	if (f.code != ERR_OK)
 		complain(path == NULL ? "catalog" : path, &f);
 	if (catalog == NULL)
-		return FAILED;
+		return CLI_FAILED;
 	rc = a.providers ? print_providers(catalog, a.format) :
 	    print_models(catalog, &a);
 	catalog_close(catalog);
 	return rc;
-}
-
-static bool
-read_file(const char *path, struct buf *b, struct fault *f)
-{
-	FILE *file = fopen(path, "rbe");
-	bool good;
-
-	if (file == NULL) {
-		fault_set(f, ERR_INTERNAL, path, "%s", strerror(errno));
-		return false;
-	}
-	while (!feof(file) && !ferror(file) && buf_reserve(b, KIB(64)))
-		b->len += fread(b->data + b->len, 1, KIB(64), file);
-	good = !b->failed && !ferror(file);
-	if (!good)
-		fault_set(f, ERR_INTERNAL, path, "%s", b->failed ?
-		    "too large" : strerror(errno));
-	fclose(file);
-	return good;
 }
 
 static int
@@ -365,16 +335,16 @@ update_command(const char *file)
 	struct catalog *catalog;
 	struct fault f = { .code = ERR_OK };
 	struct buf b;
-	int rc = FAILED;
+	int rc = CLI_FAILED;
 
 	if (path == NULL) {
 		fprintf(stderr, "tollgate: no directory for the state: set "
 		    "TOLLGATE_STATE\n");
-		return FAILED;
+		return CLI_FAILED;
 	}
 	buf_init(&b, LIMIT_REPLY);
 	catalog = NULL;
-	if (read_file(file, &b, &f) &&
+	if (cli_read(file, &b, &f) == ERR_OK &&
 	    state_dir_make(state_dir(), &f) == ERR_OK &&
 	    catalog_compile(b.data, b.len, path, &f) == ERR_OK)
 		catalog = catalog_open(path, &f);
@@ -398,7 +368,7 @@ models_command(int argc, char **argv)
 		return list_command(argc, argv);
 	if (argc != 3) {
 		fputs(usage, stderr);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	return update_command(argv[2]);
 }

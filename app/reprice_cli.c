@@ -6,16 +6,14 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/base/buf.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/ledger_cli.h"
 #include "app/reprice.h"
 #include "app/usage.h"
 
-#define FAILED 1
-#define MISUSED 2
 #define PATIENCE_MS 5000
 
 static const char usage[] =
@@ -84,15 +82,10 @@ static int
 print(const struct reprice *r)
 {
 	struct buf out;
-	bool good;
 
 	buf_init(&out, MIB(64));
 	reprice_write(r, &out);
-	good = !out.failed &&
-	    fwrite(out.data, 1, out.len, stdout) == out.len &&
-	    fflush(stdout) == 0;
-	buf_free(&out);
-	return good ? EXIT_SUCCESS : FAILED;
+	return cli_print(&out);
 }
 
 struct taken {
@@ -124,11 +117,11 @@ apply(struct ledger_cli *c, const struct reprice *r)
 		    t.err != ERR_OK) {
 			fprintf(stderr, "tollgate: the store took %zu "
 			    "corrections and not the next: look again\n", n);
-			return FAILED;
+			return CLI_FAILED;
 		}
 	}
 	fprintf(stderr, "%zu sums corrected\n", n);
-	return EXIT_SUCCESS;
+	return 0;
 }
 
 static int
@@ -136,16 +129,16 @@ run(struct ledger_cli *c, const struct asked *asked)
 {
 	struct answer a = { .reprice = reprice_new(c->house.policy) };
 	int32_t today = ledger_day(c->ledger), from, to = today;
-	int code = FAILED;
+	int code = CLI_FAILED;
 
 	if (a.reprice == NULL)
-		return FAILED;
+		return CLI_FAILED;
 	if (!usage_day_read(asked->since, today, &from) ||
 	    (asked->until != NULL &&
 	    !usage_day_read(asked->until, today, &to))) {
 		fputs(usage, stderr);
 		reprice_free(a.reprice);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	ledger_usage(c->ledger, from, to, on_row, &a);
 	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed) {
@@ -153,7 +146,7 @@ run(struct ledger_cli *c, const struct asked *asked)
 	} else {
 		reprice_run(a.reprice);
 		code = print(a.reprice);
-		if (code == EXIT_SUCCESS && asked->apply)
+		if (code == 0 && asked->apply)
 			code = apply(c, a.reprice);
 	}
 	reprice_free(a.reprice);
@@ -169,10 +162,10 @@ reprice_command(int argc, char **argv)
 
 	if (!read_options(argc, argv, &asked)) {
 		fputs(usage, stderr);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	if (!ledger_cli_open(&c))
-		return FAILED;
+		return CLI_FAILED;
 	code = run(&c, &asked);
 	ledger_cli_close(&c);
 	return code;

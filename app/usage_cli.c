@@ -3,15 +3,13 @@
 
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "app/base/buf.h"
 #include "app/base/limits.h"
+#include "app/cli.h"
 #include "app/ledger_cli.h"
 #include "app/usage.h"
 
-#define FAILED 1
-#define MISUSED 2
 #define PATIENCE_MS 5000
 
 static const char usage[] =
@@ -80,14 +78,10 @@ static int
 print(struct answer *a, enum usage_format format)
 {
 	struct buf out;
-	int code = FAILED;
 
 	buf_init(&out, MIB(512));
 	usage_write(a->table, format, &out);
-	if (!out.failed && fwrite(out.data, 1, out.len, stdout) == out.len)
-		code = EXIT_SUCCESS;
-	buf_free(&out);
-	return code;
+	return cli_print(&out);
 }
 
 static int
@@ -95,16 +89,16 @@ ask(struct ledger_cli *c, const struct asked *asked)
 {
 	struct answer a = { .table = usage_new(asked->by) };
 	int32_t today = ledger_day(c->ledger), from, to = today;
-	int code = FAILED;
+	int code = CLI_FAILED;
 
 	if (a.table == NULL)
-		return FAILED;
+		return CLI_FAILED;
 	if (!usage_day_read(asked->since, today, &from) ||
 	    (asked->until != NULL &&
 	    !usage_day_read(asked->until, today, &to))) {
 		fputs(usage, stderr);
 		usage_free(a.table);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	ledger_usage(c->ledger, from, to, on_row, &a);
 	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed)
@@ -124,10 +118,10 @@ usage_command(int argc, char **argv)
 
 	if (!read_options(argc, argv, &asked)) {
 		fputs(usage, stderr);
-		return MISUSED;
+		return CLI_MISUSED;
 	}
 	if (!ledger_cli_open(&c))
-		return FAILED;
+		return CLI_FAILED;
 	code = ask(&c, &asked);
 	ledger_cli_close(&c);
 	return code;

@@ -211,6 +211,15 @@ def test_usage(front):
         front.site.key)).status == 404
 
 
+def test_output_does_not_fit(front):
+    """What a command printed and nobody got is an error, and told."""
+    for words in (("usage",), ("rank", "ok"), ("keys", "list"), ("models",)):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            out = tollgate(front.site, *words, stdout=full)
+        assert out.returncode == 1, words
+        assert "No space left" in out.stderr, words
+
+
 def test_limits_take_effect(front):
     """A limit of a key of the store is one, and another is soon one too."""
     name = f"limited{time.time_ns()}"

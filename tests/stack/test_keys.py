@@ -19,13 +19,14 @@ PEPPER = "plain:a pepper that both hosts know"
 HELD = 2.0     # s until a change holds everywhere
 
 
-def tollgate(site, *words):
+def tollgate(site, *words, stdout=subprocess.PIPE):
     """The program as a person starts it, as the workers' user."""
     more = {"user": site.user, "group": site.user, "extra_groups": []} \
         if site.user else {}
     return subprocess.run([site.libexec / "tollgate.fcgi", *words],
-                          env=site.environment(), capture_output=True,
-                          text=True, timeout=20, cwd=site.dir, **more)
+                          env=site.environment(), stdout=stdout,
+                          stderr=subprocess.PIPE, text=True, timeout=20,
+                          cwd=site.dir, **more)
 
 
 def keys(site, *words):
