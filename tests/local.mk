@@ -18,7 +18,7 @@ EXTRA_DIST += tests/lib/fcgi.py tests/lib/pool.py tests/lib/reader.py \
 	tests/corpus/conftest.py tests/corpus/exceptions.txt \
 	tests/corpus/test_lies.py tests/corpus/test_timers.py \
 	tests/corpus/test_stop.py \
-	tests/corpus/test_readers.py \
+	tests/corpus/test_readers.py tests/corpus/test_records.py \
 	tests/corpus/test_replay.py \
 	tests/corpus/test_upstream.py tests/corpus/tree.py \
 	tests/corpus/world.py tests/fixtures
@@ -32,10 +32,10 @@ EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
 	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py \
 	tests/stack/test_fronts.py \
 	tests/stack/test_htaccess.py tests/stack/test_race.py \
-	tests/stack/test_reload.py \
+	tests/stack/test_reload.py tests/stack/test_reprice.py \
 	tests/stack/test_retention.py tests/stack/test_routing.py \
 	tests/stack/test_storm.py \
-	tests/stack/test_streams.py
+	tests/stack/test_streams.py tests/stack/test_webhook.py
 EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/lib/recording_responses.py tests/lib/bridge.py \
 	tests/corpus/test_completions.py \
