@@ -5,19 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "app/base/siphash.h"
-
 #define ROWS LEDGER_ROWS /* as many as one settle takes */
 #define WORDS 6
 
 struct kept {
 	struct usage_row row;
-	uint64_t hash; /* of its words and day */
 	char words[WORDS][LEDGER_WORD];
 };
 
 struct tally {
-	uint64_t key[2];
 	unsigned count;
 	struct kept kept[ROWS];
 };
@@ -25,11 +21,7 @@ struct tally {
 struct tally *
 tally_new(void)
 {
-	struct tally *t = calloc(1, sizeof *t);
-
-	if (t != NULL)
-		siphash_key(t->key);
-	return t;
+	return calloc(1, sizeof(struct tally));
 }
 
 void
@@ -40,33 +32,38 @@ tally_free(struct tally *t)
 
 /* The words of a row, in one order. */
 static void
-words_of(struct usage_row *row, const char ***out)
+words_of(const struct usage_row *row, const char *out[WORDS])
 {
-	out[0] = &row->key;
-	out[1] = &row->team;
-	out[2] = &row->user;
-	out[3] = &row->tag;
-	out[4] = &row->model;
-	out[5] = &row->provider;
+	unsigned i;
+
+	out[0] = row->key;
+	out[1] = row->team;
+	out[2] = row->user;
+	out[3] = row->tag;
+	out[4] = row->model;
+	out[5] = row->provider;
+	for (i = 0; i < WORDS; i++)
+		if (out[i] == NULL)
+			out[i] = "";
 }
 
 /* A row with its words in place of its own, cut to their room. */
 static void
-keep(struct tally *t, struct kept *k, const struct usage_row *row)
+keep(struct kept *k, const struct usage_row *row)
 {
-	const char **words[WORDS];
+	const char *words[WORDS];
 	unsigned i;
 
-	memset(k, 0, sizeof *k);
+	words_of(row, words);
+	for (i = 0; i < WORDS; i++)
+		snprintf(k->words[i], LEDGER_WORD, "%s", words[i]);
 	k->row = *row;
-	words_of(&k->row, words);
-	for (i = 0; i < WORDS; i++) {
-		snprintf(k->words[i], LEDGER_WORD, "%s",
-		    *words[i] == NULL ? "" : *words[i]);
-		*words[i] = k->words[i];
-	}
-	k->hash = siphash(t->key, k->words, sizeof k->words) ^
-	    (uint64_t)(uint32_t)row->day;
+	k->row.key = k->words[0];
+	k->row.team = k->words[1];
+	k->row.user = k->words[2];
+	k->row.tag = k->words[3];
+	k->row.model = k->words[4];
+	k->row.provider = k->words[5];
 }
 
 static void
@@ -79,28 +76,26 @@ add(struct usage_row *to, const struct usage_row *from)
 	to->cost += from->cost;
 }
 
-/* Kept under the address that its words have now. */
-static void
-move(struct kept *to, const struct kept *from)
+static bool
+same(const struct kept *k, const struct usage_row *row)
 {
-	const char **words[WORDS];
+	const char *words[WORDS];
 	unsigned i;
 
-	*to = *from;
-	words_of(&to->row, words);
+	words_of(row, words);
 	for (i = 0; i < WORDS; i++)
-		*words[i] = to->words[i];
+		if (strncmp(k->words[i], words[i], LEDGER_WORD - 1) != 0)
+			return false;
+	return k->row.day == row->day;
 }
 
 static struct kept *
-find(struct tally *t, const struct kept *k)
+find(struct tally *t, const struct usage_row *row)
 {
 	unsigned i;
 
 	for (i = 0; i < t->count; i++)
-		if (t->kept[i].hash == k->hash &&
-		    t->kept[i].row.day == k->row.day &&
-		    memcmp(t->kept[i].words, k->words, sizeof k->words) == 0)
+		if (same(&t->kept[i], row))
 			return &t->kept[i];
 	return NULL;
 }
@@ -109,12 +104,11 @@ void
 tally_add(struct tally *t, struct ledger *l, const struct usage_row *rows,
     unsigned n)
 {
-	struct kept k, *have;
+	struct kept *have;
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		keep(t, &k, &rows[i]);
-		have = find(t, &k);
+		have = find(t, &rows[i]);
 		if (have != NULL && have->row.cost <
 		    LEDGER_MAX - rows[i].cost) {
 			add(&have->row, &rows[i]);
@@ -122,7 +116,7 @@ tally_add(struct tally *t, struct ledger *l, const struct usage_row *rows,
 		}
 		if (t->count == ROWS)
 			tally_flush(t, l);
-		move(&t->kept[t->count++], &k);
+		keep(&t->kept[t->count++], &rows[i]);
 	}
 }
 

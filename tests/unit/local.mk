@@ -359,3 +359,8 @@ check_PROGRAMS += tests/unit/test_counters
 tests_unit_test_counters_SOURCES = tests/unit/test_counters.c
 tests_unit_test_counters_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_counters_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_tally
+tests_unit_test_tally_SOURCES = tests/unit/test_tally.c
+tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_tally_LDADD = $(UNIT_LINK)
