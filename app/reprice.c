@@ -31,6 +31,7 @@ same_price(const struct price *a, const struct price *b)
 {
 	return a->known == b->known && a->tiers == b->tiers &&
 	    memcmp(a->rate, b->rate, sizeof a->rate) == 0 &&
+	    memcmp(a->service, b->service, sizeof a->service) == 0 &&
 	    memcmp(a->tier, b->tier, a->tiers * sizeof a->tier[0]) == 0;
 }
 
@@ -76,7 +77,7 @@ price_of(const struct policy *p, struct arena *a, const char *model,
 	return price;
 }
 
-/* Do requests, input, output and cached input tell all that it charges? */
+/* Do input, output and cached input tell all that it charges? */
 static bool
 told_by_rows(const struct price *p)
 {
@@ -89,8 +90,9 @@ told_by_rows(const struct price *p)
 		{ UNIT_REASONING, UNIT_OUTPUT },
 		{ UNIT_AUDIO_OUTPUT, UNIT_OUTPUT },
 	};
-	static const enum unit fees[] = { UNIT_CHARACTERS, UNIT_IMAGE,
-		UNIT_SEARCH, UNIT_SECOND };
+	/* A request that nobody answered is one in its row, and has no fee. */
+	static const enum unit fees[] = { UNIT_CHARACTERS, UNIT_REQUEST,
+		UNIT_IMAGE, UNIT_SEARCH, UNIT_SECOND };
 	size_t i;
 
 	for (i = 0; i < sizeof others / sizeof others[0]; i++)
@@ -99,6 +101,9 @@ told_by_rows(const struct price *p)
 			return false;
 	for (i = 0; i < sizeof fees / sizeof fees[0]; i++)
 		if (price_rate(p, fees[i], 0) != 0)
+			return false;
+	for (i = 0; i < SERVICE_COUNT; i++)
+		if (p->service[i] >= 0)
 			return false;
 	return p->tiers == 0;
 }

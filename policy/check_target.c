@@ -118,6 +118,8 @@ price_make(struct load *l, const struct src_price *s, const struct node *n,
 	*out = s->price;
 	out->known = true;
 	out->tiers = 0;
+	out->service[SERVICE_STANDARD] = PRICE_UNSET; /* no keys of these */
+	out->service[SERVICE_OTHER] = PRICE_UNSET;
 	if ((n->kind == NODE_MAP && n->count == 0) || node_null(n))
 		diag_fault(l->diag, n, "is empty; give at least one rate");
 	for (i = 0; i < s->tiers.count && i < PRICE_TIERS; i++) {

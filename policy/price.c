@@ -11,7 +11,7 @@
 
 #define COUNT_MAX (INT64_C(1) << 53) /* units of one kind in one request */
 #define MILLION 1000000
-#define NANO 1000000000
+#define PERCENT 100
 #define DECIMALS 9	     /* of a dollar that a nano-dollar can tell */
 #define DIGITS_MAX 16	     /* of MONEY_MAX: more cannot be in range */
 #define EXPONENT_MAX 1000000 /* beyond it only zero is in range */
@@ -37,6 +37,23 @@ static const struct {
 };
 _Static_assert(sizeof units / sizeof units[0] == UNIT_COUNT, "a row a unit");
 
+static const char *const services[] = {
+	[SERVICE_STANDARD] = "standard",
+	[SERVICE_FLEX] = "flex",
+	[SERVICE_PRIORITY] = "priority",
+	[SERVICE_BATCH] = "batch",
+	[SERVICE_RESERVED] = "reserved",
+	[SERVICE_OTHER] = "other",
+};
+_Static_assert(sizeof services / sizeof services[0] == SERVICE_COUNT,
+    "a name a tier");
+
+const char *
+service_name(enum service s)
+{
+	return (unsigned)s < SERVICE_COUNT ? services[s] : NULL;
+}
+
 const char *
 unit_name(enum unit u)
 {
@@ -51,6 +68,8 @@ price_init(struct price *p)
 	memset(p, 0, sizeof *p);
 	for (u = 0; u < UNIT_COUNT; u++)
 		p->rate[u] = PRICE_UNSET;
+	for (i = 0; i < SERVICE_COUNT; i++)
+		p->service[i] = PRICE_UNSET;
 	for (i = 0; i < PRICE_TIERS; i++)
 		for (u = 0; u < UNIT_PER_MILLION; u++)
 			p->tier[i].rate[u] = PRICE_UNSET;
@@ -133,10 +152,39 @@ price_rate(const struct price *p, enum unit u, int64_t all_input)
 	}
 }
 
+/* The per cent of a service tier. */
+static uint64_t
+factor_of(const struct price *p, enum service s)
+{
+	int64_t v;
+
+	/* Standard is what the rates are of, and what nobody knows. */
+	if (s == SERVICE_STANDARD || (unsigned)s >= SERVICE_OTHER)
+		return PERCENT;
+	v = p->service[s];
+	if (v < 0)
+		return PERCENT;
+	return (uint64_t)(v > SERVICE_MAX ? SERVICE_MAX : v);
+}
+
+/*
+ * What tokens × rates come to in a service tier of so many per cent, with
+ * the fees: whole n$, so that it is rounded once.
+ */
+static int64_t
+total(unsigned __int128 tokens, uint64_t percent, unsigned __int128 fees)
+{
+	const uint64_t part = (uint64_t)MILLION * PERCENT;
+	unsigned __int128 sum = (tokens * percent + (part - 1)) / part + fees;
+
+	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+}
+
 int64_t
 price_cost(const struct price *p, const struct usage *u)
 {
-	unsigned __int128 sum = 0; /* < 14 × 2^53 × 10^15 × 10^6 < 2^127 */
+	/* < 9 × 2^53 × 10^15 (× 1000) < 2^117, and 4 × 2^53 × 10^15. */
+	unsigned __int128 tokens = 0, fees = 0;
 	int64_t all = usage_input(u);
 	unsigned i;
 
@@ -146,10 +194,12 @@ price_cost(const struct price *p, const struct usage *u)
 		unsigned __int128 part = (uint64_t)count_of(u, i);
 
 		part *= (uint64_t)price_rate(p, i, all);
-		sum += i < UNIT_PER_MILLION ? part : part * MILLION;
+		if (i < UNIT_PER_MILLION)
+			tokens += part;
+		else
+			fees += part;
 	}
-	sum = (sum + (MILLION - 1)) / MILLION;
-	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+	return total(tokens, factor_of(p, u->service), fees);
 }
 
 /* The dearest of some units, over all tiers that so much input may reach. */
@@ -173,6 +223,20 @@ dearest(const struct price *p, const enum unit *of, size_t n, int64_t input)
 	return most;
 }
 
+/* The dearest service tier: a request may get any, whatever it asked for. */
+static uint64_t
+dearest_factor(const struct price *p)
+{
+	uint64_t most = PERCENT, v;
+	unsigned i;
+
+	for (i = 0; i < SERVICE_COUNT; i++) {
+		v = factor_of(p, i);
+		most = v > most ? v : most;
+	}
+	return most;
+}
+
 int64_t
 price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
     int64_t searches)
@@ -181,18 +245,17 @@ price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
 		UNIT_AUDIO_INPUT, UNIT_CACHE_WRITE, UNIT_CACHE_WRITE_1H };
 	static const enum unit out[] = { UNIT_OUTPUT, UNIT_REASONING,
 		UNIT_AUDIO_OUTPUT };
-	unsigned __int128 sum;
+	unsigned __int128 tokens, fees;
 
 	if (!p->known)
 		return 0;
-	sum = (unsigned __int128)(uint64_t)input * (uint64_t)dearest(p, in,
+	tokens = (unsigned __int128)(uint64_t)input * (uint64_t)dearest(p, in,
 	    writes ? 5 : 3, input) + (unsigned __int128)(uint64_t)output *
 	    (uint64_t)dearest(p, out, 3, input);
-	sum = (sum + (MILLION - 1)) / MILLION;
-	sum += (uint64_t)price_rate(p, UNIT_REQUEST, 0);
-	sum += (unsigned __int128)(uint64_t)searches *
+	fees = (uint64_t)price_rate(p, UNIT_REQUEST, 0);
+	fees += (unsigned __int128)(uint64_t)searches *
 	    (uint64_t)price_rate(p, UNIT_SEARCH, 0);
-	return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
+	return total(tokens, dearest_factor(p), fees);
 }
 
 /* A decimal number being read: digits × 10^exp. */

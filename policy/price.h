@@ -1,8 +1,9 @@
 /*
  * Prices and costs: integers of nano-dollars (n$) only, no floating point.
  * A price a million tokens in n$ is USD × 10^9; 0.15 USD / M = 150000000.
- * cost = ceil(sum of tokens × price / 10^6), summed in 128 bits and rounded
- * up once a request.
+ * cost = ceil(sum of tokens × price × tier / 10^8) + fees, where tier is the
+ * factor of the service tier in per cent; summed in 128 bits and rounded up
+ * once a request.
  */
 #ifndef TOLLGATE_POLICY_PRICE_H
 #define TOLLGATE_POLICY_PRICE_H
@@ -31,6 +32,19 @@ enum unit {
 	UNIT_COUNT
 };
 
+/* The provider's service tier: how urgent a request was to it. */
+enum service {
+	SERVICE_STANDARD, /* and what it says nothing of */
+	SERVICE_FLEX,
+	SERVICE_PRIORITY,
+	SERVICE_BATCH,
+	SERVICE_RESERVED, /* capacity that was bought before */
+	SERVICE_OTHER,	  /* a word that nobody knows: costs as standard */
+	SERVICE_COUNT
+};
+
+#define SERVICE_MAX 1000 /* per cent of the standard rates */
+
 #define PRICE_TIERS 4
 #define PRICE_UNSET (-1) /* a rate that falls back: see price_rate */
 
@@ -44,6 +58,12 @@ struct price {
 	int64_t rate[UNIT_COUNT]; /* n$, PRICE_UNSET or 0..PRICE_MAX */
 	unsigned tiers;		  /* used rows of tier[], ascending by above */
 	struct price_tier tier[PRICE_TIERS];
+	/*
+	 * Per cent of the rates of the first group, by service tier, 0 ..
+	 * SERVICE_MAX or PRICE_UNSET: 100. That of the standard tier and of
+	 * others is 100, whatever stands there. Fees are the same in all.
+	 */
+	int64_t service[SERVICE_COUNT];
 };
 
 #define PRICE_MAX INT64_C(1000000000000000) /* n$ = 10^6 USD per 10^6 tokens */
@@ -54,6 +74,7 @@ struct price {
 /* Units used, disjoint: a cached token is not also an input token. */
 struct usage {
 	int64_t n[UNIT_COUNT]; /* 0..2^53 each */
+	enum service service;
 	bool known;	       /* false: the provider told none */
 	bool estimated;	       /* counted by us, not by the provider */
 };
@@ -78,7 +99,8 @@ int64_t price_cost(const struct price *p, const struct usage *u);
 /*
  * The most that a request can cost with at most so many tokens of input and
  * output, n$: each at the dearest rate of its side and of all tiers that it
- * may reach. writes: input may be written to the provider's cache. searches:
+ * may reach, and in the dearest service tier, which is the provider's choice
+ * in the end. writes: input may be written to the provider's cache. searches:
  * so many searches may be made. INT64_MAX when it does not fit.
  */
 int64_t price_bound(const struct price *p, int64_t input, int64_t output,
@@ -109,5 +131,8 @@ void price_format(int64_t nano, char *out, size_t size);
 
 /* The row's name in policy and records: "cached_input"; NULL past the end. */
 const char *unit_name(enum unit u);
+
+/* The same of a service tier: "flex". */
+const char *service_name(enum service s);
 
 #endif

@@ -49,6 +49,33 @@ static const struct shape tier_price_shape = {
 	.help = "Other rates for long requests.",
 };
 
+#define SERVICE(name, service, words)                                        \
+	{ .key = name, .type = V_SHARE, .offset = sizeof(int64_t) * service, \
+	  .min = 0, .max = SERVICE_MAX, .otherwise = "100 %", .help = words }
+
+static const struct field service_fields[] = {
+	SERVICE("flex", SERVICE_FLEX, "when the provider has time"),
+	SERVICE("priority", SERVICE_PRIORITY, "before others"),
+	SERVICE("batch", SERVICE_BATCH, "one of a batch"),
+	SERVICE("reserved", SERVICE_RESERVED,
+	    "on capacity that you bought before (`scale` of OpenAI, "
+	    "provisioned throughput)"),
+	END
+};
+
+static const struct shape service_shape = {
+	.name = "service tiers",
+	.title = "service tiers",
+	.size = sizeof(int64_t[SERVICE_COUNT]),
+	.fields = service_fields,
+	.help = "What tokens cost in a service tier of the provider, by what "
+		"it says that a request got; in per cent of the other rates, "
+		"those above a number of tokens too. Fees stay as they are. "
+		"A tier that is not here costs as always.",
+	.example = "service_tiers: { flex: 50 %, batch: 50 %, "
+		   "priority: 175 % }\n",
+};
+
 static const struct field price_fields[] = {
 	TOKEN_RATES(PRICE_BASE),
 	RATE(PRICE_BASE, "request", UNIT_REQUEST, EACH_MAX, "one request"),
@@ -60,6 +87,11 @@ static const struct field price_fields[] = {
 	  AT(src_price, tiers), .max = PRICE_TIERS,
 	  .shape = &tier_price_shape,
 	  .help = "rates that hold above a number of input tokens" },
+	{ .key = "service_tiers", .type = V_STRUCT, .flags = F_BARE,
+	  .offset = offsetof(struct src_price, price) +
+	      offsetof(struct price, service),
+	  .shape = &service_shape,
+	  .help = "what tokens cost in the provider's service tiers" },
 	END
 };
 

@@ -63,6 +63,8 @@ GOOD = [
     (ROOT, "users: { ann@example.com: { rpm: 1 } }\ntags: { x: { rpm: 1 } }"),
     (ROOT, "default_price: { input: 0.15, output: 2, tiers: { above: 1k, "
      "input: 3 } }"),
+    (ROOT, "default_price: { input: 1, service_tiers: { flex: 50 %, "
+     "priority: 175%, reserved: 0 % } }"),
 ]
 
 BAD = [
@@ -115,6 +117,8 @@ BAD = [
     (ROOT, "teams: [ web ]"),
     (ROOT, "teams: { a/b: { rpm: 1 } }"),
     (ROOT, "default_price: 5"),
+    (ROOT, "default_price: { input: 1, service_tiers: { flex: 0.5 } }"),
+    (ROOT, "default_price: { input: 1, service_tiers: { scale: 50 % } }"),
 ]
 
 

@@ -71,6 +71,8 @@ static const char full[] =
     "            cache_write: 1, cache_write_1h: 1.5, reasoning: 3,\n"
     "            audio_input: 4, audio_output: 5, characters: 6,\n"
     "            request: 0.01, image: 0.02, search: 0.03, second: 0.04,\n"
+    "            service_tiers: { flex: 50 %, priority: 175 %,\n"
+    "                             reserved: 0 % },\n"
     "            tiers: [ { above: 200k, input: 0.3 },\n"
     "                     { above: 1M, input: 0.6, output: 4 } ] } }\n"
     "      - { target: openai/gpt-5.4, weight: 2 }\n"
@@ -215,6 +217,11 @@ full_prices(const struct price *r)
 	assert_true(r->known);
 	for (u = 0; u < UNIT_COUNT; u++)
 		assert_int_equal(r->rate[u], rates[u]);
+	assert_int_equal(r->service[SERVICE_FLEX], 50);
+	assert_int_equal(r->service[SERVICE_PRIORITY], 175);
+	assert_int_equal(r->service[SERVICE_RESERVED], 0);
+	assert_int_equal(r->service[SERVICE_BATCH], PRICE_UNSET);
+	assert_int_equal(r->service[SERVICE_OTHER], PRICE_UNSET);
 	assert_int_equal(r->tiers, 2);
 	assert_int_equal(r->tier[0].above, 200000);
 	assert_int_equal(r->tier[0].rate[UNIT_INPUT], 300000000);

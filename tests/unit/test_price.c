@@ -263,6 +263,109 @@ test_tiers(void **state)
 }
 
 static void
+test_services(void **state)
+{
+	struct price p;
+	struct usage u = { .known = true };
+	int64_t plain;
+
+	(void)state;
+	price_init(&p);
+	p.known = true;
+	p.rate[UNIT_INPUT] = 1000000;
+	p.rate[UNIT_OUTPUT] = 3000000;
+	p.rate[UNIT_REQUEST] = 7;
+	p.rate[UNIT_SEARCH] = 11;
+	u.n[UNIT_INPUT] = 101;
+	u.n[UNIT_OUTPUT] = 30;
+	u.n[UNIT_REQUEST] = 1;
+	u.n[UNIT_SEARCH] = 2;
+	plain = 101 + 90 + 7 + 22;
+	for (u.service = 0; u.service < SERVICE_COUNT; u.service++)
+		assert_int_equal(price_cost(&p, &u), plain);
+	p.service[SERVICE_FLEX] = 50;
+	p.service[SERVICE_PRIORITY] = 175;
+	p.service[SERVICE_RESERVED] = 0;
+	p.service[SERVICE_STANDARD] = 400; /* nobody can say these */
+	p.service[SERVICE_OTHER] = 0;
+	u.service = SERVICE_STANDARD;
+	assert_int_equal(price_cost(&p, &u), plain);
+	u.service = SERVICE_BATCH;
+	assert_int_equal(price_cost(&p, &u), plain);
+	u.service = SERVICE_OTHER;
+	assert_int_equal(price_cost(&p, &u), plain);
+	/* 191 / 2 rounded up; fees are the same. */
+	u.service = SERVICE_FLEX;
+	assert_int_equal(price_cost(&p, &u), 96 + 29);
+	u.service = SERVICE_PRIORITY; /* 334.25 */
+	assert_int_equal(price_cost(&p, &u), 335 + 29);
+	u.service = SERVICE_RESERVED;
+	assert_int_equal(price_cost(&p, &u), 29);
+	u.service = SERVICE_COUNT + 5;
+	assert_int_equal(price_cost(&p, &u), plain);
+	/* A part of one n$ and half of it are rounded once. */
+	p.rate[UNIT_INPUT] = p.rate[UNIT_OUTPUT] = 10000;
+	u.service = SERVICE_FLEX;
+	assert_int_equal(price_cost(&p, &u), 1 + 29);
+	p.service[SERVICE_FLEX] = INT64_MAX; /* no more than is allowed */
+	assert_int_equal(price_cost(&p, &u), 14 + 29);
+	memset(u.n, 0x7f, sizeof u.n);
+	for (plain = 0; plain < UNIT_COUNT; plain++)
+		p.rate[plain] = PRICE_MAX;
+	assert_int_equal(price_cost(&p, &u), INT64_MAX);
+}
+
+/* Whatever is used and whichever tier the provider chooses. */
+static void
+test_bound(void **state)
+{
+	struct price p;
+	struct usage u;
+	uint64_t seed = 9;
+	int64_t input, output, bound;
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		price_init(&p);
+		memset(&u, 0, sizeof u);
+		p.known = u.known = true;
+		for (k = 0; k < UNIT_COUNT; k++) {
+			if (draw(&seed) % 3 > 0)
+				p.rate[k] = (int64_t)(draw(&seed) %
+				    100000000000);
+			if (k != UNIT_CHARACTERS && k < UNIT_PER_MILLION)
+				u.n[k] = (int64_t)(draw(&seed) % 5000);
+		}
+		for (k = 0; k < SERVICE_COUNT; k++)
+			if (draw(&seed) % 2 > 0)
+				p.service[k] = (int64_t)(draw(&seed) % 1001);
+		p.tiers = 1;
+		p.tier[0].above = (int64_t)(draw(&seed) % 20000);
+		p.tier[0].rate[UNIT_OUTPUT] = (int64_t)(draw(&seed) %
+		    100000000000);
+		u.n[UNIT_REQUEST] = 1;
+		u.n[UNIT_SEARCH] = (int64_t)(draw(&seed) % 4);
+		u.service = draw(&seed) % SERVICE_COUNT;
+		input = usage_input(&u) + (int64_t)(draw(&seed) % 2);
+		output = usage_output(&u);
+		bound = price_bound(&p, input, output, true, 3);
+		assert_true(price_cost(&p, &u) <= bound);
+	}
+	/* And not more than the dearest tier. */
+	price_init(&p);
+	p.known = true;
+	p.rate[UNIT_INPUT] = 1000000;
+	p.service[SERVICE_FLEX] = 50;
+	assert_int_equal(price_bound(&p, 10, 10, false, 0), 10);
+	p.service[SERVICE_PRIORITY] = 175;
+	assert_int_equal(price_bound(&p, 10, 10, false, 0), 18);
+	p.rate[UNIT_INPUT] = PRICE_MAX;
+	assert_int_equal(price_bound(&p, INT64_MAX, INT64_MAX, true, 3),
+	    INT64_MAX);
+}
+
+static void
 test_parse(void **state)
 {
 	static const struct {
@@ -395,6 +498,8 @@ test_names(void **state)
 	for (i = 0; i < UNIT_COUNT; i++)
 		assert_string_equal(unit_name(i), names[i]);
 	assert_null(unit_name(UNIT_COUNT));
+	assert_string_equal(service_name(SERVICE_RESERVED), "reserved");
+	assert_null(service_name(SERVICE_COUNT));
 }
 
 int
@@ -406,6 +511,8 @@ main(void)
 		cmocka_unit_test(test_bad_counts),
 		cmocka_unit_test(test_fallbacks),
 		cmocka_unit_test(test_tiers),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_raise),
 		cmocka_unit_test(test_format),

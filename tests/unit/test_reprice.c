@@ -28,6 +28,8 @@ static const char text[] =
     " output: 1, tiers: [ { above: 1k, input: 9, output: 9 } ] } } ] }\n"
     "  thinker: { targets: [ { provider: p, model: r, price: { input: 1,"
     " output: 1, reasoning: 5 } } ] }\n"
+    "  flex: { targets: [ { provider: p, model: u, price: { input: 1,"
+    " output: 1, service_tiers: { flex: 50 % } } } ] }\n"
     "  free: { targets: [ { provider: p, model: n } ] }\n"
     "keys: []\n";
 
@@ -65,14 +67,16 @@ test_rows(void **state)
 	assert_int_equal(now, 6000);
 	assert_int_equal(of("same", "q", 1, 1, 1, 0, 0, &now), REPRICE_EXACT);
 	assert_int_equal(now, 14000);
-	assert_int_equal(of("fee", "p", 2, 5, 0, 0, 0, &now), REPRICE_EXACT);
-	assert_int_equal(now, 20005000);
 	/* What the counts cannot tell. */
+	assert_int_equal(of("fee", "p", 2, 5, 0, 0, 0, &now), REPRICE_ABOUT);
+	assert_int_equal(now, 20005000);
 	assert_int_equal(of("tiered", "p", 9, 2000, 0, 0, 0, &now),
 	    REPRICE_ABOUT);
 	assert_int_equal(now, 2000000);
 	assert_int_equal(of("thinker", "p", 1, 0, 10, 0, 0, &now),
 	    REPRICE_ABOUT);
+	assert_int_equal(of("flex", "p", 1, 10, 0, 0, 0, &now), REPRICE_ABOUT);
+	assert_int_equal(now, 10000);
 	/* A lease that ran out was charged without counts: that stays. */
 	assert_int_equal(of("one", "p", 1, 0, 0, 0, 99, &now), REPRICE_ABOUT);
 	assert_int_equal(now, -1);
