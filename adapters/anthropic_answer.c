@@ -64,6 +64,7 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	}
 	reply_tokens(doc, json_get(doc, u, "server_tool_use"),
 	    "web_search_requests", &out->n[UNIT_SEARCH]);
+	reply_service(doc, json_get(doc, u, "service_tier"), &out->service);
 	out->known |= any;
 }
 

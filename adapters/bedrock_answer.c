@@ -46,8 +46,9 @@ finish_of(const struct json *doc, uint32_t v, bool calls)
 
 /* inputTokens counts neither what was read from the cache nor written to it. */
 static void
-read_usage(const struct json *doc, uint32_t u, struct usage *out)
+read_usage(const struct json *doc, struct usage *out)
 {
+	uint32_t u = json_get(doc, JSON_ROOT, "usage");
 	uint32_t list = json_get(doc, u, "cacheDetails"), v;
 	int64_t written, hour = 0, n;
 
@@ -67,6 +68,8 @@ read_usage(const struct json *doc, uint32_t u, struct usage *out)
 	hour = at_most(hour, written);
 	out->n[UNIT_CACHE_WRITE] = written - hour;
 	out->n[UNIT_CACHE_WRITE_1H] = hour;
+	reply_service(doc, json_at(doc, JSON_ROOT, "serviceTier", "type",
+	    NULL), &out->service);
 }
 
 /* ----------------------------------------------------- whole answers */
@@ -253,7 +256,7 @@ bedrock_read_reply(struct arena *a, const struct chat *chat,
 		return reply_bad(f, "no content");
 	reply->from = &adapter_bedrock;
 	reply->raw = (struct str){ body, len };
-	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
+	read_usage(&doc, &reply->usage);
 	reply->text_bytes = (int64_t)canon_raw(&doc, content).len;
 	return read_content(&doc, content, a, reply);
 }
@@ -414,8 +417,7 @@ static void
 on_metadata(struct event *e)
 {
 	e->d.kind = DELTA_USAGE;
-	read_usage(e->doc, json_get(e->doc, JSON_ROOT, "usage"),
-	    &e->d.usage);
+	read_usage(e->doc, &e->d.usage);
 }
 
 static const struct {

@@ -81,6 +81,10 @@ read_usage(const struct json *doc, struct usage *out)
 	out->n[UNIT_AUDIO_OUTPUT] = at_most(audio, answer);
 	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_AUDIO_OUTPUT];
 	out->n[UNIT_REASONING] = reply_count(doc, u, "thoughtsTokenCount");
+	if (!reply_service(doc, json_get(doc, u, "serviceTier"),
+	    &out->service)) /* Vertex says it otherwise */
+		reply_service(doc, json_get(doc, u, "trafficType"),
+		    &out->service);
 	out->known = true;
 }
 

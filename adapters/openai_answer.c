@@ -40,6 +40,29 @@ usage_object(const struct json *doc)
 	return json_type(doc, v) == JSON_OBJECT ? v : JSON_NONE;
 }
 
+/*
+ * Searches that are billed one by one, where a provider counts them:
+ * OpenRouter by either name, Perplexity of its deep research. How many sources
+ * or pages an answer rests on is no such count.
+ */
+static int64_t
+searches(const struct json *doc, uint32_t u)
+{
+	static const char *const places[][2] = {
+		{ "server_tool_use_details", "web_search_requests" },
+		{ "server_tool_use", "web_search_requests" },
+		{ NULL, "num_search_queries" },
+	};
+	int64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof places / sizeof places[0]; i++)
+		if (reply_tokens(doc, places[i][0] == NULL ? u :
+		    json_get(doc, u, places[i][0]), places[i][1], &n))
+			break;
+	return n;
+}
+
 bool
 openai_usage(const struct json *doc, struct usage *out)
 {
@@ -78,6 +101,9 @@ openai_usage(const struct json *doc, struct usage *out)
 	    json_get(doc, of, "audio_tokens"), JSON_NONE),
 	    answer - n[UNIT_REASONING]);
 	n[UNIT_OUTPUT] = answer - n[UNIT_REASONING] - n[UNIT_AUDIO_OUTPUT];
+	n[UNIT_SEARCH] = searches(doc, u);
+	reply_service(doc, json_get(doc, JSON_ROOT, "service_tier"),
+	    &out->service);
 	out->known = true;
 	return true;
 }

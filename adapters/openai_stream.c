@@ -35,6 +35,7 @@ struct seen {
 	struct choice_seen *choices;
 	size_t count, size;
 	bool content, finished, ended;
+	enum service service; /* the last that it told of */
 	bool cited; /* pages beside the choices were told of */
 	struct mend_head head; /* its id: the first that is not empty */
 };
@@ -205,7 +206,10 @@ read_chunk(struct stream *s, const struct json *doc, delta_fn *emit,
 	keep_id(s, doc);
 	mend_head(&m, "chat.completion.chunk", s->deployment->model,
 	    &seen->head);
+	reply_service(doc, json_get(doc, JSON_ROOT, "service_tier"),
+	    &seen->service);
 	openai_usage(doc, &d.usage);
+	d.usage.service = seen->service;
 	if (json_count(doc, choices) == 0)
 		openai_place_usage(&m, &d.usage, s->scratch);
 	else /* counts beside content: an event of their own ends the stream */

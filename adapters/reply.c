@@ -42,6 +42,43 @@ reply_count(const struct json *doc, uint32_t obj, const char *key)
 	return n;
 }
 
+/*
+ * In the words of OpenAI, Anthropic, Amazon, Google (serviceTier and
+ * trafficType) and Groq; no one else's word means something else.
+ */
+static const struct {
+	const char *word;
+	enum service service;
+} services[] = {
+	{ "default", SERVICE_STANDARD },
+	{ "standard", SERVICE_STANDARD },
+	{ "on_demand", SERVICE_STANDARD },
+	{ "ON_DEMAND", SERVICE_STANDARD },
+	{ "flex", SERVICE_FLEX },
+	{ "ON_DEMAND_FLEX", SERVICE_FLEX },
+	{ "priority", SERVICE_PRIORITY },
+	{ "ON_DEMAND_PRIORITY", SERVICE_PRIORITY },
+	{ "batch", SERVICE_BATCH },
+	{ "scale", SERVICE_RESERVED },
+	{ "reserved", SERVICE_RESERVED },
+	{ "PROVISIONED_THROUGHPUT", SERVICE_RESERVED },
+};
+
+bool
+reply_service(const struct json *doc, uint32_t v, enum service *out)
+{
+	size_t i;
+
+	if (json_type(doc, v) != JSON_STRING || json_is(doc, v, "") ||
+	    json_is(doc, v, "auto"))
+		return false;
+	*out = SERVICE_OTHER;
+	for (i = 0; i < sizeof services / sizeof services[0]; i++)
+		if (json_is(doc, v, services[i].word))
+			*out = services[i].service;
+	return true;
+}
+
 enum err
 reply_parse(struct arena *a, const char *body, size_t len, struct json *doc,
     struct reply *reply, struct fault *f)

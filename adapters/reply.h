@@ -27,6 +27,12 @@ bool reply_tokens(const struct json *doc, uint32_t obj, const char *key,
 /* The same as a value, 0 when there is none. */
 int64_t reply_count(const struct json *doc, uint32_t obj, const char *key);
 
+/*
+ * What a member says of the service tier → out; false, and out untouched,
+ * when it is no word, or one for what the provider chooses itself.
+ */
+bool reply_service(const struct json *doc, uint32_t v, enum service *out);
+
 static inline int64_t
 at_most(int64_t n, int64_t max)
 {

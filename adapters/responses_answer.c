@@ -24,6 +24,24 @@ text(const struct json *doc, uint32_t obj, const char *key, struct arena *a)
 
 /* -------------------------------------------------------------- usage */
 
+/* As the provider counts them: OpenAI, or xAI of the web and of X. */
+static bool
+searches_told(const struct json *doc, uint32_t response, int64_t *n)
+{
+	uint32_t calls = json_at(doc, response, "usage",
+	    "server_side_tool_usage_details", NULL);
+	int64_t web = 0, x = 0;
+
+	if (reply_tokens(doc, json_at(doc, response, "tool_usage",
+	    "web_search", NULL), "num_requests", n))
+		return true;
+	if (!reply_tokens(doc, calls, "web_search_calls", &web))
+		return false;
+	reply_tokens(doc, calls, "x_search_calls", &x);
+	*n = at_most(web + x, TOKENS_MAX);
+	return true;
+}
+
 /* Web searches that were really made: they are paid for one by one. */
 static int64_t
 searches(const struct json *doc, uint32_t response)
@@ -31,6 +49,8 @@ searches(const struct json *doc, uint32_t response)
 	uint32_t list = json_get(doc, response, "output"), v;
 	int64_t n = 0;
 
+	if (searches_told(doc, response, &n))
+		return n;
 	for (v = json_first(doc, list); v != JSON_NONE;
 	    v = json_next(doc, list, v))
 		n += json_is(doc, json_get(doc, v, "type"),
@@ -66,6 +86,8 @@ responses_usage(const struct json *doc, uint32_t response, struct usage *out)
 	n[UNIT_REASONING] = at_most(thought, answer);
 	n[UNIT_OUTPUT] = answer - n[UNIT_REASONING];
 	n[UNIT_SEARCH] = searches(doc, response);
+	reply_service(doc, json_get(doc, response, "service_tier"),
+	    &out->service);
 	out->known = true;
 }
 

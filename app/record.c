@@ -194,6 +194,10 @@ write_usage(struct json_writer *w, const struct attempt *at)
 		number(w, "cached_tokens", u->n[UNIT_CACHED_INPUT]);
 	if (u->n[UNIT_REASONING] != 0)
 		number(w, "reasoning_tokens", u->n[UNIT_REASONING]);
+	if (u->n[UNIT_SEARCH] != 0)
+		number(w, "searches", u->n[UNIT_SEARCH]);
+	if (u->service != SERVICE_STANDARD)
+		pair(w, "service_tier", service_name(u->service));
 	if (u->estimated) {
 		jw_key(w, "estimated");
 		jw_bool(w, true);

@@ -48,7 +48,8 @@ EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
 EXTRA_DIST += tests/fuzz/seeds/openai
 EXTRA_DIST += tests/fuzz/seeds/anthropic
 EXTRA_DIST += tests/fuzz/seeds/gemini
-EXTRA_DIST += tests/corpus/test_schema.py tests/corpus/test_fees.py
+EXTRA_DIST += tests/corpus/test_schema.py tests/corpus/test_fees.py \
+	tests/lib/recording_fees.py
 
 # Recordings into the canonical form and out again: tests/corpus starts it.
 if HAVE_TESTDEPS
