@@ -12,6 +12,7 @@
 #define REQUEST_TOKENS 1024
 #define MEDIA_TOKENS 8192 /* of a picture or file, and one for 8 bytes */
 #define SEARCHES 10	  /* that one request may make */
+#define RESEARCHES 100	  /* that a model does which was made for it */
 #define KEPT_TOKENS 200000 /* of what a provider keeps, where it says nothing */
 #define DOUBT 4		  /* so many times a bound nobody uses */
 
@@ -118,7 +119,8 @@ bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
 
 	b->writes = mentions(chat, "cache_control") ||
 	    mentions(chat, "cachePoint");
-	b->searches = mentions(chat, "search") ? SEARCHES : 0;
+	b->searches = mentions(chat, "search") ||
+	    mentions(chat, "\"plugins\"") ? SEARCHES : 0;
 	b->open = reads_more(chat);
 	b->input = of_input(a, chat);
 	if (chat->previous_id != NULL) /* all of that is read again */
@@ -159,9 +161,31 @@ bounds_cut(const struct bounds *b, struct usage *u)
 	return cut;
 }
 
+/* Searches of a model that makes them unasked: by its provider's name of it. */
+static int64_t
+searches_of(const struct deployment *d)
+{
+	static const struct {
+		const char *word;
+		int64_t most;
+	} names[] = {
+		{ "research", RESEARCHES }, /* sonar-deep-research */
+		{ "search", SEARCHES },	    /* gpt-4o-search-preview */
+		{ ":online", SEARCHES },    /* OpenRouter */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strstr(d->model, names[i].word) != NULL)
+			return names[i].most;
+	return 0;
+}
+
 int64_t
 bounds_cost(const struct bounds *b, const struct deployment *d)
 {
+	int64_t own = searches_of(d);
+
 	return price_bound(&d->price, b->input, b->output, b->writes,
-	    b->searches);
+	    own > b->searches ? own : b->searches);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "app/bounds.h"
+#include "policy/policy.h"
 #include "policy/price.h"
 
 static const struct bounds hundred = { .input = 100, .output = 10 };
@@ -65,6 +66,39 @@ open_input(void **state)
 	assert_int_equal(usage_input(&u), 90000);
 }
 
+/* Models that search unasked, and tiers that nobody asked for. */
+static void
+cost(void **state)
+{
+	static const struct {
+		const char *model;
+		int64_t searches, cost;
+	} rows[] = {
+		{ "gpt-5.4", 0, 107 },
+		{ "gpt-5.4", 10, 10107 },
+		{ "gpt-4o-search-preview", 0, 10107 },
+		{ "x-ai/grok-4:online", 10, 10107 },
+		{ "sonar-deep-research", 10, 100107 },
+	};
+	struct deployment d = { .model = NULL };
+	struct bounds b = hundred;
+	size_t i;
+
+	(void)state;
+	price_init(&d.price);
+	d.price.known = true;
+	d.price.rate[UNIT_INPUT] = 1000000;
+	d.price.rate[UNIT_REQUEST] = 7;
+	d.price.rate[UNIT_SEARCH] = 1000;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		d.model = rows[i].model;
+		b.searches = rows[i].searches;
+		assert_int_equal(bounds_cost(&b, &d), rows[i].cost);
+	}
+	d.price.service[SERVICE_PRIORITY] = 175;
+	assert_int_equal(bounds_cost(&b, &d), 100107 + 75);
+}
+
 int
 main(void)
 {
@@ -72,6 +106,7 @@ main(void)
 		cmocka_unit_test(true_usage_stays),
 		cmocka_unit_test(too_much_is_cut),
 		cmocka_unit_test(open_input),
+		cmocka_unit_test(cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
