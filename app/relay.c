@@ -209,6 +209,8 @@ relay_delta(void *arg, const struct delta *d)
 	}
 	if (d->begun.known)
 		at->begun = d->begun;
+	if (!d->usage.known && d->usage.service != SERVICE_STANDARD)
+		at->begun.service = d->usage.service; /* told before counts */
 	if (d->kind == DELTA_END)
 		return relay_finish(at, d);
 	if (refused(at, d->finish, d->text_bytes))
