@@ -87,8 +87,8 @@ set_bounds(struct request *r)
 {
 	struct admission *ad = r->admission;
 
-	if (r->chat.count || (!counters_tokens(&ad->counters, 0) &&
-	    !counters_money(&ad->counters, 0)))
+	if (r->chat.count || (!counters_tokens(&ad->counters) &&
+	    !counters_money(&ad->counters)))
 		return ERR_OK;
 	return bounds_set(&ad->bounds, r->arena, &r->chat, r->plan.order[0],
 	    r->key->max_output > 0 ? r->key->max_output : OUTPUT_BOUND,
@@ -434,7 +434,7 @@ drop_unpriced(struct request *r)
 	const char *first = plan->order[0]->id;
 	size_t i, kind, n = 0;
 
-	if (r->chat.count || !counters_money(&r->admission->counters, 0))
+	if (r->chat.count || !counters_money(&r->admission->counters))
 		return ERR_OK;
 	for (i = 0; i < plan->count; i++)
 		if (plan->order[i]->price.known)
@@ -585,7 +585,7 @@ admit_attempt(struct request *r, const struct deployment *d)
 	if (ad->about != d || !ad->answered) {
 		if (ad->hold.asking != NULL)
 			return ADMIT_NO; /* one question at a time */
-		if (counters_money(&ad->counters, 0) && !d->price.known)
+		if (counters_money(&ad->counters) && !d->price.known)
 			return ADMIT_NO;
 		add_provider(r, d->provider);
 		if (ad->counters.failed)

@@ -154,44 +154,26 @@ counters_of_provider(struct counters *c, const struct provider *p)
 }
 
 static bool
-counts(const struct counters *c, unsigned from, enum counter_kind kind)
+counts(const struct counters *c, enum counter_kind kind)
 {
-	for (; from < c->count; from++)
-		if (c->list[from].counter.kind == kind)
+	unsigned i;
+
+	for (i = 0; i < c->count; i++)
+		if (c->list[i].counter.kind == kind)
 			return true;
 	return false;
 }
 
 bool
-counters_money(const struct counters *c, unsigned from)
+counters_money(const struct counters *c)
 {
-	return counts(c, from, COUNTER_MONEY);
+	return counts(c, COUNTER_MONEY);
 }
 
 bool
-counters_tokens(const struct counters *c, unsigned from)
+counters_tokens(const struct counters *c)
 {
-	return counts(c, from, COUNTER_TPM);
-}
-
-unsigned
-counters_want(const struct counters *c, unsigned from, int64_t tokens,
-    int64_t money, struct want *out)
-{
-	const int64_t amounts[COUNTER_KINDS] = {
-		[COUNTER_RPM] = 1,
-		[COUNTER_TPM] = tokens,
-		[COUNTER_PARALLEL] = 1,
-		[COUNTER_MONEY] = money,
-	};
-	unsigned n = 0;
-
-	for (; from < c->count; from++) {
-		out[n].counter = &c->list[from].counter;
-		out[n].amount = amounts[out[n].counter->kind];
-		n++;
-	}
-	return n;
+	return counts(c, COUNTER_TPM);
 }
 
 int64_t

@@ -1,7 +1,7 @@
 /*
  * Which counters of the ledger a request is about: the limits of the policy
- * for its key, team, users, tier, tags, model and provider as counters, and
- * how much it wants of each. Pure; all from the arena.
+ * for its key, team, users, tier, tags, model and provider as counters. Pure;
+ * all from the arena.
  */
 #ifndef TOLLGATE_APP_COUNTERS_H
 #define TOLLGATE_APP_COUNTERS_H
@@ -22,14 +22,15 @@ struct vkey;
 /* A counter, and the budgets of the policy that it serves. */
 struct counted {
 	struct counter counter; /* first; limit LEDGER_MAX: of soft ones only */
-	const struct budget *budget[COUNTED_BUDGETS]; /* of one window; NULL behind the last */
+	/* Of one window; NULL behind the last. */
+	const struct budget *budget[COUNTED_BUDGETS];
 };
 
 struct counters {
 	struct arena *arena;
 	struct counted *list; /* NULL: none */
 	unsigned count;
-	bool failed;	   /* no memory, or more than LEDGER_PARTS */
+	bool failed; /* no memory, or more than LEDGER_PARTS */
 };
 
 void counters_init(struct counters *c, struct arena *a);
@@ -44,16 +45,9 @@ void counters_of_key(struct counters *c, const struct policy *p,
 void counters_of_model(struct counters *c, const struct model *m);
 void counters_of_provider(struct counters *c, const struct provider *p);
 
-/* Is money (or are tokens) counted by one of them from `from` on? */
-bool counters_money(const struct counters *c, unsigned from);
-bool counters_tokens(const struct counters *c, unsigned from);
-
-/*
- * What to ask of those from `from` on, into out[LEDGER_PARTS]; returns how
- * many. Requests and requests at once: 1.
- */
-unsigned counters_want(const struct counters *c, unsigned from,
-    int64_t tokens, int64_t money, struct want *out);
+/* Is money (or are tokens) counted by one of them? */
+bool counters_money(const struct counters *c);
+bool counters_tokens(const struct counters *c);
 
 /*
  * Per cent of a budget that is used or held, by what the ledger told of its
