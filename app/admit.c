@@ -402,24 +402,37 @@ refused(struct request *r, const struct counter *c)
 	return DONE;
 }
 
+/* Take out of a list what goes to p; NULL: what has no price. */
+static size_t
+sift(const struct deployment **list, size_t count, const struct provider *p)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < count; i++)
+		if (p == NULL ? list[i]->price.known :
+		    list[i]->provider->index != p->index)
+			list[n++] = list[i];
+	return n;
+}
+
+static void
+sift_plan(struct plan *plan, const struct provider *p)
+{
+	size_t kind;
+
+	plan->count = sift(plan->order, plan->count, p);
+	for (kind = 0; kind < FALLBACK_KINDS; kind++)
+		plan->instead_count[kind] = sift(plan->instead[kind],
+		    plan->instead_count[kind], p);
+}
+
 /* Take out of the plan all that goes to p. */
 static void
 drop_provider(struct plan *plan, const struct provider *p)
 {
-	size_t i, kind, n = 0;
+	size_t i;
 
-	for (i = 0; i < plan->count; i++)
-		if (plan->order[i]->provider->index != p->index)
-			plan->order[n++] = plan->order[i];
-	plan->count = n;
-	for (kind = 0; kind < FALLBACK_KINDS; kind++) {
-		for (i = n = 0; i < plan->instead_count[kind]; i++)
-			if (plan->instead[kind][i]->provider->index !=
-			    p->index)
-				plan->instead[kind][n++] =
-				    plan->instead[kind][i];
-		plan->instead_count[kind] = n;
-	}
+	sift_plan(plan, p);
 	for (i = 0; i < plan->all_count; i++)
 		if (plan->all[i].deployment->provider->index == p->index &&
 		    plan->all[i].out == OUT_NOT)
@@ -432,21 +445,10 @@ drop_unpriced(struct request *r)
 {
 	struct plan *plan = &r->plan;
 	const char *first = plan->order[0]->id;
-	size_t i, kind, n = 0;
 
 	if (r->chat.count || !counters_money(&r->admission->counters))
 		return ERR_OK;
-	for (i = 0; i < plan->count; i++)
-		if (plan->order[i]->price.known)
-			plan->order[n++] = plan->order[i];
-	plan->count = n;
-	for (kind = 0; kind < FALLBACK_KINDS; kind++) {
-		for (i = n = 0; i < plan->instead_count[kind]; i++)
-			if (plan->instead[kind][i]->price.known)
-				plan->instead[kind][n++] =
-				    plan->instead[kind][i];
-		plan->instead_count[kind] = n;
-	}
+	sift_plan(plan, NULL);
 	return plan->count > 0 ? ERR_OK : fault_set(&r->fault,
 	    ERR_BAD_REQUEST, "model", "the price of '%s' is not known, and "
 	    "there is a budget: the policy must give a price", first);
