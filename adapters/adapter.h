@@ -104,7 +104,7 @@ struct adapter {
 	    struct fault *f);
 	/*
 	 * Read all the rest, because a provider of another dialect is to
-	 * take it. Called once a request at most, sets chat->whole.
+	 * take it. Sets chat->whole, and is not called again then.
 	 */
 	enum err (*read_chat)(struct arena *a, struct chat *chat,
 	    struct fault *f);

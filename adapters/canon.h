@@ -239,6 +239,12 @@ struct str canon_join(struct arena *a, struct str first, struct str second);
 void canon_shape(const struct chat *chat, struct estimate_chat *out);
 
 /*
+ * Read all of a chat if it was not yet. False: it cannot be read, and stays as
+ * it is; its own dialect may still take it. Tried once.
+ */
+bool canon_whole(struct arena *a, struct chat *chat);
+
+/*
  * Input tokens of a chat as we estimate them for no deployment in particular,
  * by its text where it was not read whole; kept.
  */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "adapters/adapter.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/decimal.h"
@@ -113,6 +114,21 @@ canon_shape(const struct chat *chat, struct estimate_chat *out)
 	}
 	out->schema_text = estimate_str(chat->format_schema);
 	out->thinks = chat->think_budget > 0 || chat->effort > EFFORT_NONE;
+}
+
+bool
+canon_whole(struct arena *a, struct chat *chat)
+{
+	struct chat copy = *chat;
+	struct fault ignored;
+
+	if (chat->whole || chat->unreadable)
+		return chat->whole;
+	if (chat->surface->read_chat(a, &copy, &ignored) == ERR_OK)
+		*chat = copy;
+	else
+		chat->unreadable = true;
+	return chat->whole;
 }
 
 int64_t

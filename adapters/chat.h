@@ -130,6 +130,7 @@ struct chat {
 
 	/* The rest: read by read_chat when another dialect is to take it. */
 	bool whole;
+	bool unreadable; /* canon_whole has tried */
 	struct message *messages;      /* system and developer ones first to last as they came */
 	size_t message_count;
 	struct tool *tools;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/adapter.h"
+#include "adapters/canon.h"
 #include "app/base/arena.h"
 
 /* What providers add to a text at most: a turn's marks, a tool's, the rest. */
@@ -40,18 +41,6 @@ of_parts(const struct part *parts, size_t count)
 	return sum;
 }
 
-/* Media must be told from text: then all of the request is read. */
-static void
-read_whole(struct arena *a, struct chat *chat)
-{
-	struct chat copy = *chat;
-	struct fault ignored;
-
-	if (!chat->whole && chat->surface->read_chat(a, &copy, &ignored) ==
-	    ERR_OK)
-		*chat = copy;
-}
-
 /*
  * No tokenizer makes more than one token of a byte, so the body bounds what
  * has no media; of what has, texts and so much a piece.
@@ -62,10 +51,7 @@ of_input(struct arena *a, struct chat *c)
 	int64_t sum = REQUEST_TOKENS;
 	size_t i;
 
-	if ((c->needs & MEDIA) == 0)
-		return sum + (int64_t)c->doc.len;
-	read_whole(a, c);
-	if (!c->whole)
+	if ((c->needs & MEDIA) == 0 || !canon_whole(a, c))
 		return sum + (int64_t)c->doc.len;
 	for (i = 0; i < c->message_count; i++)
 		sum += TURN_TOKENS + (int64_t)c->messages[i].name.len +

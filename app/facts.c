@@ -24,28 +24,12 @@ header(const struct facts *f, const char *name)
 
 /* ------------------------------------------------ looked up when asked */
 
-/*
- * The canonical form, which the request may not need otherwise. What cannot
- * be read leaves it unread: its own dialect may still take it.
- */
-static const struct chat *
-whole(struct facts *f)
-{
-	struct chat *chat = f->from.chat, copy = *chat;
-	struct fault ignored;
-
-	if (!chat->whole && chat->surface->read_chat(f->from.arena, &copy,
-	    &ignored) == ERR_OK)
-		*chat = copy;
-	return chat;
-}
-
 static int64_t
 input_tokens(void *arg)
 {
 	struct facts *f = arg;
 
-	whole(f);
+	canon_whole(f->from.arena, f->from.chat);
 	return canon_tokens(f->from.chat);
 }
 
@@ -54,7 +38,7 @@ input_tokens_at(void *arg, const struct deployment *d)
 {
 	struct facts *f = arg;
 
-	whole(f);
+	canon_whole(f->from.arena, f->from.chat);
 	return canon_tokens_at(f->from.chat, d->id);
 }
 
@@ -105,11 +89,12 @@ static const char *
 prompt(void *arg, enum prompt_part part, size_t *len)
 {
 	struct facts *f = arg;
-	const struct chat *chat = whole(f);
+	struct chat *chat = f->from.chat;
 	size_t i, last = SIZE_MAX;
 	struct buf b;
 
 	if (f->prompts[part].p == NULL) {
+		canon_whole(f->from.arena, chat);
 		buf_init(&b, LIMIT_BODY);
 		for (i = 0; i < chat->message_count; i++)
 			if (says_something(&chat->messages[i]))
