@@ -24,7 +24,6 @@ struct policy;
 
 #define KEYS_GRACE INT64_C(86400)	   /* s, where none is given */
 #define KEYS_GRACE_MAX (INT64_C(90) * 86400)
-#define KEYS_NAME 64			   /* bytes */
 
 /* A key as the store has it. Times are s since 1970, 0 = never. */
 struct key_record {

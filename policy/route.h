@@ -80,7 +80,6 @@ struct standing {
 	unsigned success;   /* per mille of the last minute, 1000 when none */
 	uint64_t requests, failures; /* of the last minute */
 	bool capped;	    /* its provider's money is used up for now */
-	int64_t capped_until; /* µs since 1970, with capped; 0 = not known */
 };
 
 /* The view of health that a plan is made with. */
