@@ -619,6 +619,21 @@ written(struct stream *s)
 	return s->own;
 }
 
+/* What passes is followed as far as it may have to be ended by us. */
+static void
+follow(struct written *st, const char *event)
+{
+	st->started = true;
+	if (event == NULL)
+		return;
+	if (strcmp(event, "content_block_start") == 0) {
+		st->open = OPEN_TEXT;
+	} else if (strcmp(event, "content_block_stop") == 0) {
+		st->open = OPEN_NONE;
+		st->index++;
+	}
+}
+
 enum err
 anthropic_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out)
@@ -630,6 +645,7 @@ anthropic_write_delta(struct stream *s, const struct delta *d,
 		return ERR_INTERNAL;
 	if (d->from == &adapter_anthropic) {
 		canon_put_event(out, d->event, d->raw, "\n\n");
+		follow(st, d->event);
 		return out->failed ? ERR_INTERNAL : ERR_OK;
 	}
 	/* Not by an event that says nothing: the next may tell the id. */

@@ -37,7 +37,8 @@ struct attempt {
 	struct usage begun, told; /* as its provider said: at first, last */
 	struct usage usage;	  /* as it is counted (relay_settle) */
 	bool doubtful;		  /* the provider's word was not taken for it */
-	int64_t text_bytes;
+	int64_t text_bytes, contents; /* of content; events that had some */
+	int64_t weight;		  /* text_bytes without what is large */
 	int64_t cost;	   /* n$, -1 = not known */
 	int64_t date;	   /* of an error's head, s since 1970, -1 */
 	int64_t rest;	   /* retry-after it asked for, µs, -1 */

@@ -97,6 +97,26 @@ set_output(struct arena *a, struct chat *c, const struct deployment *d,
 	return ERR_OK;
 }
 
+/* Searches of a model that makes them unasked: by its provider's name of it. */
+static int64_t
+searches_of(const struct deployment *d)
+{
+	static const struct {
+		const char *word;
+		int64_t most;
+	} names[] = {
+		{ "research", RESEARCHES }, /* sonar-deep-research */
+		{ "search", SEARCHES },	    /* gpt-4o-search-preview */
+		{ ":online", SEARCHES },    /* OpenRouter */
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strstr(d->model, names[i].word) != NULL)
+			return names[i].most;
+	return 0;
+}
+
 enum err
 bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
     const struct deployment *d, int64_t most, struct fault *f)
@@ -107,7 +127,7 @@ bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
 	    mentions(chat, "cachePoint");
 	b->searches = mentions(chat, "search") ||
 	    mentions(chat, "\"plugins\"") ? SEARCHES : 0;
-	b->open = reads_more(chat);
+	b->open = reads_more(chat) || searches_of(d) > 0;
 	b->input = of_input(a, chat);
 	if (chat->previous_id != NULL) /* all of that is read again */
 		b->input += d->context > 0 ? d->context : KEPT_TOKENS;
@@ -147,24 +167,15 @@ bounds_cut(const struct bounds *b, struct usage *u)
 	return cut;
 }
 
-/* Searches of a model that makes them unasked: by its provider's name of it. */
-static int64_t
-searches_of(const struct deployment *d)
+bool
+bounds_past(int64_t bound, int64_t bytes, int64_t events)
 {
-	static const struct {
-		const char *word;
-		int64_t most;
-	} names[] = {
-		{ "research", RESEARCHES }, /* sonar-deep-research */
-		{ "search", SEARCHES },	    /* gpt-4o-search-preview */
-		{ ":online", SEARCHES },    /* OpenRouter */
-	};
-	size_t i;
+	int64_t most;
 
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strstr(d->model, names[i].word) != NULL)
-			return names[i].most;
-	return 0;
+	if (bound <= 0 || bound > BOUNDS_SANE * 100)
+		return false;
+	most = bound + bound / 20 + 256;
+	return bytes / 8 > most || (bytes / 4 > most && events > most);
 }
 
 int64_t

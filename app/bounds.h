@@ -38,6 +38,13 @@ enum err bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
  */
 bool bounds_cut(const struct bounds *b, struct usage *u);
 
+/*
+ * Has a stream gone on past its bound (tokens; 0: none) by more than 5 % and
+ * 256 tokens, if a token has at most eight bytes, or four where as many events
+ * came?
+ */
+bool bounds_past(int64_t bound, int64_t bytes, int64_t events);
+
 /* What it can cost at d, n$, 0..INT64_MAX. */
 int64_t bounds_cost(const struct bounds *b, const struct deployment *d);
 

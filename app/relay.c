@@ -11,8 +11,15 @@
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/bounds.h"
 #include "app/worker.h"
 #include "policy/estimate.h"
+
+/*
+ * Bytes of one event that count towards the bound of an answer: pages and
+ * pictures come whole, and are no tokens.
+ */
+#define EVENT_WEIGHT 2048
 
 /* Note why the attempt is over; the words come from us. */
 static enum err
@@ -173,7 +180,8 @@ relay_finish(struct attempt *at, const struct delta *d)
 	enum err e;
 
 	relay_settle(at);
-	end.usage = at->usage;
+	/* The client hears what its provider told, as of a whole answer. */
+	end.usage = at->told.known ? at->told : at->usage;
 	if (!at->request->surface->bare)
 		write_summary(at, &at->out);
 	e = write_delta(at, &end);
@@ -184,11 +192,54 @@ relay_finish(struct attempt *at, const struct delta *d)
 	return ERR_OK;
 }
 
+/*
+ * The provider goes on past the bound that it was given: the answer ends as
+ * one that was too long, and its call with it.
+ */
+static enum err
+cut_off(struct attempt *at)
+{
+	static const struct piece length = { .kind = PIECE_FINISH,
+		.finish = FINISH_LENGTH };
+	static const struct delta finish = { .kind = DELTA_FINISH,
+		.event = "", .pieces = &length, .piece_count = 1,
+		.finish = FINISH_LENGTH }, end = { .kind = DELTA_END,
+		.event = "", .finish = FINISH_LENGTH };
+	enum err e;
+
+	if (at->request->chat.choices > 1 || (at->adapter ==
+	    at->request->surface && strcmp(at->adapter->name, "responses") ==
+	    0)) /* half an object cannot be ended well */
+		return broken(at, "past_bound", "an answer past its bound");
+	at->reason = "past_bound";
+	at->finish = FINISH_LENGTH;
+	e = write_delta(at, &finish);
+	if (e == ERR_OK)
+		e = relay_finish(at, &end);
+	at->content = 0; /* nothing is to come that we would wait for */
+	return e;
+}
+
+static bool
+past_bound(const struct attempt *at)
+{
+	const struct chat *c = &at->request->chat;
+	int64_t bound = c->max_output;
+
+	if (c->choices > 1 && __builtin_mul_overflow(bound, c->choices,
+	    &bound))
+		return false;
+	return bounds_past(bound, at->weight, at->contents);
+}
+
 static void
 note_content(struct attempt *at, const struct delta *d)
 {
 	at->content = clock_mono();
 	at->text_bytes += d->text_bytes;
+	at->contents += d->text_bytes > 0;
+	at->weight += d->text_bytes < EVENT_WEIGHT ? d->text_bytes :
+	    EVENT_WEIGHT;
 	if (d->finish != FINISH_NONE)
 		at->finish = d->finish;
 	if (at->first_content == 0)
@@ -201,6 +252,8 @@ relay_delta(void *arg, const struct delta *d)
 	struct attempt *at = arg;
 	enum err e;
 
+	if (at->request->forward->whole)
+		return ERR_OK; /* it was cut off within this event */
 	if (d->kind == DELTA_ERROR)
 		return failed(at, d->error);
 	if (d->usage.known) {
@@ -220,9 +273,12 @@ relay_delta(void *arg, const struct delta *d)
 	e = write_delta(at, d);
 	if (e != ERR_OK)
 		return e;
-	if (at->first_content != 0)
+	if (at->first_content != 0) {
 		send_out(at);
-	else if (at->out.len > LIMIT_HELD +
+		return d->kind == DELTA_CONTENT && past_bound(at) ?
+		    cut_off(at) : ERR_OK;
+	}
+	if (at->out.len > LIMIT_HELD +
 	    HELD_ECHOES * at->request->x->body_len)
 		return broken(at, "no_content", "no content in its stream");
 	return ERR_OK;

@@ -1165,14 +1165,31 @@ async def m_odd_http(x, kind="early"):
 
 # --- modes: streams that misbehave ----------------------------------------------
 
-async def m_endless(x, ms=0.0):
-    """Words without end, whatever cap was asked."""
+def endless_word(x, dialect, word):
+    """One more word in a stream of this dialect."""
+    if dialect == "openai":
+        return x.chunk({"content": word})
+    if dialect == "gemini":
+        return {"candidates": [{"index": 0, "content": {
+            "role": "model", "parts": [{"text": word}]}}]}
+    if dialect == "responses":
+        return {"type": "response.output_text.delta", "item_id": "msg_up",
+                "sequence_number": 9, "output_index": 0, "content_index": 0,
+                "delta": word}
+    return {"type": "content_block_delta", "index": 0,
+            "delta": {"type": "text_delta", "text": word}}
+
+
+async def m_endless(x, ms=0.0, dialect="openai"):
+    """Words without end, whatever cap was asked, in a dialect."""
     await x.head()
-    await x.event(x.chunk({"role": "assistant", "content": ""}))
+    for doc in row(LIFECYCLES, dialect)[0]:
+        await x.event(doc, name=doc.get("type"))
     i = 0
     while True:
         await x.sleep(ms / 1000)
-        await x.event(x.chunk({"content": "w%d " % i}))
+        doc = endless_word(x, dialect, "w%d " % i)
+        await x.event(doc, name=doc.get("type"))
         x.bill_tokens(1)
         i += 1
 

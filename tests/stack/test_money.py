@@ -67,6 +67,10 @@ def policy(site, who, redis):
           hedge={"after": "0s", "budget": "100 %"})
     limited("both", 10**9)
     limited("either", 1400 * N)
+    for d in ("openai", "anthropic", "gemini", "responses"):
+        model("on-" + d, f"m/endless/1/{d}", row={
+            "adapter": d, "price": FREE_INPUT})
+    limited("talker", 10**9)
     capped = {"to": site.tag("m/stream/10/0/tag=cap"), "price": FREE_INPUT,
               "budget": usd(5 * TEN) + " / day"}
     p.model("capped", capped, site.tag("m/ok/tag=uncapped"))
@@ -273,6 +277,53 @@ def test_capped_provider(books, figure):
     assert asked(site, other) == 35
     assert billed(site, first, rates=(0, 2 * N)) == 5 * TEN
     figure("asked after its cap: 0")
+
+
+LONG = {
+    "openai": (CHAT, lambda m: {"model": m, "stream": True,
+                                "max_tokens": 100, "messages": [
+                                    {"role": "user", "content": "go on"}]}),
+    "anthropic": ("/v1/messages", lambda m: {
+        "model": m, "stream": True, "max_tokens": 100, "messages": [
+            {"role": "user", "content": "go on"}]}),
+    "gemini": ("/v1beta/models/%s:streamGenerateContent?alt=sse", lambda _: {
+        "generationConfig": {"maxOutputTokens": 100}, "contents": [
+            {"role": "user", "parts": [{"text": "go on"}]}]}),
+    "responses": ("/v1/responses", lambda m: {
+        "model": m, "stream": True, "max_output_tokens": 100,
+        "input": "go on"}),
+}
+ENDS = {"openai": '"finish_reason":"length"', "gemini": "MAX_TOKENS",
+        "anthropic": '"stop_reason":"max_tokens"',
+        "responses": "max_output_tokens"}
+
+
+@pytest.mark.parametrize("provider", LONG)
+@pytest.mark.parametrize("client", LONG)
+def test_past_the_bound(books, client, provider):
+    """A provider that goes on past max_tokens is cut off: the answer ends as
+    too long, in the client's dialect, and its call is over."""
+    mode = books.site.tag(f"m/endless/1/{provider}")
+    path, body = LONG[client]
+    model = "on-" + provider
+    was = books.site.upstream.bill(mode)
+    r = call(books, books.books.secret["talker"], model,
+             path=path.replace("%s", model), body=body(model), timeout=20)
+    assert r.status == 200 and r.complete
+    text = r.body.decode().replace(" ", "")
+    if client == provider == "responses":
+        assert "event:error" in text
+    else:
+        assert text.count(ENDS[client]) >= 1 and '"error":{' not in text
+    wait_until(lambda: books.site.upstream.bill(mode)["running"] == 0, 3,
+               "cut off")
+    bill = books.site.upstream.bill(mode)
+    assert bill["output_tokens"] - was["output_tokens"] <= 105 + 256 + 60
+    if client == "anthropic":
+        ends = [e for e in text.split("\n") if e.startswith("event:")]
+        assert ends[-3:] == ["event:content_block_stop",
+                             "event:message_delta", "event:message_stop"]
+        assert ends.count("event:message_start") == 1
 
 
 DOORS = {

@@ -99,6 +99,20 @@ cost(void **state)
 	assert_int_equal(bounds_cost(&b, &d), 100107 + 75);
 }
 
+/* Long words and events of a letter each are no reason to cut. */
+static void
+past(void **state)
+{
+	(void)state;
+	assert_false(bounds_past(0, INT64_MAX, INT64_MAX));
+	assert_false(bounds_past(INT64_MAX, INT64_MAX, INT64_MAX));
+	assert_false(bounds_past(1000, 8 * 1306, 1000));
+	assert_true(bounds_past(1000, 8 * 1307, 1000));
+	assert_false(bounds_past(1000, 4 * 1307, 1306));
+	assert_true(bounds_past(1000, 4 * 1307, 1307));
+	assert_false(bounds_past(1000, 4 * 1306, 5000));
+}
+
 int
 main(void)
 {
@@ -107,6 +121,7 @@ main(void)
 		cmocka_unit_test(too_much_is_cut),
 		cmocka_unit_test(open_input),
 		cmocka_unit_test(cost),
+		cmocka_unit_test(past),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
