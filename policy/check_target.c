@@ -108,6 +108,22 @@ is_set(const struct src_target *s)
 	return node_get(s->row.node, "price") != NULL;
 }
 
+/* Nothing but what service tiers cost: the rates are the catalog's. */
+static bool
+tiers_alone(const struct node *n)
+{
+	return n->kind == NODE_MAP && n->count == 1 &&
+	    node_get(n, "service_tiers") != NULL;
+}
+
+static void
+take_services(const struct src_price *s, struct price *out)
+{
+	memcpy(out->service, s->price.service, sizeof out->service);
+	out->service[SERVICE_STANDARD] = PRICE_UNSET; /* no keys of these */
+	out->service[SERVICE_OTHER] = PRICE_UNSET;
+}
+
 void
 price_make(struct load *l, const struct src_price *s, const struct node *n,
     struct price *out)
@@ -115,11 +131,17 @@ price_make(struct load *l, const struct src_price *s, const struct node *n,
 	const struct src_tier_price *tier = s->tiers.items;
 	size_t i;
 
+	if (tiers_alone(n)) {
+		if (!out->known)
+			diag_fault(l->diag, n, "has no rate, and the catalog "
+			    "knows none either; give at least one rate");
+		take_services(s, out);
+		return;
+	}
 	*out = s->price;
+	take_services(s, out);
 	out->known = true;
 	out->tiers = 0;
-	out->service[SERVICE_STANDARD] = PRICE_UNSET; /* no keys of these */
-	out->service[SERVICE_OTHER] = PRICE_UNSET;
 	if ((n->kind == NODE_MAP && n->count == 0) || node_null(n))
 		diag_fault(l->diag, n, "is empty; give at least one rate");
 	for (i = 0; i < s->tiers.count && i < PRICE_TIERS; i++) {

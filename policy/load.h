@@ -305,7 +305,8 @@ void targets_make(struct load *l, struct policy *p, const struct rows *rows,
 
 /*
  * A price of the policy as it stands at the node, its tiers in order
- * (check_target.c).
+ * (check_target.c). out: what is known without it; where the node has only
+ * service tiers, its rates stay.
  */
 void price_make(struct load *l, const struct src_price *s,
     const struct node *n, struct price *out);

@@ -71,7 +71,8 @@ static const struct shape service_shape = {
 	.help = "What tokens cost in a service tier of the provider, by what "
 		"it says that a request got; in per cent of the other rates, "
 		"those above a number of tokens too. Fees stay as they are. "
-		"A tier that is not here costs as always.",
+		"A tier that is not here costs as always. A price that is "
+		"only this has the rates of the catalog.",
 	.example = "service_tiers: { flex: 50 %, batch: 50 %, "
 		   "priority: 175 % }\n",
 };

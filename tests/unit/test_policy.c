@@ -514,6 +514,33 @@ empty_sections(void **state)
 	policy_unref(p);
 }
 
+/* Service tiers alone stand beside the catalog's rates. */
+static void
+service_tiers(void **state)
+{
+	struct policy *p = load_good("providers: { openai: { key: env:KEY1, "
+	    "margin: 10 % } }\n"
+	    "models:\n"
+	    "  a: { targets: { target: openai/gpt-5.4, price: { "
+	    "service_tiers: { flex: 50 % } } } }\n"
+	    "  b: { targets: { target: openai/gpt-5.4, price: { output: 1, "
+	    "service_tiers: { flex: 50 % } } } }\n"
+	    "  c: openai/gpt-5.4\n");
+	const struct price *r = &policy_model(p, "a")->targets[0].price;
+
+	(void)state;
+	assert_true(r->known);
+	assert_int_equal(r->rate[UNIT_INPUT], 2750000000);
+	assert_int_equal(r->service[SERVICE_FLEX], 50);
+	assert_int_equal(r->service[SERVICE_PRIORITY], PRICE_UNSET);
+	r = &policy_model(p, "b")->targets[0].price;
+	assert_int_equal(r->rate[UNIT_INPUT], PRICE_UNSET);
+	assert_int_equal(r->service[SERVICE_FLEX], 50);
+	r = &policy_model(p, "c")->targets[0].price;
+	assert_int_equal(r->service[SERVICE_FLEX], PRICE_UNSET);
+	policy_unref(p);
+}
+
 /* Where a list may stand, one value may; BOM and CRLF change nothing. */
 static void
 single_values(void **state)
@@ -1655,7 +1682,7 @@ main(void)
 		TEST(full_map_model), TEST(full_keys), TEST(grants),
 		TEST(demands),
 		TEST(key_look_up), TEST(defaults), TEST(names_of_key),
-		TEST(empty_sections), TEST(single_values),
+		TEST(empty_sections), TEST(service_tiers), TEST(single_values),
 		TEST(secrets_are_not_dumped), TEST(json_policy),
 		TEST(wildcards), TEST(ways_of_single_models),
 		TEST(provider_forms), TEST(warnings), TEST(check_only),
