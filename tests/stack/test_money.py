@@ -73,6 +73,9 @@ def policy(site, who, redis):
     limited("talker", 10**9)
     capped = {"to": site.tag("m/stream/10/0/tag=cap"), "price": FREE_INPUT,
               "budget": usd(5 * TEN) + " / day"}
+    p.model("only-capped", {**capped, "to": site.tag(
+        "m/stream/10/0/tag=only")})
+    p.key("credit", budget=usd(TEN) + " once")
     p.model("capped", capped, site.tag("m/ok/tag=uncapped"))
     return p.write()
 
@@ -277,6 +280,31 @@ def test_capped_provider(books, figure):
     assert asked(site, other) == 35
     assert billed(site, first, rates=(0, 2 * N)) == 5 * TEN
     figure("asked after its cap: 0")
+
+
+def test_nothing_but_a_capped_provider(books):
+    """It is the provider's budget, not the client's: 503, and until when."""
+    said = crowd([lambda: spend(books, "endless", "only-capped",
+                                max_tokens=10)] * 12, 4)
+    assert sorted(r.status for r in said) == [200] * 5 + [503] * 7
+    wait_until(lambda: books.site.upstream.bill(books.site.tag(
+        "m/stream/10/0/tag=only"))["running"] == 0)
+    r = spend(books, "endless", "only-capped", max_tokens=10)
+    error = refusal(r, 503, "provider_overloaded")
+    assert error["type"] == "overloaded_error"
+    assert "x-should-retry" not in r.headers
+    left = 86400 - time.time() % 86400
+    assert abs(int(r.headers["retry-after"]) - left) <= 2
+
+
+def test_credit(books):
+    """What is used up once does not come back: no time is told."""
+    assert spend(books, "credit", "ten", max_tokens=10).status == 200
+    wait_until(lambda: spent(books.site, "credit")["held_nano"] == 0)
+    r = spend(books, "credit", "ten", max_tokens=10)
+    refusal(r, 429, "budget_exceeded")
+    assert "retry-after" not in r.headers
+    assert r.headers["x-should-retry"] == "false"
 
 
 LONG = {
