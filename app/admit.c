@@ -528,6 +528,19 @@ ask_first(struct request *r)
 	ask(r, r->plan.order[0]);
 }
 
+/* Why the store cannot be asked: once a second is enough. */
+static void
+note_unasked(struct worker *w, const char *why)
+{
+	int64_t now = clock_mono();
+
+	if (w->unasked != 0 && now < w->unasked + SECOND)
+		return;
+	w->unasked = now;
+	recorder_note(w->recorder, "error", "limits and budgets cannot be "
+	    "checked: %s", why == NULL || *why == '\0' ? "no answer" : why);
+}
+
 static enum verdict
 judge(struct request *r)
 {
@@ -540,6 +553,8 @@ judge(struct request *r)
 		take(r);
 		return GO;
 	}
+	if (a->err == ERR_LEDGER)
+		note_unasked(r->worker, a->why);
 	if (a->which < 0 || (unsigned)a->which >= ad->count)
 		return request_fail(r, a->err == ERR_LEDGER ? ERR_LEDGER :
 		    ERR_INTERNAL, NULL, "%s", err_row(a->err)->text);
@@ -660,7 +675,7 @@ admit_settle(struct request *r)
 	int64_t actual[LEDGER_PARTS];
 	unsigned n = 0;
 
-	if (ad == NULL || w->ledger == NULL)
+	if (ad == NULL || w->ledger == NULL || ad->who.requests == 0)
 		return;
 	if (r->forward != NULL && !r->chat.count)
 		n = usage_rows(r, rows);

@@ -283,10 +283,30 @@ stop_all(struct worker *w)
 	}
 }
 
+/* Without one all goes on but what has a limit; it is tried again. */
+static void
+open_ledger(struct worker *w)
+{
+	struct ledger_setup setup = { .loop = w->loop,
+		.store = w->policy->store, .dir = w->env.state_dir };
+	struct fault f = { .code = ERR_OK };
+
+	w->ledger = ledger_open(&setup, &f);
+	if (w->ledger == NULL && !w->no_ledger)
+		recorder_note(w->recorder, "error", "no ledger of limits and "
+		    "budgets: %s", f.text);
+	else if (w->ledger != NULL && w->no_ledger)
+		recorder_note(w->recorder, "info", "the ledger of limits and "
+		    "budgets is open");
+	w->no_ledger = w->ledger == NULL;
+}
+
 /* Leases are renewed, and what the store has not got is given. */
 static void
 keep_books(struct worker *w)
 {
+	if (w->ledger == NULL && !w->stopping)
+		open_ledger(w);
 	if (w->ledger == NULL)
 		return;
 	admit_flush(w);
@@ -372,20 +392,6 @@ note_error(void *arg, const char *text)
 	struct worker *w = arg;
 
 	recorder_note(w->recorder, "error", "%s", text);
-}
-
-/* Without one all goes on but what has a limit. */
-static void
-open_ledger(struct worker *w)
-{
-	struct ledger_setup setup = { .loop = w->loop,
-		.store = w->policy->store, .dir = w->env.state_dir };
-	struct fault f = { .code = ERR_OK };
-
-	w->ledger = ledger_open(&setup, &f);
-	if (w->ledger == NULL)
-		recorder_note(w->recorder, "error", "no ledger of limits and "
-		    "budgets: %s", f.text);
 }
 
 static bool

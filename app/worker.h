@@ -48,6 +48,8 @@ struct worker {
 	struct health_share *health_share; /* with other hosts */
 	struct keycache *keys;	/* of the store */
 	struct ledger *ledger;	/* NULL: it cannot be opened */
+	bool no_ledger;		/* that was told */
+	int64_t unasked;	/* when the ledger was last told not to answer */
 	struct tally *tally;
 	struct webhooks *webhooks;
 	uint64_t seen_key[2];

@@ -37,7 +37,7 @@ def host(request, upstream):
         p.write()
         front = open_front(site, request.param, workers=2)
         front.books, front.redis = p, redis
-        use(front, "budgeted", 200)
+        opens(front)       # of an empty one, its first moment is over
         yield front
         redis.close()
 
@@ -203,6 +203,27 @@ def test_settled_while_down(host, figure):
     opens(host)
     books_fit(host)
     figure("8 streams settled afterwards, error n$0")
+
+
+def test_opened_later(upstream):
+    """A place for the ledger that cannot be used when the workers start, and
+    can be later."""
+    with Site(upstream) as site:
+        p = Books(site)
+        p.model("plain", "m/ok")
+        p.key("budgeted", budget="5 USD / day")
+        p.key("free")
+        p.doc["store"] = f"embedded:{site.dir}/later"
+        (site.dir / "later").write_text("not a folder")
+        p.write()
+        front = open_front(site, FRONTS[0], workers=2)
+        front.books = p
+        use(front, "budgeted", 503)
+        use(front, "free", 200)
+        notes = [r.get("message", "") for r in site.records(level="error")]
+        assert any("no ledger" in n for n in notes), notes
+        (site.dir / "later").unlink()
+        opens(front)
 
 
 def test_store_changes(host):
