@@ -48,6 +48,7 @@ EXTRA_DIST += tests/lib/recording_bedrock.py tests/corpus/test_bedrock.py \
 EXTRA_DIST += tests/fuzz/seeds/openai
 EXTRA_DIST += tests/fuzz/seeds/anthropic
 EXTRA_DIST += tests/fuzz/seeds/gemini
+EXTRA_DIST += tests/corpus/test_agents.py
 EXTRA_DIST += tests/corpus/test_schema.py tests/corpus/test_fees.py \
 	tests/lib/recording_fees.py
 
