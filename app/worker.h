@@ -49,7 +49,7 @@ struct worker {
 	struct keycache *keys;	/* of the store */
 	struct ledger *ledger;	/* NULL: it cannot be opened */
 	bool no_ledger;		/* that was told */
-	int64_t unasked;	/* when the ledger was last told not to answer */
+	int64_t unasked;	/* when that it does not answer was told */
 	struct tally *tally;
 	struct webhooks *webhooks;
 	uint64_t seen_key[2];
