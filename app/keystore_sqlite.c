@@ -16,6 +16,7 @@
 
 #include "app/base/clock.h"
 #include "app/keystore_int.h"
+#include "app/ledger_sql.h"
 #include "policy/state.h"
 
 #define FILE_NAME "ledger.db"
@@ -47,7 +48,7 @@ static const char *const texts[S_COUNT] = {
 };
 
 static const char tables[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    "PRAGMA synchronous = FULL;"
     "CREATE TABLE IF NOT EXISTS vkey (name TEXT PRIMARY KEY, "
     "record TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS vkey_secret (hash TEXT PRIMARY KEY, "
@@ -110,7 +111,9 @@ make_file(struct file *b)
 		return rc;
 	hand_over(b);
 	sqlite3_busy_timeout(b->db, WAIT_LONG_MS);
-	return sqlite3_exec(b->db, tables, NULL, NULL, NULL);
+	rc = sql_wal(b->db);
+	return rc != SQLITE_OK ? rc :
+	    sqlite3_exec(b->db, tables, NULL, NULL, NULL);
 }
 
 /* SQLITE_EMPTY: there is no file yet, or it holds no keys. */

@@ -1,5 +1,6 @@
 /* One file, two connections: the loop's, and that of the writing thread. */
 #include "app/ledger_journal.h"
+#include "app/ledger_sql.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -221,8 +222,10 @@ connect_to(sqlite3 **db, const char *path, const char *sync)
 	if (rc != SQLITE_OK)
 		return rc;
 	sqlite3_busy_timeout(*db, 2000);
-	rc = sqlite3_exec(*db, "PRAGMA journal_mode = WAL;"
-	    "PRAGMA trusted_schema = OFF", NULL, NULL, NULL);
+	rc = sql_wal(*db);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(*db, "PRAGMA trusted_schema = OFF", NULL,
+		    NULL, NULL);
 	return rc != SQLITE_OK ? rc :
 	    sqlite3_exec(*db, sync, NULL, NULL, NULL);
 }

@@ -7,10 +7,13 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 
 #include "app/base/arena.h"
 #include "app/base/limits.h"
 
+#define WAL_TRIES 100
+#define WAL_PAUSE 10000000 /* ns */
 #define VERSION 1
 
 static const char *const texts[SQL_COUNT] = {
@@ -665,6 +668,21 @@ make_tables(struct sqldb *d)
 	return rc;
 }
 
+int
+sql_wal(sqlite3 *db)
+{
+	const struct timespec pause = { 0, WAL_PAUSE };
+	int i, rc = SQLITE_BUSY;
+
+	for (i = 0; i < WAL_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
+		if (i > 0)
+			nanosleep(&pause, NULL);
+		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL,
+		    NULL);
+	}
+	return rc;
+}
+
 enum err
 sql_open(struct sqldb *d, const char *path, struct fault *f)
 {
@@ -678,7 +696,7 @@ sql_open(struct sqldb *d, const char *path, struct fault *f)
 	sqlite3_extended_result_codes(d->db, 0);
 	sqlite3_busy_timeout(d->db, 5000);
 	/* A checkpoint within a commit would make a request wait for a disk. */
-	if (sqlite3_exec(d->db, "PRAGMA journal_mode = WAL;"
+	if (sql_wal(d->db) != SQLITE_OK || sqlite3_exec(d->db,
 	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 	    "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) != SQLITE_OK)

@@ -229,6 +229,9 @@ def test_limits_take_effect(front):
     good(front, "PATCH", KEYS + "/" + name, {"rpm": 100})
     status_within(front, key, 200)
     good(front, "PATCH", KEYS + "/" + name, {"budget": "0 USD / day"})
+    # Another worker may still know the first limit for a moment.
+    wait_until(lambda: status_within(front, key, 429)[1].json()["error"][
+        "type"] == "insufficient_quota", 3, "told of the budget")
     _, reply = status_within(front, key, 429)
     is_error(reply, 429, "insufficient_quota")
     good(front, "PATCH", KEYS + "/" + name, {"budget": None})

@@ -9,7 +9,7 @@ import pytest
 
 from books import N, Books, billed, call, refusal, spent, usd
 from client import CHAT, Call, bearer, chat_body, crowd
-from house import Site, wait_until
+from house import Pool, Site, wait_until
 from servers import chosen, open_front
 from stores import Redis
 
@@ -234,3 +234,16 @@ def test_store_changes(host):
                            for r in host.site.records(level="warning")),
                5, "told")
     use(host, "budgeted", 200)
+
+
+def test_all_open_it_at_once(upstream):
+    """Workers that meet at a file which is not there yet all get it."""
+    for _ in range(6):
+        with Site(upstream) as site:
+            Books(site).model("plain", "m/ok/tag=born").write()
+            pool = Pool(site, workers=8)
+            wait_until(lambda: len(pool.workers()) == 8, 10, "started")
+            time.sleep(0.4)
+            said = [p.read_text() for p in (*site.dir.glob("*.jsonl"),
+                                            *site.dir.glob("*.log"))]
+            assert not any("no ledger" in text for text in said), said
