@@ -1,15 +1,18 @@
 """The requests of coding agents: Claude Code's on the surface of Messages and
 Codex' on that of Responses, in the forms that these clients send, to
-providers of every dialect: nothing is lost unless the client is told."""
+providers of every dialect: nothing is lost unless the client is told; and
+answers, streamed, as their SDKs read them."""
 
 import copy
+import http.server
 import json
 import os
+import threading
 
 import pytest
 
-pytest.importorskip("anthropic")
-pytest.importorskip("openai")
+anthropic = pytest.importorskip("anthropic")
+openai = pytest.importorskip("openai")
 pytest.importorskip("google.genai")
 
 import dialects  # noqa: E402
@@ -20,8 +23,10 @@ import pool  # noqa: E402
 import sdk_types  # noqa: E402
 import test_bedrock  # noqa: E402
 import test_natives  # noqa: E402
+import test_responses  # noqa: E402
 import test_responses_sdk  # noqa: E402
 import world  # noqa: E402
+from bridge import Bridge  # noqa: E402
 
 # provider → (adapter, what it answers, root, model)
 PROVIDERS = {
@@ -35,6 +40,21 @@ PROVIDERS = {
     "ollama": ("ollama", "ollama/text", "", "llama-fixture"),
     "whole": ("anthropic", "anthropic/whole-text", "", "claude-sonnet-4-5"),
     "counter": ("anthropic", "anthropic/count", "", "claude-sonnet-4-5"),
+    "openai-calls": ("openai", "tools/parallel", "v1", "gpt-fixture"),
+    "openai-thinks": ("openai", "reasoning/reasoning-content", "v1", "gpt"),
+    "responses-calls": ("responses", "responses/calls", "v1", "gpt"),
+    "responses-thinks": ("responses", "responses/reasoning-plain", "v1",
+                         "gpt"),
+    "anthropic-calls": ("anthropic", "anthropic/calls", "", "claude"),
+    "anthropic-thinks": ("anthropic", "anthropic/thinking-twice", "",
+                         "claude"),
+    "gemini-calls": ("gemini", "gemini/calls", "v1beta", "gemini-2.5-pro"),
+    "gemini-thinks": ("gemini", "gemini/thought", "v1beta",
+                      "gemini-2.5-pro"),
+    "bedrock-calls": ("bedrock", "bedrock/stream-calls", "", "claude"),
+    "bedrock-thinks": ("bedrock", "bedrock/stream-reasoning", "", "claude"),
+    "ollama-calls": ("ollama", "ollama/thinking-calls", "", "llama"),
+    "ollama-thinks": ("ollama", "ollama/thinking-calls", "", "llama"),
 }
 DIALECTS = ("openai", "responses", "anthropic", "gemini", "bedrock",
             "cohere", "ollama")
@@ -505,3 +525,265 @@ def test_codex_tools_of_its_maker(gate, name, target):
     assert answer.status == 400, answer.body
     error = json.loads(answer.body)["error"]
     assert name in error["message"] and error["param"] == "tools"
+
+
+# --- answers, as the SDKs of these clients read them ---------------------------------
+
+READERS = ((dialects.CASES + world.CASES, dialects.meaning),
+           (test_natives.CASES, test_natives.meaning),
+           (test_bedrock.CASES, test_bedrock.recording_bedrock.read),
+           (test_responses.CASES, test_responses.recording_responses.read))
+
+
+def said_by(provider):
+    """What the recording of a provider says, read by itself."""
+    name = PROVIDERS[provider][1]
+    case, read = next((c, r) for cases, r in READERS for c in cases
+                      if repr(c) == name)
+    m = read(case)
+    return m.choices[0] if hasattr(m, "choices") else m
+
+
+@pytest.fixture(scope="module")
+def url(gate):
+    with Bridge(gate.socket) as b:
+        yield b.url
+
+
+def calls_said(want):
+    return [(name, json.loads(args) if isinstance(args, str) else args)
+            for _, name, args in want.calls]
+
+
+ANSWERS = [d + kind for d in DIALECTS if d != "cohere"
+           for kind in ("", "-calls", "-thinks")]
+
+
+@pytest.mark.parametrize("provider", ANSWERS)
+def test_claude_reads(url, provider):
+    """Events and the message that the SDK makes of them; then the whole of
+    it goes back, as the agent does."""
+    client = anthropic.Anthropic(api_key=world.CLIENT_KEY, base_url=url,
+                                 max_retries=0,
+                                 default_headers=dict(CLAUDE_HEADERS))
+    doc = claude(provider)
+    del doc["stream"]
+    text, want = "", said_by(provider)
+    with client.beta.messages.stream(betas=["claude-code-20250219"],
+                                     **doc) as s:
+        for event in s:
+            text += event.text if event.type == "text" else ""
+        m = s.get_final_message()
+    assert text == want.text
+    assert text == "".join(b.text for b in m.content if b.type == "text")
+    assert "".join(b.thinking for b in m.content
+                   if b.type == "thinking") == want.reasoning
+    calls = [b for b in m.content if b.type == "tool_use"]
+    assert [(b.name, b.input) for b in calls] == calls_said(want)
+    assert len({b.id for b in calls}) == len(calls)
+    assert (m.stop_reason == "tool_use") == bool(calls)
+    assert m.stop_reason in ("tool_use", "end_turn", "stop_sequence")
+    assert m.usage.output_tokens > 0
+    results = [result(b.id, "done") for b in calls] or [
+        {"type": "text", "text": "Go on."}]
+    doc["messages"] += [
+        {"role": "assistant", "content": [
+            b.model_dump(exclude_none=True) for b in m.content
+            if b.type != "text" or b.text]},
+        {"role": "user", "content": results}]
+    with client.beta.messages.stream(**doc) as s:
+        assert s.get_final_message().content
+
+
+@pytest.mark.parametrize("provider", ANSWERS)
+def test_codex_reads(url, provider):
+    client = openai.OpenAI(base_url=url + "/v1", api_key=world.CLIENT_KEY,
+                           max_retries=0,
+                           default_headers=dict(CODEX_HEADERS))
+    doc = codex(provider)
+    text, items, want = "", [], said_by(provider)
+    for event in client.responses.create(**doc):
+        if event.type == "response.output_text.delta":
+            text += event.delta
+        if event.type == "response.output_item.done":
+            items.append(event.item) # what the agent goes by
+    assert event.type == "response.completed"
+    assert event.response.usage.output_tokens > 0
+    assert items == event.response.output
+    assert text == want.text == event.response.output_text
+    calls = [i for i in items if i.type == "function_call"]
+    assert [(i.name, json.loads(i.arguments)) for i in calls] == \
+        calls_said(want)
+    assert len({i.call_id for i in calls}) == len(calls)
+    if want.reasoning:
+        assert "".join(p.text for i in items if i.type == "reasoning"
+                       for p in i.summary or i.content or []
+                       ) == want.reasoning
+    doc["input"] += [i.model_dump(exclude_none=True) for i in items]
+    doc["input"] += [output(i.call_id, "done") for i in calls]
+    *_, event = client.responses.create(**doc)
+    assert event.type == "response.completed"
+
+
+# --- a custom tool, called by models that know functions only --------------------------
+
+ARGS = json.dumps({"input": PATCH})
+LIST = json.dumps({"command": ["ls"]})
+CALLED = [("call_a", "apply_patch", ARGS), ("call_b", "shell", LIST)]
+
+
+def sse(*docs, names=False):
+    return "".join(("event: %s\n" % d["type"] if names else "") +
+                   "data: %s\n\n" % (d if isinstance(d, str)
+                                     else json.dumps(d)) for d in docs)
+
+
+def chunk(delta, finish=None, **more):
+    return dict({"id": "c", "object": "chat.completion.chunk", "created": 1,
+                 "model": "m", "choices": [
+                     {"index": 0, "delta": delta, "finish_reason": finish}]},
+                **more)
+
+
+def openai_script():
+    first = [chunk({"role": "assistant", "content": "I edit."})]
+    for i, (cid, name, _) in enumerate(CALLED):
+        first.append(chunk({"tool_calls": [
+            {"index": i, "id": cid, "type": "function",
+             "function": {"name": name, "arguments": ""}}]}))
+    for at in range(0, len(ARGS), 7): # side by side, in small pieces
+        first += [chunk({"tool_calls": [
+            {"index": i, "function": {"arguments": args[at:at + 7]}}]})
+            for i, (_, _, args) in enumerate(CALLED) if args[at:at + 7]]
+    return sse(*first, chunk({}, "tool_calls"), dict(
+        chunk({}), choices=[], usage={
+            "prompt_tokens": 9, "completion_tokens": 8,
+            "total_tokens": 17}), "[DONE]")
+
+
+def anthropic_script():
+    docs = [{"type": "message_start", "message": {
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "m",
+        "content": [], "stop_reason": None, "stop_sequence": None,
+        "usage": {"input_tokens": 9, "output_tokens": 1}}}]
+    blocks = [({"type": "text", "text": ""}, [
+        {"type": "text_delta", "text": "I edit."}])]
+    blocks += [(use(cid, name, {}), [
+        {"type": "input_json_delta", "partial_json": args[at:at + 7]}
+        for at in range(0, len(args), 7)]) for cid, name, args in CALLED]
+    for i, (block, deltas) in enumerate(blocks):
+        docs.append({"type": "content_block_start", "index": i,
+                     "content_block": block})
+        docs += [{"type": "content_block_delta", "index": i, "delta": d}
+                 for d in deltas]
+        docs.append({"type": "content_block_stop", "index": i})
+    docs += [{"type": "message_delta", "usage": {"output_tokens": 8},
+              "delta": {"stop_reason": "tool_use", "stop_sequence": None}},
+             {"type": "message_stop"}]
+    return sse(*docs, names=True)
+
+
+def gemini_script():
+    parts = [{"text": "I edit."}] + [
+        {"functionCall": {"name": name, "args": json.loads(args)}}
+        for _, name, args in CALLED]
+    return sse({"candidates": [{"index": 0, "finishReason": "STOP",
+                                "content": {"role": "model",
+                                            "parts": parts}}],
+                "usageMetadata": {"promptTokenCount": 9,
+                                  "candidatesTokenCount": 8,
+                                  "totalTokenCount": 17}})
+
+
+def ollama_script():
+    head = {"model": "m", "created_at": "2026-01-01T00:00:00Z"}
+    return "".join(json.dumps(dict(head, **d)) + "\n" for d in (
+        {"done": False, "message": {"role": "assistant",
+                                    "content": "I edit."}},
+        {"done": False, "message": {
+            "role": "assistant", "content": "", "tool_calls": [
+                {"function": {"name": n, "arguments": json.loads(a)}}
+                for _, n, a in CALLED]}},
+        {"done": True, "done_reason": "stop", "prompt_eval_count": 9,
+         "eval_count": 8, "message": {"role": "assistant", "content": ""}}))
+
+
+SCRIPTS = {"openai": openai_script, "anthropic": anthropic_script,
+           "gemini": gemini_script, "ollama": ollama_script}
+
+
+class Script(http.server.BaseHTTPRequestHandler):
+    """A provider that calls both tools; the first part of its path is its
+    dialect."""
+
+    def do_POST(self):
+        raw = self.rfile.read(int(self.headers["content-length"]))
+        dialect = self.path.split("/")[1]
+        self.server.seen[dialect] = json.loads(raw)
+        body = SCRIPTS[dialect]().encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/x-ndjson"
+                         if dialect == "ollama" else "text/event-stream")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_args):
+        pass
+
+
+@pytest.fixture(scope="module")
+def scripted():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Script)
+    server.seen = {}
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = "http://127.0.0.1:%d/" % server.server_port
+    policy = {"log": os.devnull, "attempts": 1, "providers": {},
+              "models": {}, "keys": [
+                  {"name": "corpus", "secret": "plain:" + world.CLIENT_KEY}]}
+    for name in SCRIPTS:
+        policy["providers"][name] = {
+            "adapter": name, "key": "plain:sk-x",
+            "base_url": at + name + {"openai": "/v1", "gemini": "/v1beta"}
+            .get(name, "")}
+        policy["models"]["to-" + name] = {"targets": [
+            {"provider": name, "model": PROVIDERS[name][3]}]}
+    with pool.Pool(policy) as p, Bridge(p.socket) as b:
+        yield b.url, server.seen
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("target", SCRIPTS)
+def test_codex_patches(scripted, target):
+    """The patch comes as the text that a custom tool takes, beside the call
+    of a function; and goes back to the model as it was."""
+    url, seen = scripted
+    client = openai.OpenAI(base_url=url + "/v1", api_key=world.CLIENT_KEY,
+                           max_retries=0)
+    doc = codex(target, tools=CODEX_TOOLS + [CUSTOM])
+    items, deltas = [], ""
+    for event in client.responses.create(**doc):
+        if event.type == "response.output_item.done":
+            items.append(event.item)
+        if event.type == "response.custom_tool_call_input.delta":
+            deltas += event.delta
+    assert event.type == "response.completed"
+    assert [i.type for i in items] == ["message", "custom_tool_call",
+                                       "function_call"]
+    patch, shell = items[1:]
+    assert patch.name == "apply_patch" and patch.input == deltas == PATCH
+    assert shell.name == "shell" and json.loads(shell.arguments) == \
+        json.loads(LIST)
+    doc["input"] += [i.model_dump(exclude_none=True) for i in items] + [
+        output(patch.call_id, "Done.", "custom_tool_call_output"),
+        output(shell.call_id, "B1")]
+    *_, event = client.responses.create(**doc)
+    assert event.type == "response.completed"
+    JUDGES[target](seen[target])
+    have = READ[target](seen[target])["turns"][-5:]
+    assert have[0] == ("assistant", "text", "I edit.")
+    assert [t[2:] for t in have if t[1] == "call"] == [
+        (n, json.loads(a)) for _, n, a in CALLED]
+    assert [t[3:] for t in have if t[1] == "result"] == [
+        ("Done.", False), ("B1", False)]
