@@ -225,8 +225,6 @@ def add_usage(m, doc):
         completion = count_of(u.get("completion_tokens"))
         if prompt is None and completion is None:
             continue
-        if not prompt:
-            return    # what cannot be is counted anew: nothing to compare
         detail = u.get("completion_tokens_details") or {}
         m.usage = {
             "prompt": prompt or 0, "completion": completion or 0,
