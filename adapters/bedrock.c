@@ -47,17 +47,18 @@ bedrock_caches(const struct bedrock_family *family, bool tools)
 	    strncmp(family->mark, "nova", 4) == 0);
 }
 
-/* Marks of tools, where only those of messages are taken. */
+/* Also marks of tools, where only those of messages are taken. */
 static uint64_t
 bedrock_lacks(const struct chat *chat, const struct deployment *d)
 {
+	uint64_t lacks = bedrock_unsaid(chat, d);
 	size_t i;
 
 	for (i = 0; i < chat->tool_count; i++)
 		if (chat->tools[i].cache != CACHE_NONE &&
 		    !bedrock_caches(bedrock_family(d->model), true))
-			return PARAM_BIT(CACHE_MARKS);
-	return 0;
+			return lacks | PARAM_BIT(CACHE_MARKS);
+	return lacks;
 }
 
 static uint64_t

@@ -43,6 +43,9 @@ struct bedrock_writing {
 enum err bedrock_write_block(struct bedrock_writing *x,
     const struct part *p);
 
+/* Reasoning that a model of this dialect signed or sealed? */
+bool bedrock_is_ours(const struct part *p);
+
 /*
  * May prompts of this family be marked for the cache: what is said, and tools?
  * (Bedrock User Guide, Prompt caching, read 2026-11.)
@@ -51,6 +54,12 @@ bool bedrock_caches(const struct bedrock_family *family, bool tools);
 
 /* What marks the end of what may be cached; nothing without a mark. */
 void bedrock_write_cache(struct json_writer *w, enum cache_mark mark);
+
+/*
+ * Settings (PARAM_BIT) that exclude each other on Claude: those that the body
+ * goes without because the model thinks, or thinking because of the rest.
+ */
+uint64_t bedrock_unsaid(const struct chat *chat, const struct deployment *d);
 
 /* The body from the canonical form, appended to out. */
 enum err bedrock_write_chat(struct arena *a, const struct chat *chat,

@@ -277,6 +277,30 @@ think_budget(const struct bedrock_writing *x)
 	return n < THINK_LEAST || n >= bound ? 0 : n;
 }
 
+/*
+ * Claude's turn that goes on after calls must begin with its signed thinking
+ * when thinking is on: not so when another model made the calls.
+ */
+static bool
+calls_unsigned(const struct chat *chat)
+{
+	size_t i = chat->message_count, k;
+	const struct message *m;
+	bool calls = false;
+
+	while (i > 0 && chat->messages[i - 1].role != ROLE_ASSISTANT)
+		i--;
+	if (i == 0)
+		return false;
+	m = &chat->messages[i - 1];
+	for (k = 0; k < m->part_count; k++) {
+		if (bedrock_is_ours(&m->parts[k]))
+			return false;
+		calls |= m->parts[k].kind == PART_CALL;
+	}
+	return calls;
+}
+
 /* Is the model to think in a way that excludes other settings? */
 static bool
 thinks(const struct bedrock_writing *x)
@@ -285,10 +309,25 @@ thinks(const struct bedrock_writing *x)
 
 	/* Thinking and a forced tool exclude each other. */
 	if (!x->family->claude || c->tool_choice >= CHOICE_REQUIRED ||
-	    c->effort == EFFORT_NONE ||
+	    c->effort == EFFORT_NONE || calls_unsigned(c) ||
 	    (c->effort == EFFORT_UNSET && c->think_budget <= 0))
 		return false;
 	return x->family->think == THINK_ADAPTIVE || think_budget(x) > 0;
+}
+
+uint64_t
+bedrock_unsaid(const struct chat *chat, const struct deployment *d)
+{
+	const struct bedrock_writing x = { .chat = chat, .d = d,
+		.family = bedrock_family(d->model) };
+	bool asked = chat->effort > EFFORT_NONE || chat->think_budget > 0;
+
+	if (!x.family->claude)
+		return 0;
+	if (thinks(&x))
+		return PARAM_BIT(TEMPERATURE) | PARAM_BIT(TOP_P) |
+		    PARAM_BIT(TOP_K);
+	return asked ? PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET) : 0;
 }
 
 /* The scale ends at 1 here, at 2 elsewhere. */

@@ -263,12 +263,19 @@ write_result(struct bedrock_writing *x, const struct part *p)
 	return e;
 }
 
+bool
+bedrock_is_ours(const struct part *p)
+{
+	return p->kind == PART_REASONING && p->origin != NULL &&
+	    strcmp(p->origin, "bedrock") == 0 &&
+	    (p->sealed.p != NULL || p->signature.len > 0);
+}
+
 /* Only its maker can take reasoning; that of others is left out. */
 static void
 write_thinking(struct json_writer *w, const struct part *p)
 {
-	if (p->origin == NULL || strcmp(p->origin, "bedrock") != 0 ||
-	    (p->sealed.p == NULL && p->signature.len == 0))
+	if (!bedrock_is_ours(p))
 		return;
 	begin(w, "reasoningContent");
 	if (p->sealed.p != NULL) {

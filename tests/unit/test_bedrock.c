@@ -96,6 +96,71 @@ test_families(void **state)
 	}
 }
 
+#define SAMPLING \
+	(PARAM_BIT(TEMPERATURE) | PARAM_BIT(TOP_P) | PARAM_BIT(TOP_K))
+#define THINKING (PARAM_BIT(EFFORT) | PARAM_BIT(THINK_BUDGET))
+
+/* What thinking excludes, and what excludes thinking, is named. */
+static void
+test_unsaid(void **state)
+{
+	static const struct {
+		const char *model, *origin; /* of the turn's reasoning */
+		bool calls;
+		enum effort effort;
+		enum tool_choice choice;
+		int64_t max_output;
+		uint64_t want;
+	} rows[] = {
+		{ "claude-sonnet-4-5", NULL, false, EFFORT_UNSET, CHOICE_AUTO,
+		    9000, 0 },
+		{ "claude-sonnet-4-5", NULL, false, EFFORT_NONE, CHOICE_AUTO,
+		    9000, 0 },
+		{ "claude-sonnet-4-5", NULL, false, EFFORT_HIGH, CHOICE_AUTO,
+		    9000, SAMPLING },
+		{ "claude-sonnet-4-5", NULL, false, EFFORT_HIGH, CHOICE_AUTO,
+		    1000, THINKING },
+		{ "claude-sonnet-4-5", NULL, false, EFFORT_HIGH,
+		    CHOICE_REQUIRED, 9000, THINKING },
+		{ "claude-sonnet-4-5", NULL, true, EFFORT_HIGH, CHOICE_AUTO,
+		    9000, THINKING },
+		{ "claude-sonnet-4-5", "anthropic", true, EFFORT_HIGH,
+		    CHOICE_AUTO, 9000, THINKING },
+		{ "claude-sonnet-4-5", "bedrock", true, EFFORT_HIGH,
+		    CHOICE_AUTO, 9000, SAMPLING },
+		{ "claude-opus-4-7", NULL, true, EFFORT_LOW, CHOICE_AUTO, 0,
+		    THINKING },
+		{ "claude-opus-4-7", "bedrock", true, EFFORT_LOW, CHOICE_AUTO,
+		    0, SAMPLING },
+		{ "amazon.nova-2-lite-v1:0", NULL, true, EFFORT_HIGH,
+		    CHOICE_AUTO, 9000, 0 },
+	};
+	struct part parts[] = {
+		{ .kind = PART_REASONING, .text = { "hm", 2 },
+		    .signature = { "s", 1 } },
+		{ .kind = PART_CALL },
+	};
+	struct part result = { .kind = PART_RESULT };
+	struct message turns[] = {
+		{ .role = ROLE_ASSISTANT, .parts = parts },
+		{ .role = ROLE_USER, .parts = &result, .part_count = 1 },
+	};
+	struct chat chat = { .messages = turns, .message_count = 2 };
+	struct deployment d = { .id = "p/m" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		d.model = rows[i].model;
+		parts[0].origin = rows[i].origin;
+		turns[0].part_count = rows[i].calls ? 2 : 1;
+		chat.effort = rows[i].effort;
+		chat.tool_choice = rows[i].choice;
+		chat.max_output = rows[i].max_output;
+		assert_int_equal(bedrock_unsaid(&chat, &d), rows[i].want);
+	}
+}
+
 static void
 test_envelope(void **state)
 {
@@ -214,6 +279,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_families),
+		cmocka_unit_test(test_unsaid),
 		cmocka_unit_test(test_envelope),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_redact),
