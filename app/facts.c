@@ -265,7 +265,8 @@ read_timeout(struct facts *f, struct fault *fault)
 	if (*asked == '\0')
 		return ERR_OK;
 	seconds = strtod(asked, &end);
-	if (*end != '\0' || !(seconds > 0))
+	if (*end != '\0' || !(seconds > 0) ||
+	    asked[strspn(asked, "0123456789.eE+-")] != '\0') /* "inf", "0x9" */
 		return bad_header(fault, "x-tollgate-timeout",
 		    "must be a number of seconds");
 	if (seconds <= TIMEOUT_MAX)
