@@ -243,7 +243,8 @@ forward_failed(struct attempt *at)
 	struct request *r = at->request;
 	struct forward *fw = r->forward;
 
-	at->excused = !fw->renewed && fw->winner == NULL && renewed(at);
+	at->excused = !fw->renewed && fw->winner == NULL &&
+	    fw->admitting == NULL && renewed(at);
 	attempt_close(at);
 	fw->failed = at;
 	pursuit_failed(&fw->pursuit, at->deployment, at->fail);
@@ -352,6 +353,10 @@ on_timer(uv_timer_t *timer)
 		return;
 	}
 	fail_overdue(r, now);
+	if (!fw->finished && fw->running == 0 && now >= fw->deadline) {
+		fail_request(r); /* the ledger has not answered in time */
+		return;
+	}
 	if (!fw->finished && fw->rest_until != 0 && now >= fw->rest_until)
 		rested(r);
 	if (!fw->finished && fw->hedge_at != 0 && now >= fw->hedge_at)
