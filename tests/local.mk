@@ -34,7 +34,7 @@ EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
 	tests/stack/test_htaccess.py tests/stack/test_race.py \
 	tests/stack/test_reload.py tests/stack/test_reprice.py \
 	tests/stack/test_retention.py tests/stack/test_routing.py \
-	tests/stack/test_storm.py \
+	tests/stack/test_storm.py tests/stack/test_torment.py \
 	tests/stack/test_streams.py tests/stack/test_webhook.py
 EXTRA_DIST += tests/lib/reader_responses.py \
 	tests/lib/recording_responses.py tests/lib/bridge.py \
