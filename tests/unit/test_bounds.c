@@ -113,6 +113,44 @@ past(void **state)
 	assert_false(bounds_past(1000, 4 * 1306, 5000));
 }
 
+/* At the ends of all ranges a sum stays at the top and never wraps. */
+static void
+ends(void **state)
+{
+	static const int64_t told[] = { INT64_MIN, -1, 0, INT64_C(1) << 53,
+		(INT64_C(1) << 53) + 1, INT64_C(1) << 62, INT64_MAX };
+	struct deployment d = { .model = "gpt-5.4" };
+	struct bounds b = { .input = INT64_MAX, .output = INT64_C(1) << 62,
+		.searches = INT64_MAX, .writes = true };
+	struct usage u;
+	unsigned k;
+	size_t i;
+
+	(void)state;
+	price_init(&d.price);
+	d.price.known = true;
+	for (k = 0; k < UNIT_COUNT; k++)
+		d.price.rate[k] = PRICE_MAX;
+	d.price.tiers = 1;
+	d.price.tier[0].above = INT64_MAX - 1;
+	d.price.tier[0].rate[UNIT_INPUT] = PRICE_MAX;
+	d.price.service[SERVICE_PRIORITY] = SERVICE_MAX;
+	price_raise(&d.price, 1000);
+	assert_int_equal(bounds_cost(&b, &d), INT64_MAX);
+	b = hundred;
+	for (i = 0; i < sizeof told / sizeof told[0]; i++) {
+		u = (struct usage){ .known = true,
+			.service = SERVICE_PRIORITY };
+		for (k = 0; k < UNIT_COUNT; k++)
+			u.n[k] = told[i];
+		assert_int_equal(price_cost(&d.price, &u),
+		    told[i] <= 0 ? 0 : INT64_MAX);
+		assert_int_equal(bounds_cut(&b, &u), told[i] > 0);
+		assert_in_range(usage_input(&u), 0, 100);
+		assert_in_range(usage_output(&u), 0, 10);
+	}
+}
+
 int
 main(void)
 {
@@ -122,6 +160,7 @@ main(void)
 		cmocka_unit_test(open_input),
 		cmocka_unit_test(cost),
 		cmocka_unit_test(past),
+		cmocka_unit_test(ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
