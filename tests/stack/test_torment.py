@@ -22,7 +22,7 @@ from stores import Redis
 
 FRONT = ([n for n in ("lighttpd-socket", "apache-proxy") if n in chosen()] or
          [None])[0]
-SECONDS = 4.5
+SECONDS = 3.5
 CLIENTS = 24
 LEASE = 30.0
 FAST = {"first_token": "600ms", "first_byte": "600ms", "idle": "400ms",
@@ -37,7 +37,7 @@ MODELS = {      # name: (how, targets)
     "busy": (None, ["m/status/429/retry=1"]),
     "stalls": (None, ["m/stall/2", "m/stream/3/5"]),
     "torn": (None, ["m/reset/2", "m/close/mid-body"]),
-    "says": (None, ["m/error_after/2", "m/role_error"]),
+    "says": (None, ["m/error-after/2", "m/role-error"]),
     "drips": (None, ["m/trickle/1/3"]),
     "long": (None, ["m/stream/40/20", "m/late/400/3"]),
     "talks": (None, ["m/endless/5"]),
@@ -138,6 +138,8 @@ def fault_of(reply, path=CHAT):
         said = "choices" in doc or "content" in doc or "output" in doc
         return None if said else "no answer"
     error = doc.get("error")
+    if reply.status == 500 or b"no such mode" in reply.body:
+        return "nobody's fault but ours"
     return None if isinstance(error, dict) and error.get("message") and \
         error.get("type") else "no error"
 
