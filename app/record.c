@@ -32,8 +32,9 @@ open_at(const char *where)
 {
 	if (where == NULL || strcmp(where, "stderr") == 0)
 		return STDERR_FILENO;
+	/* A pipe without a reader is refused: nobody waits for one. */
 	return open(where, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-	    O_NOFOLLOW, 0600);
+	    O_NOFOLLOW | O_NONBLOCK, 0600);
 }
 
 struct recorder *

@@ -52,6 +52,39 @@ test_stalled_reader(void **state)
 	rmdir(dir);
 }
 
+/* A pipe that nobody reads is refused, not waited for. */
+static void
+test_no_reader(void **state)
+{
+	char dir[] = "/tmp/test_recordXXXXXX", path[64], pipe[64], text[4096];
+	struct recorder *rec;
+	ssize_t n;
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/log", dir);
+	snprintf(pipe, sizeof pipe, "%s/pipe", dir);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	rec = recorder_new(path);
+	alarm(10); /* a recorder that waits is killed */
+	recorder_reopen(rec, pipe);
+	alarm(0);
+	recorder_note(rec, "info", "still here");
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	n = read(fd, text, sizeof text - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "cannot open the log"));
+	assert_non_null(strstr(text, "still here"));
+	close(fd);
+	recorder_free(rec);
+	unlink(path);
+	unlink(pipe);
+	rmdir(dir);
+}
+
 /* A place that cannot be opened leaves the old one in force. */
 static void
 test_bad_place(void **state)
@@ -88,6 +121,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stalled_reader),
+		cmocka_unit_test(test_no_reader),
 		cmocka_unit_test(test_bad_place),
 	};
 
