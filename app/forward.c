@@ -169,6 +169,9 @@ fail_request(struct request *r)
 		conclude(r, fw->failed);
 	else if (fw->unsaid != NULL)
 		request_fault(r, (r->fault = *fw->unsaid).code);
+	else if (clock_mono() >= fw->deadline)
+		request_fail(r, ERR_TIMEOUT, NULL, "%s",
+		    err_row(ERR_TIMEOUT)->text);
 	else
 		conclude_resting(r);
 	if (r->err == ERR_RATE_LIMIT || r->err == ERR_OVERLOADED)
