@@ -20,6 +20,7 @@
 #define DEPTH 5000	/* of backtracking points */
 #define HEAP_KIB 4096
 #define STEPS 12000000	/* bytes walked over, all beginnings together */
+#define STEPS_LEAST 120000 /* of one match, also when none are left */
 #define ITEM 8		/* steps that an item costs by itself */
 
 struct pattern {
@@ -30,7 +31,7 @@ struct pattern {
 
 struct walk {
 	PCRE2_SIZE at;
-	uint64_t steps;
+	uint64_t steps, most;
 };
 
 /* Not zero ends the match with this error. */
@@ -42,7 +43,7 @@ count_steps(pcre2_callout_block *block, void *arg)
 
 	w->steps += ITEM + (at > w->at ? at - w->at : w->at - at);
 	w->at = at;
-	return w->steps > STEPS ? PCRE2_ERROR_MATCHLIMIT : 0;
+	return w->steps > w->most ? PCRE2_ERROR_MATCHLIMIT : 0;
 }
 
 static pcre2_code *
@@ -119,12 +120,22 @@ text_end(const char *text, size_t *len, size_t most)
 	return text + skip;
 }
 
+/* The steps that a match may take, of those that are left. */
+static uint64_t
+allowed(const int64_t *left)
+{
+	if (left == NULL || *left >= STEPS)
+		return STEPS;
+	return *left > STEPS_LEAST ? (uint64_t)*left : STEPS_LEAST;
+}
+
 bool
-pattern_match(const struct pattern *p, const char *text, size_t len)
+pattern_match(const struct pattern *p, const char *text, size_t len,
+    int64_t *left)
 {
 	struct pattern *own = (struct pattern *)(uintptr_t)p; /* its count */
 	pcre2_match_data *found = pcre2_match_data_create(1, NULL);
-	struct walk walk = { .steps = 0 };
+	struct walk walk = { .most = allowed(left) };
 	int rc = PCRE2_ERROR_NOMEMORY;
 
 	text = text_end(text, &len, LIMIT_PROMPT_SEEN);
@@ -135,6 +146,8 @@ pattern_match(const struct pattern *p, const char *text, size_t len)
 		pcre2_set_callout(p->bounds, NULL, NULL);
 	}
 	pcre2_match_data_free(found);
+	if (left != NULL)
+		*left -= (int64_t)walk.steps;
 	if (rc == PCRE2_ERROR_MATCHLIMIT || rc == PCRE2_ERROR_DEPTHLIMIT ||
 	    rc == PCRE2_ERROR_HEAPLIMIT || rc == PCRE2_ERROR_NOMEMORY)
 		own->given_up++;

@@ -25,8 +25,14 @@ void pattern_free(struct pattern *p); /* NULL is fine */
  * last so many bytes are looked at. What would cost more than the bounds
  * allow, and what is no UTF-8, counts as not found. Equal texts, equal
  * answers: the bounds are steps, not time.
+ *
+ * left: the steps that all matches of a request may still take together
+ * (PATTERN_STEPS at first), less by this one's; a match is allowed few, and
+ * no more, when they are used up. NULL: this match stands alone.
  */
-bool pattern_match(const struct pattern *p, const char *text, size_t len);
+#define PATTERN_STEPS INT64_C(100000000)
+bool pattern_match(const struct pattern *p, const char *text, size_t len,
+    int64_t *left);
 
 /* How often a match was given up at a bound. */
 uint64_t pattern_given_up(const struct pattern *p);

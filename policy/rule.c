@@ -17,6 +17,7 @@ known_init(struct known *k, const struct route_facts *facts)
 	memset(k, 0, sizeof *k);
 	k->facts = facts;
 	k->input_tokens = -1;
+	k->steps = PATTERN_STEPS;
 }
 
 int64_t
@@ -229,7 +230,8 @@ when_prompt(const struct when *w, struct known *k)
 	text = known_prompt(k, w->prompt_part, &len);
 	return (w->script == NULL ||
 	    script_match(w->script, text, len, w->script_share)) &&
-	    (w->prompt == NULL || pattern_match(w->prompt, text, len));
+	    (w->prompt == NULL || pattern_match(w->prompt, text, len,
+		&k->steps));
 }
 
 bool

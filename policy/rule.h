@@ -20,6 +20,7 @@
 struct known {
 	const struct route_facts *facts;
 	int64_t input_tokens; /* -1: not asked yet */
+	int64_t steps; /* that patterns may still take */
 	int budget_left;      /* per cent, < 0: none */
 	bool budget_asked;
 	struct {

@@ -74,7 +74,8 @@ static const struct field when_fields[] = {
 	{ .key = "prompt", .type = V_REGEX, AT(src_when, prompt),
 	  .max = LIMIT_PATTERN,
 	  .help = "is found in the prompt: a regular expression (PCRE2, "
-		  "Unicode); case counts unless it begins with `(?i)`" },
+		  "Unicode); case counts unless it begins with `(?i)`; a "
+		  "match that costs too much counts as not found" },
 	{ .key = "prompt_part", .type = V_CHOICE, AT(src_when, prompt_part),
 	  .words = prompt_parts, .preset = "last",
 	  .help = "where `prompt` and `script` look" },

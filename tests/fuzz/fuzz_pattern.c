@@ -32,10 +32,10 @@ match(const char *text, const char *subject, size_t len)
 		need(strcmp(why, "x") != 0);
 		return;
 	}
-	found = pattern_match(p, subject, len);
+	found = pattern_match(p, subject, len, NULL);
 	given_up = pattern_given_up(p);
 	need(given_up <= 1 && !(found && given_up > 0));
-	need(pattern_match(p, subject, len) == found);
+	need(pattern_match(p, subject, len, NULL) == found);
 	need(pattern_given_up(p) == 2 * given_up);
 	pattern_free(p);
 }

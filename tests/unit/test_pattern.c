@@ -32,7 +32,7 @@ found(const char *pattern, const char *text)
 
 	if (p == NULL)
 		fail_msg("%s: %s", pattern, why);
-	yes = pattern_match(p, text, strlen(text));
+	yes = pattern_match(p, text, strlen(text), NULL);
 	assert_int_equal(pattern_given_up(p), 0);
 	pattern_free(p);
 	return yes;
@@ -164,7 +164,7 @@ costs_little(void **state)
 		text = repeated(rows[i].word, LIMIT_PROMPT_SEEN - 32,
 		    rows[i].end);
 		start = clock_cpu();
-		assert_false(pattern_match(p, text, strlen(text)));
+		assert_false(pattern_match(p, text, strlen(text), NULL));
 		took = clock_cpu() - start;
 		if (took > most)
 			most = took;
@@ -217,7 +217,7 @@ ordinary(void **state)
 		if (p == NULL)
 			fail_msg("%s: %s", patterns[i], why);
 		start = clock_cpu();
-		assert_false(pattern_match(p, text, strlen(text)));
+		assert_false(pattern_match(p, text, strlen(text), NULL));
 		took = clock_cpu() - start;
 		print_message("%8lld us: %s\n", (long long)took, patterns[i]);
 		assert_int_equal(pattern_given_up(p), 0);
@@ -238,7 +238,7 @@ looks_at_the_end(void **state)
 
 	(void)state;
 	assert_non_null(p);
-	assert_true(pattern_match(p, text, len - 1));
+	assert_true(pattern_match(p, text, len - 1, NULL));
 	len = strlen(text);
 	end = text_end(text, &len, LIMIT_PROMPT_SEEN);
 	assert_int_equal(len, LIMIT_PROMPT_SEEN);
@@ -246,12 +246,12 @@ looks_at_the_end(void **state)
 	len = strlen(text) - 1; /* half a character at the end */
 	end = text_end(text, &len, LIMIT_PROMPT_SEEN);
 	assert_int_equal(len, LIMIT_PROMPT_SEEN - 1);
-	assert_false(pattern_match(p, text, strlen(text) - 1));
+	assert_false(pattern_match(p, text, strlen(text) - 1, NULL));
 	memset(text, 'x', strlen(text));
 	memcpy(text, "needle", 6);
-	assert_false(pattern_match(p, text, strlen(text)));
+	assert_false(pattern_match(p, text, strlen(text), NULL));
 	memcpy(text + 1100, "needle", 6);
-	assert_true(pattern_match(p, text, strlen(text)));
+	assert_true(pattern_match(p, text, strlen(text), NULL));
 	len = 3;
 	assert_ptr_equal(text_end(text, &len, 3), text);
 	assert_int_equal(len, 3);
@@ -343,6 +343,35 @@ script_shares(void **state)
 	free(text);
 }
 
+/* Many dear patterns of one request cost no more than a few. */
+static void
+test_sum(void **state)
+{
+	struct pattern *dear = pattern_new("(foo|bar).*(baz|qux)", NULL, 0);
+	struct pattern *cheap = pattern_new("needle", NULL, 0);
+	int64_t left = PATTERN_STEPS;
+	char *text = malloc(KIB(64) + 8);
+	clock_t began = clock();
+	double took;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < KIB(64); i += 4)
+		memcpy(text + i, "foo ", 4);
+	memcpy(text + KIB(64) - 8, "needle  ", 9);
+	for (i = 0; i < 1000; i++)
+		assert_false(pattern_match(dear, text, KIB(64), &left));
+	took = (double)(clock() - began) / CLOCKS_PER_SEC;
+	print_message("1,000 dear patterns on 64 KiB: %.2f s of CPU\n", took);
+	assert_true(left <= 0);
+	assert_true(took < 5.0);
+	/* What is cheap still works: nothing slips past it. */
+	assert_true(pattern_match(cheap, text, KIB(64), &left));
+	free(text);
+	pattern_free(dear);
+	pattern_free(cheap);
+}
+
 int
 main(void)
 {
@@ -354,6 +383,7 @@ main(void)
 		cmocka_unit_test(looks_at_the_end),
 		cmocka_unit_test(scripts),
 		cmocka_unit_test(script_shares),
+		cmocka_unit_test(test_sum),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -202,7 +202,7 @@ ranges(void **state)
 static bool
 found(const struct pattern *p, const char *text)
 {
-	return pattern_match(p, text, strlen(text));
+	return pattern_match(p, text, strlen(text), NULL);
 }
 
 static void
