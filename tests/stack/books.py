@@ -61,7 +61,7 @@ def spent(site, key):
     return next((r for r in told(site) if r["key"] == key), none)
 
 
-def settled(site, key, cost, requests=None, seconds=15):
+def settled(site, key, cost, requests=None, seconds=5):
     """Wait until the key's row is this, and nothing is held."""
     def fits():
         row = spent(site, key)

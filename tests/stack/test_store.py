@@ -106,7 +106,7 @@ def books_fit(host):
     wait_until(lambda: sum(spent(host.site, k)["cost_nano"] for k in
                            host.books.secret) == billed(
         host.site, mode, host.site.tag("m/stream/60/20")) + billed(
-            host.site, host.site.tag("m/stream/10/0"), rates=(0, 2 * N)), 15,
+            host.site, host.site.tag("m/stream/10/0"), rates=(0, 2 * N)), 5,
         "settled")
     assert all(spent(host.site, k)["held_nano"] == 0
                for k in host.books.secret)
