@@ -7,6 +7,7 @@
 
 #include "adapters/adapter.h"
 #include "app/base/arena.h"
+#include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/keys.h"
 #include "app/keystore.h"
@@ -14,6 +15,8 @@
 #include "policy/issue.h"
 #include "policy/policy.h"
 #include "policy/state.h"
+
+#define TURN_MS 10
 
 static bool
 load(struct house *h, bool pepper)
@@ -63,21 +66,22 @@ house_close(struct house *h)
 }
 
 static void
-on_late(uv_timer_t *t)
+on_turn(uv_timer_t *t)
 {
-	*(bool *)t->data = true;
+	(void)t;
 }
 
+/* A turn of the loop goes on waiting after an answer that a timer brought, as
+ * the embedded store's does when it was busy: so there is another timer. */
 bool
 house_wait(struct house *h, const bool *done, int ms)
 {
+	int64_t end = clock_mono() + ms * INT64_C(1000);
 	uv_timer_t t;
-	bool late = false;
 
 	uv_timer_init(&h->loop, &t);
-	t.data = &late;
-	uv_timer_start(&t, on_late, (uint64_t)ms, 0);
-	while (!*done && !late)
+	uv_timer_start(&t, on_turn, TURN_MS, TURN_MS);
+	while (!*done && clock_mono() < end)
 		uv_run(&h->loop, UV_RUN_ONCE);
 	uv_close((uv_handle_t *)&t, NULL);
 	uv_run(&h->loop, UV_RUN_NOWAIT);
