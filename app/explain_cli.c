@@ -173,7 +173,7 @@ explain(struct asked *a, struct desk *h, const struct buf *body)
 	struct facts_source from = { .arena = h->house.arena,
 		.header = header_of, .arg = a, .health = h->health,
 		.wall = clock_wall(), .mono = clock_mono(),
-		.arrived = clock_mono(), .budget_left = -1 };
+		.arrived = clock_mono(), .budget_left = -1, .prices = true };
 	struct facts facts;
 	struct fault f = { .code = ERR_OK };
 	struct plan plan;
@@ -273,6 +273,8 @@ look(void *arg, const struct deployment *d, struct standing *out)
 	const struct desk *h = arg;
 
 	health_look(h->health, d, false, clock_mono(), out);
+	if (out->ttft == 0) /* nobody streams */
+		health_look(h->health, d, true, clock_mono(), out);
 }
 
 static int64_t

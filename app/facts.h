@@ -32,6 +32,7 @@ struct facts_source {
 	int64_t arrived;    /* clock_mono */
 	uint64_t draw;
 	int budget_left; /* per cent of the key's tightest, -1 */
+	bool prices;	 /* somebody wants to see expected prices */
 };
 
 /* What was looked up is kept here. */

@@ -82,16 +82,21 @@ header_of(void *arg, const char *name)
 	return request_header(arg, name);
 }
 
-/* Say what the plan is, where the client asks and its key may know. */
+/* Does the client want to see the plan, and may its key? */
+static bool
+wants_plan(const struct request *r)
+{
+	const char *asked = request_header(r, "HTTP_X_TOLLGATE_EXPLAIN");
+
+	return asked != NULL && strcmp(asked, "1") == 0 &&
+	    (r->key->may & MAY_EXPLAIN) != 0;
+}
+
 static void
 explain(struct request *r, enum err e)
 {
-	const char *asked = request_header(r, "HTTP_X_TOLLGATE_EXPLAIN");
 	struct buf out;
 
-	if (asked == NULL || strcmp(asked, "1") != 0 ||
-	    (r->key->may & MAY_EXPLAIN) == 0)
-		return;
 	buf_init(&out, LIMIT_REPLY);
 	explain_json(&r->plan, e, &r->fault, clock_mono(), LIMIT_EXPLAIN,
 	    &out);
@@ -115,6 +120,7 @@ step_plan(struct request *r)
 		.mono = clock_mono(),
 		.arrived = r->arrived,
 		.budget_left = admit_budget_left(r->worker, r->key),
+		.prices = wants_plan(r),
 		.draw = worker_random(r->worker),
 	};
 	struct facts f;
@@ -125,7 +131,8 @@ step_plan(struct request *r)
 	if (e == ERR_OK) {
 		e = plan_make(r->policy, &f.route, &f.view, r->arena, &r->plan,
 		    &r->fault);
-		explain(r, e);
+		if (from.prices)
+			explain(r, e);
 	}
 	return e == ERR_OK ? GO : request_fault(r, e);
 }

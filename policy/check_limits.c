@@ -226,27 +226,6 @@ check_pools(struct load *l, const struct source *s, struct policy *p)
 
 #define STEPS_MAX 1000000 /* keys and targets that are looked at */
 
-static bool
-pays(const struct limits *l)
-{
-	return l != NULL && l->budget_count > 0;
-}
-
-/* Is money counted of any request of this key? */
-static bool
-key_pays(const struct policy *p, const struct vkey *k)
-{
-	size_t i;
-
-	for (i = 0; i < k->tag_count; i++)
-		if (pays(pool_limits(p->tags, p->tag_count, k->tags[i])))
-			return true;
-	return pays(&p->limits) || pays(&k->limits) || pays(&k->end_user) ||
-	    pays(pool_limits(p->teams, p->team_count, k->team)) ||
-	    pays(pool_limits(p->users, p->user_count, k->user)) ||
-	    pays(pool_limits(p->tiers, p->tier_count, k->tier));
-}
-
 /* Does a rule name the target itself? Then it may be for anyone. */
 static bool
 in_rule(const struct node *n)
@@ -295,7 +274,7 @@ key_gets(const struct policy *p, const struct model *m, bool counted,
 
 	for (i = 0; i < p->key_count && ++*steps <= STEPS_MAX; i++)
 		if ((m == NULL || vkey_allows(&p->keys[i], m->name)) &&
-		    (counted || key_pays(p, &p->keys[i])))
+		    (counted || vkey_pays(p, &p->keys[i], true)))
 			return true;
 	return false;
 }
@@ -304,7 +283,7 @@ key_gets(const struct policy *p, const struct model *m, bool counted,
 static bool
 reached(const struct policy *p, const struct unpriced *u, size_t *steps)
 {
-	bool counted = pays(&u->provider->limits);
+	bool counted = limits_pay(&u->provider->limits);
 	const struct model *m;
 	size_t i;
 
@@ -314,7 +293,7 @@ reached(const struct policy *p, const struct unpriced *u, size_t *steps)
 		m = &p->models[i];
 		if (has_target(m, u->id, steps) &&
 		    key_gets(p, led_to(p, m) ? NULL : m,
-			counted || pays(&m->limits), steps))
+			counted || limits_pay(&m->limits), steps))
 			return true;
 	}
 	return false;

@@ -87,6 +87,19 @@ by_score(struct planning *p, const struct group *g, struct candidate *c)
 	return out;
 }
 
+/* What has no price cannot be held to a budget: the key's or its provider's. */
+static enum out
+by_price(struct planning *p, const struct group *g, struct candidate *c)
+{
+	const struct deployment *d = c->deployment;
+
+	(void)g;
+	if (d->price.known || p->facts->free || !(p->pays ||
+	    limits_pay(&p->policy->providers[d->provider->index].limits)))
+		return OUT_NOT;
+	return OUT_UNPRICED;
+}
+
 /* A window that the policy demands: what is not known does not meet it. */
 static enum out
 by_window(struct planning *p, const struct group *g, struct candidate *c)
@@ -139,7 +152,8 @@ filter_candidate(struct planning *p, const struct group *g,
 {
 	static enum out (*const filters[])(struct planning *,
 	    const struct group *, struct candidate *) = { by_capability,
-		by_region, by_retention, by_score, by_window, by_context };
+		by_region, by_retention, by_price, by_score, by_window,
+		by_context };
 	size_t i;
 
 	c->standing.success = 1000;
@@ -204,6 +218,14 @@ filter_fault(const struct planning *p, const char *asked, struct fault *f)
 	};
 	size_t i, j;
 
+	/* That is the policy's to mend, and no matter of the moment. */
+	for (j = 0; j < p->count; j++)
+		if (p->all[j].kind == FALLBACK_GENERAL &&
+		    p->all[j].out == OUT_UNPRICED)
+			return fault_set(f, ERR_BAD_REQUEST, "model",
+			    "the price of '%s' is not known, and there is a "
+			    "budget: the policy must give a price",
+			    p->all[j].deployment->id);
 	for (i = 0; i < LEN(rows); i++)
 		for (j = 0; j < p->count; j++)
 			if (p->all[j].kind == FALLBACK_GENERAL &&

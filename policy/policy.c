@@ -423,6 +423,28 @@ pool_limits(const struct pool_limits *list, size_t count, const char *name)
 	return NULL;
 }
 
+bool
+limits_pay(const struct limits *l)
+{
+	return l != NULL && l->budget_count > 0;
+}
+
+bool
+vkey_pays(const struct policy *p, const struct vkey *k, bool end_user)
+{
+	size_t i;
+
+	for (i = 0; i < k->tag_count; i++)
+		if (limits_pay(pool_limits(p->tags, p->tag_count,
+		    k->tags[i])))
+			return true;
+	return limits_pay(&p->limits) || limits_pay(&k->limits) ||
+	    (end_user && limits_pay(&k->end_user)) ||
+	    limits_pay(pool_limits(p->teams, p->team_count, k->team)) ||
+	    limits_pay(pool_limits(p->users, p->user_count, k->user)) ||
+	    limits_pay(pool_limits(p->tiers, p->tier_count, k->tier));
+}
+
 const struct deployment *
 policy_target(const struct policy *p, const char *id)
 {

@@ -427,6 +427,15 @@ bool policy_has_key(const struct policy *p, const char *name);
 const struct limits *pool_limits(const struct pool_limits *list, size_t count,
     const char *name);
 
+/* Is money counted by these limits (NULL: by none)? */
+bool limits_pay(const struct limits *l);
+
+/*
+ * Is money counted of this key's requests, whatever they ask for? end_user:
+ * of those that name one.
+ */
+bool vkey_pays(const struct policy *p, const struct vkey *k, bool end_user);
+
 /* The deployment of that id that some model has for a target, or NULL. */
 const struct deployment *policy_target(const struct policy *p,
     const char *id);

@@ -25,6 +25,7 @@ out_word(enum out o)
 		[OUT_REGION] = "region",
 		[OUT_RETENTION] = "retention",
 		[OUT_SCORE] = "score",
+		[OUT_UNPRICED] = "unpriced",
 		[OUT_CAPPED] = "capped",
 		[OUT_COOLING] = "cooling",
 		[OUT_PROBING] = "probing",
@@ -402,8 +403,11 @@ make(struct planning *p, struct plan *plan, struct fault *f)
 	if (!make_room(p, asked, count))
 		return no_memory(f);
 	take_terms(p, &asked[0], plan);
+	p->pays = !p->facts->free && (vkey_pays(p->policy, p->facts->key,
+	    p->facts->user != NULL && p->facts->user[0] != '\0') ||
+	    (plan->model != NULL && limits_pay(&plan->model->limits)));
 	gather(p, asked, count);
-	if (any_wants_price(asked, count))
+	if (p->facts->prices || any_wants_price(asked, count))
 		price_candidates(p, plan);
 	if (!take_groups(p, plan))
 		return no_memory(f);
@@ -429,7 +433,7 @@ plan_make(const struct policy *p, const struct route_facts *facts,
 	known_init(&planning.known, facts);
 	e = make(&planning, &plan, f);
 	/* Without a route the plan tells why. */
-	if (e == ERR_OK || (e == ERR_NO_ROUTE))
+	if (e == ERR_OK || e == ERR_NO_ROUTE || e == ERR_BAD_REQUEST)
 		*out = plan;
 	return e;
 }

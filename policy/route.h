@@ -53,6 +53,8 @@ struct route_facts {
 	const char *endpoint;	  /* the operation: "chat", "messages" … */
 	bool stream;
 	bool tools;		  /* it brings tools that may act */
+	bool free;		  /* it costs nothing: tokens are counted */
+	bool prices;		  /* somebody wants to see expected prices */
 	unsigned needs;		  /* CAP_* */
 	int64_t max_output;	  /* tokens, 0 = not bounded by the client */
 	int64_t input_bytes;	  /* of the body: no more tokens than these, 0
@@ -104,6 +106,7 @@ enum out {
 	OUT_REGION,
 	OUT_RETENTION,
 	OUT_SCORE,	/* below what the model requires, or not known */
+	OUT_UNPRICED,	/* it has no price, and money is counted */
 	OUT_CAPPED,	/* its provider's budget is used up */
 	OUT_COOLING,
 	OUT_PROBING,
@@ -148,7 +151,8 @@ struct plan {
 /*
  * Make the plan for a request; memory from the arena. Fails with
  * ERR_FORBIDDEN (the key may not), ERR_MODEL_NOT_FOUND, ERR_NO_ROUTE (nothing
- * is left that may and can; out->all is set then and tells why) or
+ * is left that may and can), ERR_BAD_REQUEST (what is left has no price, and
+ * money is counted; out->all is set with these two and tells why) or
  * ERR_INTERNAL (memory), param "model". Stable: equal inputs, equal plan.
  */
 enum err plan_make(const struct policy *p, const struct route_facts *facts,

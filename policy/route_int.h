@@ -31,6 +31,7 @@ struct planning {
 	size_t group_count;
 	struct candidate *all;
 	size_t count;
+	bool pays;	      /* money is counted, whoever answers */
 	bool lenient;	      /* not even by what may be a gap of the catalog
 			       * is one left out */
 	bool longer;	      /* the list for what is too long comes first */

@@ -40,6 +40,8 @@ static const char text[] =
     "  us: { adapter: openai, base_url: http://127.0.0.1:4/v1, key: none,\n"
     "    region: us-east-1, retention: none }\n"
     "  anthropic: { key: 'plain:some-key' }\n"
+    "  mean: { adapter: openai, base_url: http://127.0.0.1:5/v1, key: none,\n"
+    "    budget: 1 USD / day }\n"
     "models:\n"
     "  one: a/x\n"
     "  two: b/y\n"
@@ -117,6 +119,11 @@ static const char text[] =
     "      { provider: c, model: big, context: 90000 }, c/z ] }\n"
     "  kept: { targets: [ a/x, b/y, c/z ], sticky: session }\n"
     "  keyed: { targets: [ a/x, b/y, c/z ], sticky: key }\n"
+    "  mixed: { targets: [ a/x, mean/x,\n"
+    "      { provider: b, model: p, price: { input: 1, output: 1 } },\n"
+    "      { provider: mean, model: p, price: { input: 1, output: 1 } } ] }\n"
+    "  paying: { targets: [ a/x, { provider: b, model: p, price: {\n"
+    "      input: 1, output: 1 } } ], budget: 1 USD / day }\n"
     "keys:\n"
     "  - { name: all, secret: 'plain:a-secret-of-some-length' }\n"
     "  - { name: few, secret: 'plain:another-secret-of-length',\n"
@@ -126,7 +133,15 @@ static const char text[] =
     "  - { name: eu, secret: 'plain:a-fourth-secret-of-length',\n"
     "      region: eu }\n"
     "  - { name: zdr, secret: 'plain:a-fifth-secret-of-length',\n"
-    "      retention: none }\n";
+    "      retention: none }\n"
+    "  - { name: paid, secret: 'plain:a-sixth-secret-of-length',\n"
+    "      budget: 1 USD / day }\n"
+    "  - { name: agent, secret: 'plain:a-seventh-secret-of-length',\n"
+    "      may: user, end_users: { budget: 1 USD / day } }\n"
+    "  - { name: member, secret: 'plain:an-eighth-secret-of-length',\n"
+    "      team: savers }\n"
+    "teams:\n"
+    "  savers: { budget: 1 USD / day }\n";
 
 struct world {
 	struct catalog *catalog;
@@ -143,7 +158,7 @@ struct row {
 	const char *key, *model, *more[3];
 	const char *endpoint, *user, *session, *region, *prompt, *system;
 	const char *header, *metadata, *tag; /* "x-team=red", "env=prod" */
-	bool stream, tools, no_retention, budgeted;
+	bool stream, tools, free, no_retention, budgeted;
 	unsigned needs;
 	int64_t max_output, bytes, tokens, wall, left; /* left 0: endless */
 	int budget;
@@ -611,6 +626,29 @@ static const struct row table[] = {
 	{ "the last filter is told", .key = "zdr", .model = "gcp/m",
 	    .region = "us", .err = ERR_NO_ROUTE, .want = "region" },
 
+	/* prices, where there is a budget */
+	{ "no budget but a provider's", .model = "mixed",
+	    .want = "a/x b/p mean/p", .why = "mean/x unpriced" },
+	{ "the key's", .key = "paid", .model = "mixed", .want = "b/p mean/p",
+	    .why = "a/x unpriced, mean/x unpriced" },
+	{ "its team's", .key = "member", .model = "mixed",
+	    .want = "b/p mean/p" },
+	{ "the end user's", .key = "agent", .user = "u", .model = "mixed",
+	    .want = "b/p mean/p" },
+	{ "no end user", .key = "agent", .model = "mixed",
+	    .want = "a/x b/p mean/p" },
+	{ "the model's", .model = "paying", .want = "b/p",
+	    .why = "a/x unpriced" },
+	{ "costs nothing", .key = "paid", .free = true, .model = "mixed",
+	    .want = "a/x mean/x b/p mean/p" },
+	{ "nothing has a price", .key = "paid", .model = "three",
+	    .err = ERR_BAD_REQUEST, .want = "price of 'a/x'",
+	    .why = "a/x unpriced, b/y unpriced, c/z unpriced" },
+	{ "by name, as well", .key = "paid", .model = "a/x",
+	    .err = ERR_BAD_REQUEST, .want = "price of 'a/x'" },
+	{ "the budget of the provider that is named", .model = "mean/x",
+	    .err = ERR_BAD_REQUEST, .want = "price of 'mean/x'" },
+
 	/* scores */
 	{ "scores", .model = "scored", .want = "b/y c/z",
 	    .why = "a/x score, c/none score" },
@@ -718,7 +756,8 @@ plan_row(struct world *w, const struct row *r, struct plan *out,
 		.key = key(w, r->key != NULL ? r->key : "all"),
 		.model = r->model, .more = r->more,
 		.endpoint = r->endpoint != NULL ? r->endpoint : "chat",
-		.stream = r->stream, .tools = r->tools, .needs = r->needs,
+		.stream = r->stream, .tools = r->tools, .free = r->free,
+		.needs = r->needs,
 		.max_output = r->max_output, .input_bytes = r->bytes,
 		.user = text_of(r->user), .session = text_of(r->session),
 		.region = text_of(r->region),
