@@ -45,7 +45,8 @@ struct admission {
 	bool inside;			/* within the call that asks */
 	bool answered;
 	struct ledger_answer answer;
-	bool sent;
+	bool sent;   /* a request went out */
+	bool marked; /* and the hold knows that money may be owed */
 };
 
 /* -------------------------------------------------------------- gates */
@@ -82,13 +83,46 @@ concerns(const struct request *r, const struct gate *g,
 	    g->provider == &r->policy->providers[d->provider->index];
 }
 
+/* Does a provider of the list count tokens or money? */
+static bool
+measured(const struct request *r, const struct deployment *const *list,
+    size_t count)
+{
+	const struct limits *l;
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		l = &r->policy->providers[list[i]->provider->index].limits;
+		if (l->tpm > 0 || limits_pay(l))
+			return true;
+	}
+	return false;
+}
+
+/* Are they counted of this request, whoever will answer it in the end? */
+static bool
+is_measured(const struct request *r)
+{
+	const struct admission *ad = r->admission;
+	const struct plan *plan = &r->plan;
+	size_t kind;
+
+	if (counters_tokens(&ad->counters) || counters_money(&ad->counters) ||
+	    measured(r, plan->order, plan->count))
+		return true;
+	for (kind = 0; kind < FALLBACK_KINDS; kind++)
+		if (measured(r, plan->instead[kind],
+		    plan->instead_count[kind]))
+			return true;
+	return false;
+}
+
 static enum err
 set_bounds(struct request *r)
 {
 	struct admission *ad = r->admission;
 
-	if (r->chat.count || (!counters_tokens(&ad->counters) &&
-	    !counters_money(&ad->counters)))
+	if (r->chat.count || !is_measured(r))
 		return ERR_OK;
 	return bounds_set(&ad->bounds, r->arena, &r->chat, r->plan.order[0],
 	    r->key->max_output > 0 ? r->key->max_output : OUTPUT_BOUND,
@@ -325,6 +359,20 @@ want(struct request *r, const struct deployment *d, struct want *out)
 	return cost;
 }
 
+/* The plan leaves out what cannot be held; money is not held as nothing. */
+static bool
+holdable(const struct request *r, const struct deployment *d)
+{
+	const struct admission *ad = r->admission;
+	unsigned i;
+
+	for (i = 0; i < ad->counters.count; i++)
+		if (ad->counters.list[i].counter.kind == COUNTER_MONEY &&
+		    concerns(r, &ad->gates[i], d))
+			return d->price.known || r->chat.count;
+	return true;
+}
+
 /* Take a hold, or add to it, so that d may be asked. */
 static void
 ask(struct request *r, const struct deployment *d)
@@ -334,8 +382,9 @@ ask(struct request *r, const struct deployment *d)
 	int64_t cost = want(r, d, wants);
 
 	ad->about = d;
-	ad->answered = ad->count == 0;
-	ad->answer = (struct ledger_answer){ .err = ERR_OK };
+	ad->answer = (struct ledger_answer){ .which = -1,
+		.err = holdable(r, d) ? ERR_OK : ERR_INTERNAL };
+	ad->answered = ad->count == 0 || ad->answer.err != ERR_OK;
 	if (ad->answered)
 		return;
 	ad->inside = true;
@@ -402,56 +451,31 @@ refused(struct request *r, const struct counter *c)
 	return DONE;
 }
 
-/* Take out of a list what goes to p; NULL: what has no price. */
 static size_t
 sift(const struct deployment **list, size_t count, const struct provider *p)
 {
 	size_t i, n = 0;
 
 	for (i = 0; i < count; i++)
-		if (p == NULL ? list[i]->price.known :
-		    list[i]->provider->index != p->index)
+		if (list[i]->provider->index != p->index)
 			list[n++] = list[i];
 	return n;
-}
-
-static void
-sift_plan(struct plan *plan, const struct provider *p)
-{
-	size_t kind;
-
-	plan->count = sift(plan->order, plan->count, p);
-	for (kind = 0; kind < FALLBACK_KINDS; kind++)
-		plan->instead_count[kind] = sift(plan->instead[kind],
-		    plan->instead_count[kind], p);
 }
 
 /* Take out of the plan all that goes to p. */
 static void
 drop_provider(struct plan *plan, const struct provider *p)
 {
-	size_t i;
+	size_t i, kind;
 
-	sift_plan(plan, p);
+	plan->count = sift(plan->order, plan->count, p);
+	for (kind = 0; kind < FALLBACK_KINDS; kind++)
+		plan->instead_count[kind] = sift(plan->instead[kind],
+		    plan->instead_count[kind], p);
 	for (i = 0; i < plan->all_count; i++)
 		if (plan->all[i].deployment->provider->index == p->index &&
 		    plan->all[i].out == OUT_NOT)
 			plan->all[i].out = OUT_CAPPED;
-}
-
-/* What has no price cannot be held. */
-static enum err
-drop_unpriced(struct request *r)
-{
-	struct plan *plan = &r->plan;
-	const char *first = plan->order[0]->id;
-
-	if (r->chat.count || !counters_money(&r->admission->counters))
-		return ERR_OK;
-	sift_plan(plan, NULL);
-	return plan->count > 0 ? ERR_OK : fault_set(&r->fault,
-	    ERR_BAD_REQUEST, "model", "the price of '%s' is not known, and "
-	    "there is a budget: the policy must give a price", first);
 }
 
 /* --------------------------------------------------------------- step */
@@ -511,9 +535,7 @@ prepare(struct request *r)
 	if (ad->counters.count > 0 && r->worker->ledger == NULL)
 		return fault_set(&r->fault, ERR_LEDGER, NULL, "%s",
 		    err_row(ERR_LEDGER)->text);
-	e = drop_unpriced(r);
-	if (e == ERR_OK)
-		e = set_bounds(r);
+	e = set_bounds(r);
 	if (e == ERR_OK && r->worker->ledger != NULL)
 		set_who(r);
 	return e;
@@ -588,28 +610,38 @@ admit_check(struct request *r)
 
 /* ----------------------------------------------------------- attempts */
 
+/* The ledger is asked for what d takes beside what is held; NO: it cannot. */
+static enum admitted
+ask_attempt(struct request *r, const struct deployment *d)
+{
+	struct admission *ad = r->admission;
+
+	if (ad->hold.asking != NULL)
+		return ADMIT_NO; /* one question at a time */
+	add_provider(r, d->provider);
+	if (ad->counters.failed ||
+	    (ad->counters.count > 0 && r->worker->ledger == NULL))
+		return ADMIT_NO;
+	ask(r, d);
+	return ad->answered ? ADMIT_YES : ADMIT_WAIT;
+}
+
 enum admitted
 admit_attempt(struct request *r, const struct deployment *d)
 {
 	struct admission *ad = r->admission;
+	enum admitted can;
 
-	if (ad == NULL || ad->counters.count == 0)
+	if (ad == NULL)
 		return ADMIT_YES;
 	if (ad->about == d && r->forward->first == NULL) {
 		ad->about = NULL;
 		return ADMIT_YES; /* it was held for this one */
 	}
 	if (ad->about != d || !ad->answered) {
-		if (ad->hold.asking != NULL)
-			return ADMIT_NO; /* one question at a time */
-		if (counters_money(&ad->counters) && !d->price.known)
-			return ADMIT_NO;
-		add_provider(r, d->provider);
-		if (ad->counters.failed)
-			return ADMIT_NO;
-		ask(r, d);
-		if (!ad->answered)
-			return ADMIT_WAIT;
+		can = ask_attempt(r, d);
+		if (can != ADMIT_YES)
+			return can;
 	}
 	ad->about = NULL;
 	if (ad->answer.err != ERR_OK)
@@ -623,13 +655,13 @@ admit_sent(struct request *r)
 {
 	struct admission *ad = r->admission;
 
-	if (ad == NULL || ad->sent)
+	if (ad == NULL)
 		return true;
-	if (ad->hold.live && !ledger_sent(r->worker->ledger, &ad->hold, NULL,
-	    NULL))
-		return false;
 	ad->sent = true;
-	return true;
+	if (!ad->hold.live || ad->marked)
+		return true;
+	ad->marked = ledger_sent(r->worker->ledger, &ad->hold, NULL, NULL);
+	return ad->marked;
 }
 
 /* ------------------------------------------------------------- settle */

@@ -1,6 +1,7 @@
 """Budgets through real web servers: what the provider's own bill says must
 stand in the ledger to the nano-dollar, and never go beyond what was allowed."""
 
+import json
 import threading
 import time
 
@@ -62,6 +63,9 @@ def policy(site, who, redis):
     model("priceless", "m/ok/tag=priceless")
     p.doc["models"]["priceless"]["targets"][0].pop("price")
     limited("priceless", 10**9)
+    model("half-priced", "m/ok/tag=half", site.tag("m/ok/tag=other-half"))
+    p.doc["models"]["half-priced"]["targets"][0].pop("price")
+    limited("saver", 10**9, may="explain")
     model("both", "m/late/400/3", {"to": site.tag("m/late/100/3/tag=r2"),
                                    "price": DEAR}, strategy="race",
           hedge={"after": "0s", "budget": "100 %"})
@@ -77,6 +81,9 @@ def policy(site, who, redis):
         "m/stream/10/0/tag=only")})
     p.key("credit", budget=usd(TEN) + " once")
     p.model("capped", capped, site.tag("m/ok/tag=uncapped"))
+    p.model("behind", site.tag("m/status/503"), {
+        **capped, "to": site.tag("m/stream/10/0/tag=behind")})
+    p.key("viewer", may="explain")
     return p.write()
 
 
@@ -280,6 +287,33 @@ def test_capped_provider(books, figure):
     assert asked(site, other) == 35
     assert billed(site, first, rates=(0, 2 * N)) == 5 * TEN
     figure("asked after its cap: 0")
+
+
+def test_capped_fallback(books):
+    """A provider's budget holds for who comes there as a fallback."""
+    site = books.site
+    mode = site.tag("m/stream/10/0/tag=behind")
+    said = crowd([lambda: spend(books, "endless", "behind",
+                                max_tokens=10)] * 20, 8)
+    good = [r for r in said if r.status == 200]
+    assert len(good) == 5 == asked(site, mode)
+    assert billed(site, mode, rates=(0, 2 * N)) == 5 * TEN
+    wait_until(lambda: site.upstream.bill(mode)["running"] == 0)
+    assert spend(books, "endless", "behind", max_tokens=10).status != 200
+    assert asked(site, mode) == 5
+
+
+def test_explained_price(books):
+    """The plan in words tells what a budget leaves out."""
+    def outs(key):
+        r = call(books, books.books.secret[key], "half-priced", headers=[
+            ("x-tollgate-explain", "1")])
+        assert r.status == 200, r.body
+        doc = json.loads(r.headers["x-tollgate-explain"])
+        return [d["out"] for d in doc["deployments"]]
+
+    assert outs("viewer") == [None, None]
+    assert outs("saver") == ["unpriced", None]
 
 
 def test_nothing_but_a_capped_provider(books):
