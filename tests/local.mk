@@ -3,6 +3,28 @@ include tests/unit/local.mk
 endif
 if FUZZERS
 include tests/fuzz/local.mk
+else
+if HAVE_TESTDEPS
+# The fuzzers are for clang alone; that they still fit, any compiler sees.
+check_LIBRARIES = tests/fuzz/libfit.a
+tests_fuzz_libfit_a_SOURCES = tests/fuzz/fuzz_anthropic.c \
+	tests/fuzz/fuzz_bedrock.c \
+	tests/fuzz/fuzz_catalog.c \
+	tests/fuzz/fuzz_cohere.c \
+	tests/fuzz/fuzz_eventstream.c \
+	tests/fuzz/fuzz_fcgi.c \
+	tests/fuzz/fuzz_gemini.c \
+	tests/fuzz/fuzz_json.c \
+	tests/fuzz/fuzz_ledger.c \
+	tests/fuzz/fuzz_ollama.c \
+	tests/fuzz/fuzz_openai.c \
+	tests/fuzz/fuzz_pattern.c \
+	tests/fuzz/fuzz_policy.c \
+	tests/fuzz/fuzz_quirks.c \
+	tests/fuzz/fuzz_responses.c \
+	tests/fuzz/fuzz_sse.c
+tests_fuzz_libfit_a_CPPFLAGS = $(UNIT_CPPFLAGS)
+endif
 endif
 include tests/bench/local.mk
 EXTRA_DIST += tests/fuzz/seeds

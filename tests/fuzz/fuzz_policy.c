@@ -62,7 +62,8 @@ look_rule(const struct policy *p, const struct rule *r)
 	for (i = 0; i < w->header_count; i++)
 		need(w->headers[i].name[0] != '\0' && w->headers[i].count > 0);
 	if (w->prompt != NULL)
-		(void)pattern_match(w->prompt, r->use, strlen(r->use));
+		(void)pattern_match(w->prompt, r->use, strlen(r->use),
+		    NULL);
 	if (w->script != NULL)
 		(void)script_match(w->script, r->use, strlen(r->use), 50);
 }
