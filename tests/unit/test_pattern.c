@@ -364,7 +364,7 @@ test_sum(void **state)
 	took = (double)(clock() - began) / CLOCKS_PER_SEC;
 	print_message("1,000 dear patterns on 64 KiB: %.2f s of CPU\n", took);
 	assert_true(left <= 0);
-	assert_true(took < 5.0);
+	assert_true(took < (getenv("TESTS_EMULATED") != NULL ? 50.0 : 5.0));
 	/* What is cheap still works: nothing slips past it. */
 	assert_true(pattern_match(cheap, text, KIB(64), &left));
 	free(text);
