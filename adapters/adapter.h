@@ -59,6 +59,8 @@ struct http_call {
 	size_t header_count;
 	const char *body;
 	size_t body_len;
+	size_t part;  /* in: which of the parts is written, 0.. */
+	size_t parts; /* out: so many calls it takes, 0 = one */
 };
 
 /* Who answers, for the gateway's own marks in an answer. */
@@ -181,7 +183,13 @@ struct adapter {
 /* By name, or NULL. */
 const struct adapter *adapter_find(const char *name);
 
-/* Names of all, NULL at the end. */
+/*
+ * The one that asks providers of this dialect for what a door stands for
+ * (task.door, NULL: a chat); NULL: they do not offer it.
+ */
+const struct adapter *adapter_for(const char *door, const char *dialect);
+
+/* Names of providers' dialects, NULL at the end. */
 extern const char *const adapter_names[];
 
 #endif

@@ -105,6 +105,19 @@ enum param_index {
 };
 #define PARAM_BIT(name) (UINT64_C(1) << PARAM_INDEX_##name)
 
+/*
+ * What other doors than chat ask for. Their texts stand in chat.messages, one
+ * each: inputs to embed; a query and then documents.
+ */
+struct task {
+	const char *door;   /* the operation: "embeddings"; NULL: it is a chat */
+	size_t texts;	    /* how many there are */
+	int64_t most[UNIT_COUNT]; /* it can use beside its input tokens */
+	int64_t dimensions; /* of a vector, 0 = not said */
+	bool base64;	    /* vectors as base64 of float32, not as numbers */
+	struct str purpose; /* what vectors are for: "search_query" … */
+};
+
 struct chat {
 	/* What routing and metering need: always read. */
 	const struct adapter *surface; /* the dialect it came in */
@@ -119,6 +132,7 @@ struct chat {
 	bool stream_list;	       /* as one JSON array, piece by piece, not as events */
 	bool stream_usage;	       /* the client asked for usage in the stream */
 	bool count;		       /* only its input tokens are to be counted */
+	struct task task;
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */
 	unsigned needs;		       /* CAP_* */
@@ -180,6 +194,11 @@ struct choice {
 	struct str citations; /* OpenAI's annotations, JSON text of an array */
 };
 
+/* One vector: a JSON array of numbers, or base64 of float32, little endian. */
+struct vector {
+	struct str numbers, base64; /* one of them is there */
+};
+
 /* A whole answer. */
 struct reply {
 	const struct upstream_error *error; /* not NULL: this instead of all else */
@@ -193,6 +212,8 @@ struct reply {
 	int64_t text_bytes;	    /* of all content, to estimate usage */
 	struct choice *choices;	    /* only when another dialect will write it */
 	size_t choice_count;
+	struct vector *vectors;	    /* one for each text, in their order */
+	size_t vector_count;
 };
 
 enum delta_kind {

@@ -26,6 +26,7 @@ libadapters_a_SOURCES += adapters/completions.c adapters/completions.h
 libadapters_a_SOURCES += adapters/completions_answer.c
 libadapters_a_SOURCES += adapters/completions_chat.c
 libadapters_a_SOURCES += adapters/completions_write.c
+libadapters_a_SOURCES += adapters/embeddings.c adapters/embeddings.h
 libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h
 libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
 libadapters_a_SOURCES += adapters/gemini_answer.c

@@ -176,12 +176,8 @@ edit_request(struct arena *a, const struct chat *chat,
 	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
 }
 
-/*
- * Azure's older form: a base_url that ends in /deployments is followed by the
- * deployment's name, and the interface has a version.
- */
-static const char *
-address(struct arena *a, const struct deployment *d)
+const char *
+openai_url(struct arena *a, const struct deployment *d, const char *path)
 {
 	static const char end[] = "/deployments";
 	const struct provider *p = d->provider;
@@ -189,8 +185,8 @@ address(struct arena *a, const struct deployment *d)
 	bool named = n >= sizeof end - 1 &&
 	    strcmp(p->base_url + n - (sizeof end - 1), end) == 0;
 
-	return arena_printf(a, "%s%s%s/chat/completions%s%s", p->base_url,
-	    named ? "/" : "", named ? d->model : "",
+	return arena_printf(a, "%s%s%s/%s%s%s", p->base_url,
+	    named ? "/" : "", named ? d->model : "", path,
 	    *p->api_version != '\0' ? "?api-version=" : "", p->api_version);
 }
 
@@ -202,7 +198,7 @@ openai_write_request(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	call->method = "POST";
-	call->url = address(a, d);
+	call->url = openai_url(a, d, "chat/completions");
 	buf_init(&body, LIMIT_BODY * 2);
 	if (chat->surface == &adapter_openai)
 		e = edit_request(a, chat, d, &body, f);

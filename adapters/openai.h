@@ -22,6 +22,14 @@ enum err openai_read_event(struct stream *s, const struct sse_event *ev,
 enum err openai_read_chat(struct arena *a, struct chat *chat,
     struct fault *f);
 
+/*
+ * The address of a path ("embeddings") at the deployment's provider. Azure's
+ * older form: a base_url that ends in /deployments is followed by the
+ * deployment's name, and the interface has a version. NULL: no memory.
+ */
+const char *openai_url(struct arena *a, const struct deployment *d,
+    const char *path);
+
 /* The body for a provider from the canonical form, appended to out. */
 enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);

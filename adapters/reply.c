@@ -42,6 +42,34 @@ reply_count(const struct json *doc, uint32_t obj, const char *key)
 	return n;
 }
 
+enum err
+reply_append(struct arena *a, struct reply *sum, const struct reply *part)
+{
+	size_t old = sum->vector_count, more = part->vector_count;
+	struct vector *list = arena_resize(a, sum->vectors,
+	    old * sizeof *list, (old + more) * sizeof *list);
+	bool first = old == 0;
+	unsigned i;
+
+	if (list == NULL)
+		return ERR_INTERNAL;
+	if (more > 0)
+		memcpy(list + old, part->vectors, more * sizeof *list);
+	sum->vectors = list;
+	sum->vector_count = old + more;
+	if (first) {
+		sum->model = part->model;
+		sum->id = part->id;
+		sum->finish = part->finish;
+	}
+	sum->usage.known = part->usage.known &&
+	    (first || sum->usage.known);
+	for (i = 0; i < UNIT_COUNT; i++)
+		sum->usage.n[i] = at_most(sum->usage.n[i] +
+		    part->usage.n[i], TOKENS_MAX);
+	return ERR_OK;
+}
+
 /*
  * In the words of OpenAI, Anthropic, Amazon, Google (serviceTier and
  * trafficType) and Groq; no one else's word means something else.

@@ -47,6 +47,14 @@ at_most(int64_t n, int64_t max)
 enum err reply_parse(struct arena *a, const char *body, size_t len,
     struct json *doc, struct reply *reply, struct fault *f);
 
+/*
+ * What a part of an answer brought, behind what is in sum already: vectors,
+ * and usage added up (known when that of all parts is). Ids, model and `from`
+ * are the first part's; sum has no raw form.
+ */
+enum err reply_append(struct arena *a, struct reply *sum,
+    const struct reply *part);
+
 /* The data of an event → doc, an object. ERR_BAD_UPSTREAM: it is none. */
 enum err reply_event(struct arena *a, const char *data, size_t len,
     struct json *doc, struct fault *f);

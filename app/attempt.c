@@ -262,6 +262,8 @@ on_data(void *arg, struct call *c, const char *p, size_t len)
 	return !r->full;
 }
 
+static void next_part(struct attempt *at);
+
 static void
 on_done(void *arg, enum call_end end)
 {
@@ -270,10 +272,12 @@ on_done(void *arg, enum call_end end)
 	at->call = NULL;
 	if (end != CALL_OK && !at->request->forward->whole)
 		attempt_fails(at, ends[end].fail, ends[end].reason);
-	else if (relay_end(at) == ERR_OK)
-		forward_served(at);
-	else
+	else if (relay_end(at) != ERR_OK)
 		relay_failed(at);
+	else if (at->part < at->parts)
+		next_part(at);
+	else
+		forward_served(at);
 }
 
 static const struct call_sink sink = {
@@ -359,9 +363,11 @@ write_call(struct request *r, struct attempt *at, struct http_call *hc)
 		if (e == ERR_OK)
 			e = check_dropped(r, at);
 	}
+	hc->part = at->part;
 	if (e == ERR_OK)
 		e = at->adapter->write_request(at->arena, &r->chat,
 		    at->deployment, hc, &r->fault);
+	at->parts = hc->parts;
 	return e == ERR_OK ? credential_add(at->arena, p, &at->token,
 	    clock_wall(), hc) : e;
 }
@@ -407,6 +413,24 @@ attempt_send(struct attempt *at, const struct token *token)
 	return e == ERR_INTERNAL ? ATTEMPT_ERROR : ATTEMPT_UNSAID;
 }
 
+/* A part was answered: the next one, with the same credential. */
+static void
+next_part(struct attempt *at)
+{
+	struct http_call hc;
+
+	memset(&hc, 0, sizeof hc);
+	buf_free(&at->body);
+	at->judged = false;
+	at->first_byte = at->status = 0;
+	if (write_call(at->request, at, &hc) == ERR_OK)
+		at->call = start_call(at, &hc);
+	if (at->call == NULL)
+		attempt_fails(at, FAIL_BROKEN, "memory");
+	else
+		forward_arm(at->request);
+}
+
 enum attempt_begun
 attempt_begin(struct attempt *at)
 {
@@ -448,7 +472,7 @@ attempt_new(struct request *r, const struct deployment *d)
 		return NULL;
 	at->request = r;
 	at->deployment = d;
-	at->adapter = adapter_find(d->provider->adapter);
+	at->adapter = adapter_for(r->chat.task.door, d->provider->adapter);
 	at->started = clock_mono();
 	at->cost = at->rest = at->date = -1;
 	at->reason = "";

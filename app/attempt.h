@@ -47,6 +47,10 @@ struct attempt {
 	bool lost;    /* another one's content came first */
 	bool excused; /* its failure says nothing about the deployment */
 
+	/* What is too much for one call goes in several, one after another. */
+	size_t part, parts; /* the one under way; 0 parts = one */
+	struct reply sum;   /* of the parts that were answered */
+
 	/* While it runs. */
 	struct token_wait wait; /* for the provider's credential */
 	struct token token;	/* what it was asked with, as the request lives */

@@ -117,12 +117,26 @@ searches_of(const struct deployment *d)
 	return 0;
 }
 
+/* Nothing but what it sends is read, and `most` bounds the rest. */
+static enum err
+set_task(struct bounds *b, const struct chat *chat)
+{
+	const int64_t *most = chat->task.most;
+
+	*b = (struct bounds){ .output = most[UNIT_OUTPUT],
+		.input = REQUEST_TOKENS + (int64_t)chat->doc.len,
+		.searches = most[UNIT_SEARCH], .fees = most };
+	return ERR_OK;
+}
+
 enum err
 bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
     const struct deployment *d, int64_t most, struct fault *f)
 {
 	enum err e;
 
+	if (chat->task.door != NULL)
+		return set_task(b, chat);
 	b->writes = mentions(chat, "cache_control") ||
 	    mentions(chat, "cachePoint");
 	b->searches = mentions(chat, "search") ||
@@ -184,5 +198,5 @@ bounds_cost(const struct bounds *b, const struct deployment *d)
 	int64_t own = searches_of(d);
 
 	return price_bound(&d->price, b->input, b->output, b->writes,
-	    own > b->searches ? own : b->searches);
+	    own > b->searches ? own : b->searches, b->fees);
 }

@@ -18,6 +18,8 @@ struct deployment;
 struct bounds {
 	int64_t input, output; /* tokens */
 	int64_t searches;
+	const int64_t *fees; /* [UNIT_COUNT]: images, seconds, characters; the
+			      * request's own, NULL = none */
 	bool writes; /* input may be written to a provider's cache */
 	bool open;   /* its provider may read more than it was sent */
 };

@@ -35,6 +35,8 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/models/", "gemini", "generate", "chat",
 	    false, false, NULL },
+	{ "POST", "/v1/embeddings", "embeddings", "embeddings", "embeddings",
+	    false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
 	    false, false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",

@@ -27,8 +27,9 @@ static const char explain_usage[] =
     "What would become of this request (its JSON body): the deployments in\n"
     "the order they would be tried, and why others are out. Nothing is "
     "sent.\n"
-    "WORD: chat, responses, completions, messages or generate (then with\n"
-    "--model); guessed from the body when left out.\n";
+    "WORD: chat, responses, completions, messages, generate (then with\n"
+    "--model) or embeddings; the first ones are guessed from the body when\n"
+    "left out.\n";
 
 static const char rank_usage[] =
     "usage: tollgate rank MODEL [--format table|json]\n";
@@ -47,7 +48,8 @@ struct desk {
 	struct health *health;
 };
 
-/* An endpoint by its word: the surface, and what tells it from a body. */
+/* An endpoint by its word: the surface, and what tells it from a body (NULL:
+ * nothing does). */
 static const struct {
 	const char *word, *surface, *member;
 } endpoints[] = {
@@ -56,6 +58,7 @@ static const struct {
 	{ "completions", "completions", "prompt" },
 	{ "messages", "anthropic", "system" },
 	{ "chat", "openai", "messages" },
+	{ "embeddings", "embeddings", NULL },
 };
 #define ENDPOINTS (sizeof endpoints / sizeof endpoints[0])
 
@@ -107,8 +110,8 @@ find_endpoint(const struct asked *a, const struct json *doc)
 	for (i = 0; i < ENDPOINTS; i++)
 		if (a->endpoint != NULL ?
 		    strcmp(endpoints[i].word, a->endpoint) == 0 :
-		    json_get(doc, JSON_ROOT, endpoints[i].member) !=
-			JSON_NONE)
+		    endpoints[i].member != NULL && json_get(doc, JSON_ROOT,
+			endpoints[i].member) != JSON_NONE)
 			break;
 	return i;
 }

@@ -209,6 +209,14 @@ budget_left(void *arg)
 	return f->from.budget_left;
 }
 
+static bool
+offered(void *arg, const struct provider *p)
+{
+	const struct facts *f = arg;
+
+	return adapter_for(f->from.chat->task.door, p->adapter) != NULL;
+}
+
 static const struct facts_calls calls = {
 	.input_tokens = input_tokens,
 	.input_tokens_at = input_tokens_at,
@@ -217,6 +225,7 @@ static const struct facts_calls calls = {
 	.metadata = metadata,
 	.tag = tag,
 	.budget_left = budget_left,
+	.offered = offered,
 };
 
 /* ------------------------------------------------------------- health */
@@ -322,7 +331,9 @@ facts_gather(struct facts *f, const struct facts_source *from,
 		.free = chat->count,
 		.prices = from->prices,
 		.needs = chat->needs,
-		.max_output = chat->max_output,
+		.max_output = chat->task.door != NULL ?
+		    chat->task.most[UNIT_OUTPUT] : chat->max_output,
+		.apart = chat->task.door != NULL,
 		.input_bytes = (int64_t)chat->doc.len,
 		.user = (from->key->may & MAY_USER) != 0 ? chat->user : "",
 		.session = header(f, "HTTP_X_TOLLGATE_SESSION"),

@@ -6,6 +6,7 @@
 
 #include "adapters/canon.h"
 #include "adapters/envelope.h"
+#include "adapters/reply.h"
 #include "app/admit.h"
 #include "app/answer.h"
 #include "app/base/arena.h"
@@ -364,29 +365,68 @@ send_reply(struct attempt *at, const struct reply *reply)
 	return e;
 }
 
+/* One part of several was answered: what it brought is kept. */
+static enum err
+end_part(struct attempt *at, const struct reply *reply)
+{
+	enum err e = reply_append(at->arena, &at->sum, reply);
+
+	at->told = at->sum.usage;
+	if (e == ERR_OK)
+		at->part++;
+	return e;
+}
+
+/* The body as read_reply may refer to it until the answer is written. */
+static const char *
+body_of(struct attempt *at)
+{
+	if (at->body.len == 0)
+		return "";
+	json_mend_escapes(at->body.data, at->body.len);
+	return at->parts > 1 ? arena_dup(at->arena, at->body.data,
+	    at->body.len) : at->body.data;
+}
+
+static enum err
+read_body(struct attempt *at, struct reply *reply)
+{
+	struct request *r = at->request;
+	struct fault f = { .code = ERR_OK };
+	const char *body = body_of(at);
+	enum err e;
+
+	memset(reply, 0, sizeof *reply);
+	if (body == NULL)
+		return ERR_INTERNAL;
+	e = at->adapter->read_reply(at->arena, &r->chat, at->deployment, body,
+	    at->body.len, reply, &f);
+	if (e == ERR_BAD_UPSTREAM)
+		return broken(at, "unusable_body", keep(at, f.text));
+	if (e == ERR_OK && reply->error != NULL)
+		return failed(at, reply->error);
+	return e;
+}
+
 static enum err
 end_body(struct attempt *at)
 {
 	struct request *r = at->request;
-	struct fault f = { .code = ERR_OK };
 	struct reply reply;
-	enum err e;
+	enum err e = read_body(at, &reply);
 
-	memset(&reply, 0, sizeof reply);
-	if (at->body.len > 0)
-		json_mend_escapes(at->body.data, at->body.len);
-	e = at->adapter->read_reply(at->arena, &r->chat, at->deployment,
-	    at->body.data == NULL ? "" : at->body.data, at->body.len, &reply,
-	    &f);
-	if (e == ERR_BAD_UPSTREAM)
-		return broken(at, "unusable_body", keep(at, f.text));
 	if (e != ERR_OK)
 		return e;
-	if (reply.error != NULL)
-		return failed(at, reply.error);
 	if (r->chat.stream)
 		return broken(at, "not_a_stream",
 		    "a whole answer where a stream was asked for");
+	if (at->parts > 1) {
+		e = end_part(at, &reply);
+		if (e != ERR_OK || at->part < at->parts)
+			return e;
+		reply = at->sum;
+	}
+	at->part = at->parts;
 	at->told = reply.usage;
 	if (refused(at, reply.finish, reply.text_bytes))
 		return refusal(at);

@@ -28,6 +28,17 @@ require_of(const struct group *g)
 #define CAPS_SPARSE CAP_STRUCTURED
 
 static enum out
+by_door(struct planning *p, const struct group *g, struct candidate *c)
+{
+	const struct route_facts *f = p->facts;
+
+	(void)g;
+	return f->calls == NULL || f->calls->offered == NULL ||
+	    f->calls->offered(f->arg, c->deployment->provider) ? OUT_NOT :
+								 OUT_DOOR;
+}
+
+static enum out
 by_capability(struct planning *p, const struct group *g, struct candidate *c)
 {
 	const struct require *r = require_of(g);
@@ -119,7 +130,8 @@ by_context(struct planning *p, const struct group *g, struct candidate *c)
 	const struct require *r = require_of(g);
 	int64_t context = c->deployment->context, bytes = p->facts->input_bytes;
 
-	if (r->any_context || r->context > 0 || context == 0 ||
+	if (p->facts->apart || r->any_context || r->context > 0 ||
+	    context == 0 ||
 	    (bytes > 0 && bytes <= context) ||
 	    known_input_tokens_at(&p->known, c->deployment) / 5 * 4 <=
 		context)
@@ -151,8 +163,8 @@ filter_candidate(struct planning *p, const struct group *g,
     struct candidate *c)
 {
 	static enum out (*const filters[])(struct planning *,
-	    const struct group *, struct candidate *) = { by_capability,
-		by_region, by_retention, by_price, by_score, by_window,
+	    const struct group *, struct candidate *) = { by_door,
+		by_capability, by_region, by_retention, by_price, by_score, by_window,
 		by_context };
 	size_t i;
 
@@ -233,6 +245,10 @@ filter_fault(const struct planning *p, const char *asked, struct fault *f)
 				return fault_set(f, ERR_NO_ROUTE, "model",
 				    "no provider of the model '%s' %s", asked,
 				    rows[i].text);
+	if (p->count > 0 && p->all[0].out == OUT_DOOR)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "no provider of the model '%s' offers %s", asked,
+		    p->facts->endpoint);
 	return fault_set(f, ERR_NO_ROUTE, "model",
 	    "no provider serves the model '%s'", asked);
 }

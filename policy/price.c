@@ -237,9 +237,16 @@ dearest_factor(const struct price *p)
 	return most;
 }
 
+static unsigned __int128
+times(const struct price *p, const int64_t *counts, enum unit u)
+{
+	return (unsigned __int128)(uint64_t)counts[u] *
+	    (uint64_t)price_rate(p, u, 0);
+}
+
 int64_t
 price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
-    int64_t searches)
+    int64_t searches, const int64_t *counts)
 {
 	static const enum unit in[] = { UNIT_INPUT, UNIT_CACHED_INPUT,
 		UNIT_AUDIO_INPUT, UNIT_CACHE_WRITE, UNIT_CACHE_WRITE_1H };
@@ -255,6 +262,11 @@ price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
 	fees = (uint64_t)price_rate(p, UNIT_REQUEST, 0);
 	fees += (unsigned __int128)(uint64_t)searches *
 	    (uint64_t)price_rate(p, UNIT_SEARCH, 0);
+	if (counts != NULL) {
+		tokens += times(p, counts, UNIT_CHARACTERS);
+		fees += times(p, counts, UNIT_IMAGE) +
+		    times(p, counts, UNIT_SECOND);
+	}
 	return total(tokens, dearest_factor(p), fees);
 }
 

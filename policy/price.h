@@ -101,10 +101,11 @@ int64_t price_cost(const struct price *p, const struct usage *u);
  * output, n$: each at the dearest rate of its side and of all tiers that it
  * may reach, and in the dearest service tier, which is the provider's choice
  * in the end. writes: input may be written to the provider's cache. searches:
- * so many searches may be made. INT64_MAX when it does not fit.
+ * so many searches may be made. fees: so many images, seconds and characters
+ * (by enum unit; NULL: none). INT64_MAX when it does not fit.
  */
 int64_t price_bound(const struct price *p, int64_t input, int64_t output,
-    bool writes, int64_t searches);
+    bool writes, int64_t searches, const int64_t *fees);
 
 /* Sums: every kind of input, every kind of output tokens. */
 int64_t usage_input(const struct usage *u);

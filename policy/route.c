@@ -22,6 +22,7 @@ out_word(enum out o)
 		[OUT_FORBIDDEN] = "forbidden",
 		[OUT_CAPABILITY] = "capability",
 		[OUT_CONTEXT] = "context",
+		[OUT_DOOR] = "endpoint",
 		[OUT_REGION] = "region",
 		[OUT_RETENTION] = "retention",
 		[OUT_SCORE] = "score",
@@ -269,7 +270,9 @@ price_candidates(struct planning *p, const struct plan *plan)
 
 	if (v->expected_output != NULL)
 		output = v->expected_output(v->arg, plan->asked);
-	if (output > 0)
+	if (p->facts->apart)
+		f.output = p->facts->max_output;
+	else if (output > 0)
 		f.output = output;
 	for (i = 0; i < p->count; i++) {
 		c = &p->all[i];

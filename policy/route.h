@@ -41,6 +41,8 @@ struct facts_calls {
 	bool (*tag)(void *arg, const char *pattern);
 	/* Per cent left of the key's tightest budget, < 0 = it has none. */
 	int (*budget_left)(void *arg);
+	/* Does a provider offer what is asked for at all? NULL: it does. */
+	bool (*offered)(void *arg, const struct provider *p);
 };
 
 /* What of a request decides its way. Strings are "" when not given. */
@@ -57,6 +59,8 @@ struct route_facts {
 	bool prices;		  /* somebody wants to see expected prices */
 	unsigned needs;		  /* CAP_* */
 	int64_t max_output;	  /* tokens, 0 = not bounded by the client */
+	bool apart;		  /* no chat: its texts need not fit in a window
+				   * together, and max_output is all it has */
 	int64_t input_bytes;	  /* of the body: no more tokens than these, 0
 				   * = not known */
 	const char *user;	  /* end user, where the key may name one */
@@ -101,6 +105,7 @@ enum out {
 	OUT_NOT,	/* it is in */
 	OUT_TWICE,	/* it stands before already */
 	OUT_FORBIDDEN,	/* the key may not use the model it stands for */
+	OUT_DOOR,	/* its provider has nothing of the kind */
 	OUT_CAPABILITY,
 	OUT_CONTEXT,	/* the request surely does not fit */
 	OUT_REGION,

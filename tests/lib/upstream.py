@@ -52,6 +52,8 @@ import time
 import urllib.parse
 import urllib.request
 
+import doors
+
 HEAD_MAX = 256 * 1024
 API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api", "model")
 OWN_HEADERS = ("content-length", "transfer-encoding", "connection",
@@ -680,6 +682,17 @@ async def m_ok(x):
             "usage": {"prompt_tokens": n, "total_tokens": n}})
     else:
         await x.say(echo(x))
+
+
+async def m_doors(x, fail_after=0):
+    """Embeddings and all that is no chat, in any dialect (doors.py); from
+    the call after so many on it fails."""
+    if fail_after and x.entry["requests"] > fail_after:
+        await x.reply(500, {"error": {"message": "no more"}})
+        return
+    status, kind, body = doors.answer(
+        x, lambda input=0, output=0: x.bill_tokens(output, input))
+    await x.reply(status, body, kind)
 
 
 def echo(x):
@@ -1420,6 +1433,7 @@ async def m_long_line(x, size=10485760, before=1):
 MODES = {
     # name: (function, what a test takes it for)
     "ok": (m_ok, "echo"),
+    "doors": (m_doors, "what is no chat"),
     "stream": (m_stream, "paced, time stamped"),
     "late": (m_late, "fixed TTFT"),
     "lognormal": (m_lognormal, "drawn TTFT, stalls"),

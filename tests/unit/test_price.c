@@ -349,7 +349,7 @@ test_bound(void **state)
 		u.service = draw(&seed) % SERVICE_COUNT;
 		input = usage_input(&u) + (int64_t)(draw(&seed) % 2);
 		output = usage_output(&u);
-		bound = price_bound(&p, input, output, true, 3);
+		bound = price_bound(&p, input, output, true, 3, NULL);
 		assert_true(price_cost(&p, &u) <= bound);
 	}
 	/* And not more than the dearest tier. */
@@ -357,11 +357,11 @@ test_bound(void **state)
 	p.known = true;
 	p.rate[UNIT_INPUT] = 1000000;
 	p.service[SERVICE_FLEX] = 50;
-	assert_int_equal(price_bound(&p, 10, 10, false, 0), 10);
+	assert_int_equal(price_bound(&p, 10, 10, false, 0, NULL), 10);
 	p.service[SERVICE_PRIORITY] = 175;
-	assert_int_equal(price_bound(&p, 10, 10, false, 0), 18);
+	assert_int_equal(price_bound(&p, 10, 10, false, 0, NULL), 18);
 	p.rate[UNIT_INPUT] = PRICE_MAX;
-	assert_int_equal(price_bound(&p, INT64_MAX, INT64_MAX, true, 3),
+	assert_int_equal(price_bound(&p, INT64_MAX, INT64_MAX, true, 3, NULL),
 	    INT64_MAX);
 }
 

@@ -26,7 +26,7 @@
 	"Kmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA=="
 #define FORM "application/x-www-form-urlencoded"
 
-struct vector {
+struct test_vector {
 	const char *name, *method, *target;
 	struct header headers[3];
 	const char *body, *session;
@@ -35,7 +35,7 @@ struct vector {
 
 #define DATED "host;x-amz-date"
 
-static const struct vector vectors[] = {
+static const struct test_vector vectors[] = {
 	{ "get-vanilla", "GET", "/", { { 0 } }, "", "", DATED,
 	    "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31" },
 	{ "get-header-key-duplicate", "GET", "/",
@@ -139,7 +139,7 @@ header(const struct http_call *c, const char *name)
 }
 
 static struct http_call
-call_of(struct arena *a, const struct vector *v)
+call_of(struct arena *a, const struct test_vector *v)
 {
 	struct http_call c = { .method = v->method,
 		.url = arena_printf(a, HOST "%s", v->target),
