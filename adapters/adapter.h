@@ -97,6 +97,7 @@ struct adapter {
 	/* --- as a client surface --- */
 
 	bool bare; /* its official clients stumble over comments in SSE */
+	bool bodiless; /* its requests have none: their document is {} */
 
 	/*
 	 * Read a checked request into the first part of chat (already

@@ -125,6 +125,7 @@ struct chat {
 	const char *path;	       /* rest of the path, "" (Gemini: model:verb) */
 	const char *query;	       /* of the URL, "" */
 	const char *beta;	       /* header anthropic-beta of the client, "" */
+	const char *word;	       /* of the door, as in rules: "messages" */
 	const char *model;	       /* as the client named it */
 	const char **more;	       /* further models that it named */
 	size_t more_count;
@@ -132,6 +133,8 @@ struct chat {
 	bool stream_list;	       /* as one JSON array, piece by piece, not as events */
 	bool stream_usage;	       /* the client asked for usage in the stream */
 	bool count;		       /* only its input tokens are to be counted */
+	bool free;		       /* nothing of it is paid for: a count, a kept answer */
+	bool background;	       /* its provider works on when nobody listens */
 	struct task task;
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */

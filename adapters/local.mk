@@ -38,6 +38,7 @@ libadapters_a_SOURCES += adapters/gemini_logprobs.h
 libadapters_a_SOURCES += adapters/gemini_ask.c
 libadapters_a_SOURCES += adapters/gemini_chat.c
 libadapters_a_SOURCES += adapters/gemini_write.c
+libadapters_a_SOURCES += adapters/kept.c adapters/kept.h
 libadapters_a_SOURCES += adapters/ollama.c adapters/ollama.h
 libadapters_a_SOURCES += adapters/ollama_answer.c
 libadapters_a_SOURCES += adapters/openai.c adapters/openai.h

@@ -94,10 +94,11 @@ check_input(struct chat *chat, struct fault *f)
  * by nobody: it is only taken when its stream tells what it used.
  */
 static enum err
-check_background(const struct chat *chat, struct fault *f)
+check_background(struct chat *chat, struct fault *f)
 {
-	if (chat->stream || json_type(&chat->doc, json_get(&chat->doc,
-	    JSON_ROOT, "background")) != JSON_TRUE)
+	chat->background = json_type(&chat->doc, json_get(&chat->doc,
+	    JSON_ROOT, "background")) == JSON_TRUE;
+	if (chat->stream || !chat->background)
 		return ERR_OK;
 	return fault_set(f, ERR_BAD_REQUEST, "background",
 	    "'background' is only taken together with 'stream'");

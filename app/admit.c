@@ -36,6 +36,7 @@ struct admission {
 	struct counters counters;
 	struct gate gates[LEDGER_PARTS];
 	struct bounds bounds;
+	int64_t least; /* n$ that an attempt holds, whatever it costs */
 	struct usage_row who;
 	/* The question to the ledger that is under way or was answered. */
 	unsigned char asked[LEDGER_PARTS]; /* places */
@@ -122,7 +123,9 @@ set_bounds(struct request *r)
 {
 	struct admission *ad = r->admission;
 
-	if (r->chat.count || !is_measured(r))
+	/* What is free needs a budget all the same that is not used up. */
+	ad->least = r->chat.free;
+	if (r->chat.free || !is_measured(r))
 		return ERR_OK;
 	return bounds_set(&ad->bounds, r->arena, &r->chat, r->plan.order[0],
 	    r->key->max_output > 0 ? r->key->max_output : OUTPUT_BOUND,
@@ -145,10 +148,21 @@ admit_cut(const struct request *r, struct usage *u)
 	    NULL, u);
 }
 
+int64_t
+admit_output(const struct request *r)
+{
+	const struct admission *ad = r->admission;
+
+	return ad != NULL && ad->bounds.output > 0 ? ad->bounds.output :
+	    r->chat.max_output > 0 ? r->chat.max_output : OUTPUT_BOUND;
+}
+
 static int64_t
 most_money(const struct admission *ad, const struct deployment *d)
 {
-	return amount(bounds_cost(&ad->bounds, d));
+	int64_t most = amount(bounds_cost(&ad->bounds, d));
+
+	return most > ad->least ? most : ad->least;
 }
 
 static int64_t
@@ -369,7 +383,7 @@ holdable(const struct request *r, const struct deployment *d)
 	for (i = 0; i < ad->counters.count; i++)
 		if (ad->counters.list[i].counter.kind == COUNTER_MONEY &&
 		    concerns(r, &ad->gates[i], d))
-			return d->price.known || r->chat.count;
+			return d->price.known || r->chat.free;
 	return true;
 }
 
@@ -709,7 +723,7 @@ admit_settle(struct request *r)
 
 	if (ad == NULL || w->ledger == NULL || ad->who.requests == 0)
 		return;
-	if (r->forward != NULL && !r->chat.count)
+	if (r->forward != NULL && !r->chat.free)
 		n = usage_rows(r, rows);
 	if (!ad->hold.live) {
 		tally_add(w->tally, w->ledger, rows, n);

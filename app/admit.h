@@ -43,6 +43,9 @@ bool admit_sent(struct request *r);
  */
 bool admit_cut(const struct request *r, struct usage *u);
 
+/* Output tokens that an attempt may use at most: as bounded, or as assumed. */
+int64_t admit_output(const struct request *r);
+
 /* Closing step: the hold becomes what was used; usage is noted. */
 void admit_settle(struct request *r);
 

@@ -150,7 +150,8 @@ forward_headers(const struct request *r, const struct attempt *at,
 	char cost[32];
 
 	header_text(b, "x-tollgate-provider", p->name);
-	header_text(b, "x-tollgate-model", at->deployment->model);
+	if (*at->deployment->model != '\0')
+		header_text(b, "x-tollgate-model", at->deployment->model);
 	header_number(b, "x-tollgate-attempts", fw->pursuit.count);
 	header_number(b, "x-tollgate-fallbacks", fw->fallbacks);
 	if (*p->region != '\0')

@@ -25,6 +25,14 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/responses", "responses", "responses", "chat",
 	    false, false, NULL },
+	{ "GET", "/v1/responses/*", "kept", "retrieve", "retrieve",
+	    false, false, NULL },
+	{ "DELETE", "/v1/responses/*", "kept", "delete", "delete",
+	    false, false, NULL },
+	{ "POST", "/v1/responses/*/cancel", "kept", "cancel", "cancel",
+	    false, false, NULL },
+	{ "GET", "/v1/responses/*/input_items", "kept", "input_items",
+	    "input_items", false, false, NULL },
 	{ "POST", "/v1/completions", "completions", "completions", "chat",
 	    false, false, NULL },
 	{ "POST", "/v1/messages", "anthropic", "messages", "chat",
@@ -49,26 +57,48 @@ static const struct endpoint doors[] = {
 	    true, false, serve_ready },
 };
 
+/* Does it begin and end so? What is between is its name. */
 static bool
-path_matches(const struct endpoint *e, const char *path, size_t len)
+frames(const char *head, size_t before, const char *tail, struct str path,
+    struct str *name)
 {
+	size_t after = strlen(tail);
+
+	if (path.len <= before + after || memcmp(path.p, head, before) != 0 ||
+	    memcmp(path.p + path.len - after, tail, after) != 0)
+		return false;
+	name->p = path.p + before;
+	name->len = path.len - before - after;
+	return true;
+}
+
+/* name: what stands for the '*' or behind the last '/', as it came. */
+static bool
+path_matches(const struct endpoint *e, struct str path, struct str *name)
+{
+	const char *star = strchr(e->path, '*');
 	size_t n = strlen(e->path);
 
+	*name = (struct str){ "", 0 };
+	if (star != NULL)
+		return frames(e->path, (size_t)(star - e->path), star + 1,
+		    path, name) && memchr(name->p, '/', name->len) == NULL;
 	if (e->path[n - 1] == '/')
-		return len > n && memcmp(path, e->path, n) == 0;
-	return len == n && memcmp(path, e->path, n) == 0;
+		return frames(e->path, n, "", path, name);
+	return path.len == n && memcmp(path.p, e->path, n) == 0;
 }
 
 /* The row of a path and method; r->allow: when only the method is wrong. */
 static const struct endpoint *
 find(struct request *r, const struct endpoint *rows, size_t n,
-    const char *method, const char *path, size_t len)
+    const char *method, struct str path)
 {
+	struct str name;
 	size_t i;
 
 	r->allow = NULL;
 	for (i = 0; i < n; i++) {
-		if (!path_matches(&rows[i], path, len))
+		if (!path_matches(&rows[i], path, &name))
 			continue;
 		if (strcmp(rows[i].method, method) == 0) {
 			r->allow = NULL;
@@ -134,15 +164,14 @@ no_such_path(struct request *r)
 }
 
 static enum verdict
-found(struct request *r, const struct endpoint *e, const char *path,
-    size_t len)
+found(struct request *r, const struct endpoint *e, struct str path)
 {
-	size_t n = strlen(e->path);
+	struct str name;
 
 	r->endpoint = e;
 	r->surface = adapter_find(e->surface);
-	if (e->path[n - 1] == '/') {
-		r->name = percent_decode(r->arena, path + n, len - n);
+	if (path_matches(e, path, &name) && name.len > 0) {
+		r->name = percent_decode(r->arena, name.p, name.len);
 		if (r->name == NULL)
 			return no_such_path(r);
 	}
@@ -156,6 +185,7 @@ endpoint_route(struct request *r)
 	const char *uri = exchange_param(r->x, "REQUEST_URI");
 	const char *method = exchange_param(r->x, "REQUEST_METHOD");
 	const struct endpoint *e;
+	struct str path;
 	size_t len, n;
 
 	r->id = request_id(r);
@@ -173,11 +203,11 @@ endpoint_route(struct request *r)
 	n = admin_prefix(r->policy, uri, len);
 	if (n > 0 && !admin_allowed(r))
 		return no_such_path(r);
-	e = n > 0 ? find(r, admin_doors, admin_door_count, method, uri + n,
-	    len - n) :
-	    find(r, doors, sizeof doors / sizeof doors[0], method, uri, len);
+	path = (struct str){ uri + n, len - n };
+	e = n > 0 ? find(r, admin_doors, admin_door_count, method, path) :
+	    find(r, doors, sizeof doors / sizeof doors[0], method, path);
 	if (e != NULL)
-		return found(r, e, uri + n, len - n);
+		return found(r, e, path);
 	return r->allow == NULL ? no_such_path(r) :
 	    request_fault(r, ERR_BAD_METHOD);
 }

@@ -328,7 +328,7 @@ facts_gather(struct facts *f, const struct facts_source *from,
 		.endpoint = from->operation,
 		.stream = chat->stream,
 		.tools = (chat->needs & CAP_TOOLS) != 0,
-		.free = chat->count,
+		.free = chat->free,
 		.prices = from->prices,
 		.needs = chat->needs,
 		.max_output = chat->task.door != NULL ?

@@ -221,7 +221,7 @@ forward_served(struct attempt *at)
 
 	at->served = true;
 	attempt_close(at);
-	if (at->usage.known && !r->chat.count)
+	if (at->usage.known && !r->chat.free)
 		health_answered(r->worker->health, r->plan.asked,
 		    usage_output(&at->usage));
 	finished(r);

@@ -65,10 +65,14 @@ step_read(struct request *r)
 	r->chat.surface = r->surface;
 	r->chat.path = r->name;
 	r->chat.query = r->query;
+	r->chat.word = r->endpoint->word;
 	r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
+	r->chat.free = r->chat.count;
 	r->chat.beta = beta == NULL ? "" : beta;
-	e = json_parse(&r->chat.doc, r->arena, r->x->body, r->x->body_len,
-	    &r->fault);
+	e = r->surface->bodiless ?
+	    json_parse(&r->chat.doc, r->arena, "{}", 2, &r->fault) :
+	    json_parse(&r->chat.doc, r->arena, r->x->body, r->x->body_len,
+		&r->fault);
 	if (e == ERR_OK)
 		e = facts_narrow(r->arena, &r->chat, &r->fault);
 	if (e == ERR_OK)
@@ -128,7 +132,9 @@ step_plan(struct request *r)
 
 	e = facts_gather(&f, &from, &r->fault);
 	r->deadline = f.deadline;
-	if (e == ERR_OK) {
+	if (e == ERR_OK && r->surface->bodiless) {
+		e = previous_plan(r, &f.route);
+	} else if (e == ERR_OK) {
 		e = plan_make(r->policy, &f.route, &f.view, r->arena, &r->plan,
 		    &r->fault);
 		if (from.prices)

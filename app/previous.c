@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapters/kept.h"
+#include "app/base/arena.h"
+#include "policy/region.h"
+
 void
 previous_owner(const struct request *r, const struct provider *p,
     struct owner *out)
@@ -80,4 +84,105 @@ previous_check(struct request *r)
 	snprintf(r->fault.name, sizeof r->fault.name,
 	    "previous_response_not_found");
 	return DONE;
+}
+
+/* ------------------------------------------------ the kept answer itself */
+
+static enum err
+not_kept(struct request *r)
+{
+	fault_set(&r->fault, ERR_NOT_FOUND, "response_id",
+	    "Response with id '%.200s' not found: no provider keeps it for "
+	    "this key (only those that speak the Responses API themselves "
+	    "keep any)", r->chat.path);
+	snprintf(r->fault.name, sizeof r->fault.name, "response_not_found");
+	return ERR_NOT_FOUND;
+}
+
+/* Who must not have anything kept, has nothing kept. */
+static enum err
+check_retention(struct request *r, const struct route_facts *facts)
+{
+	if (r->key->no_retention) {
+		fault_set(&r->fault, ERR_FORBIDDEN, NULL,
+		    "of this key nothing may be kept (retention: none), so "
+		    "kept answers are not for it");
+		snprintf(r->fault.name, sizeof r->fault.name,
+		    "retention_not_allowed");
+		return ERR_FORBIDDEN;
+	}
+	return !facts->no_retention ? ERR_OK :
+	    fault_set(&r->fault, ERR_BAD_REQUEST, "x-tollgate-retention",
+		"a kept answer is asked for, and that nothing is kept");
+}
+
+static bool
+within(const struct request *r, const struct provider *p,
+    const struct route_facts *facts)
+{
+	return region_allows(p->region, "",
+	    r->key->region != NULL ? r->key->region : "") &&
+	    region_allows(p->region, "",
+		facts->region != NULL ? facts->region : "");
+}
+
+/* A deployment that is the provider itself: no model, no price. */
+static enum err
+plan_alone(struct request *r, const struct provider *p)
+{
+	struct deployment *d = arena_zalloc(r->arena, sizeof *d);
+	const struct deployment **order = arena_alloc(r->arena,
+	    sizeof(const struct deployment *));
+	struct plan *plan = &r->plan;
+
+	if (d == NULL || order == NULL)
+		return fault_memory(&r->fault);
+	d->id = p->name;
+	d->provider = p;
+	d->model = "";
+	d->price.known = true;
+	d->unlisted = true; /* its health is that of its models */
+	order[0] = d;
+	plan->order = order;
+	plan->count = 1;
+	plan->asked = "";
+	plan->timeouts = &r->policy->timeouts;
+	plan->attempts = r->policy->attempts;
+	return ERR_OK;
+}
+
+/* Whose proof stands behind the id? */
+static const struct provider *
+keeper(struct request *r)
+{
+	struct str given = { r->chat.path, strlen(r->chat.path) };
+	const struct policy *p = r->policy;
+	struct owner owner;
+	size_t i;
+
+	for (i = 0; i < p->provider_count; i++) {
+		previous_owner(r, &p->providers[i], &owner);
+		r->chat.previous_own = owned_open(r->arena, &owner, given);
+		if (r->chat.previous_own != NULL)
+			return provider_speaking(&p->providers[i],
+			    KEPT_DIALECT);
+	}
+	return NULL;
+}
+
+enum err
+previous_plan(struct request *r, const struct route_facts *facts)
+{
+	enum err e = check_retention(r, facts);
+	const struct provider *p;
+
+	if (e != ERR_OK)
+		return e;
+	p = keeper(r);
+	if (p == NULL)
+		return not_kept(r);
+	return within(r, p, facts) ? plan_alone(r, p) :
+	    fault_set(&r->fault, ERR_NO_ROUTE, NULL,
+		"the provider that keeps this response is not in the region "
+		"that is demanded");
 }

@@ -4,6 +4,8 @@
 
 #include "app/request.h"
 
+struct route_facts;
+
 /* Whose answers a provider's are: the request's key's. */
 void previous_owner(const struct request *r, const struct provider *p,
     struct owner *out);
@@ -14,5 +16,14 @@ void previous_owner(const struct request *r, const struct provider *p,
  * no provider of the plan keeps any, adapters say what they cannot take.
  */
 enum verdict previous_check(struct request *r);
+
+/*
+ * The plan of a request for the kept answer chat.path itself: the provider
+ * that keeps it, alone, free of charge; its id is chat.previous_own then.
+ * ERR_NOT_FOUND: the answer is not this key's, or nobody keeps it;
+ * ERR_FORBIDDEN, ERR_BAD_REQUEST: key or request demand that nothing is kept;
+ * ERR_NO_ROUTE: it is in a region where this request may not go.
+ */
+enum err previous_plan(struct request *r, const struct route_facts *facts);
 
 #endif

@@ -109,6 +109,30 @@ count_seen(struct attempt *at)
 	}
 }
 
+/*
+ * An answer of the background that its stream was left before it told its
+ * usage: the provider works on, and the answer may be read when it is done.
+ */
+static bool
+works_on(const struct attempt *at)
+{
+	return at->request->chat.background && !at->told.known &&
+	    at->ended != 0 && !at->served && at->status / 100 == 2 &&
+	    strcmp(at->reason, "provider_error") != 0;
+}
+
+/* So it is paid as if it had used what it may. */
+static void
+count_most(struct attempt *at)
+{
+	int64_t most = admit_output(at->request);
+
+	count_seen(at);
+	at->usage.estimated = true;
+	if (most > usage_output(&at->usage))
+		usage_set_output(&at->usage, most);
+}
+
 void
 relay_settle(struct attempt *at)
 {
@@ -116,9 +140,11 @@ relay_settle(struct attempt *at)
 
 	*u = at->told.known ? at->told : at->begun;
 	/* What lost a race was read by its provider all the same. */
-	if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
+	if (works_on(at)) {
+		count_most(at);
+	} else if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
 	    (at->lost && at->sent != 0)) {
-		if (!at->request->chat.count)
+		if (!at->request->chat.free)
 			count_seen(at);
 		at->doubtful = at->told.known && u->estimated;
 		if (admit_cut(at->request, u))
@@ -432,7 +458,7 @@ end_body(struct attempt *at)
 		return refusal(at);
 	at->text_bytes = reply.text_bytes;
 	at->finish = reply.finish;
-	if (!r->chat.count) /* counting costs nothing */
+	if (!r->chat.free)
 		at->first_content = clock_mono();
 	relay_settle(at);
 	return send_reply(at, &reply);

@@ -27,7 +27,8 @@ void relay_ping(struct request *r);
 /*
  * Usage and cost: as the provider told; by our own count what it did not tell
  * or what content tells that it cannot be (none); cut to the request's bounds
- * where it is far beyond them (then and there it is `doubtful`).
+ * where it is far beyond them (then and there it is `doubtful`). An answer of
+ * the background that was left before its end counts as all that it may use.
  */
 void relay_settle(struct attempt *at);
 

@@ -32,7 +32,8 @@ enum verdict { GO, WAIT, DONE };
 /* A door of the house: a row of the table in endpoint.c. */
 struct endpoint {
 	const char *method;
-	const char *path;      /* ends in '/': the rest is a name */
+	const char *path;      /* ends in '/': the rest is a name, with
+				* slashes or not; '*': a name without */
 	const char *surface;   /* adapter whose shapes are spoken here */
 	const char *word;      /* "messages": in rules */
 	const char *operation; /* "chat": in records */
@@ -58,7 +59,7 @@ struct request {
 	const char *id;		/* x-request-id */
 	const struct endpoint *endpoint;
 	const struct adapter *surface;
-	const char *name;	/* the rest of the path, decoded, "" */
+	const char *name;	/* in the path, decoded, "" */
 	const char *query;	/* "" */
 
 	/* serve */

@@ -405,6 +405,13 @@ const struct provider *policy_provider(const struct policy *p,
     const char *name, size_t len);
 
 /*
+ * The provider, or the first copy of it that some model needs, as one that is
+ * spoken to in this dialect; NULL: it has nothing of the kind.
+ */
+const struct provider *provider_speaking(const struct provider *p,
+    const char *adapter);
+
+/*
  * The key whose hash is that of the secret, compared in constant time, or
  * NULL. Expiry is the caller's to check.
  */

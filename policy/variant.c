@@ -122,3 +122,16 @@ variant_for(const struct provider *p, const struct catalog_model *m)
 		return p;
 	return v->usable ? &v->p : NULL;
 }
+
+const struct provider *
+provider_speaking(const struct provider *p, const char *adapter)
+{
+	const struct variant *v;
+
+	if (strcmp(p->adapter, adapter) == 0)
+		return p;
+	for (v = p->variants; v != NULL; v = v->next)
+		if (v->usable && strcmp(v->p.adapter, adapter) == 0)
+			return &v->p;
+	return NULL;
+}

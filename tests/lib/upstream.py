@@ -53,6 +53,7 @@ import urllib.parse
 import urllib.request
 
 import doors
+import kept
 
 HEAD_MAX = 256 * 1024
 API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api", "model")
@@ -693,6 +694,13 @@ async def m_doors(x, fail_after=0):
     status, kind, body = doors.answer(
         x, lambda input=0, output=0: x.bill_tokens(output, input))
     await x.reply(status, body, kind)
+
+
+async def m_kept(x, n=3, delay_ms=0.0):
+    """Responses that it keeps (kept.py), of n words, delay_ms apart."""
+    said = await kept.answer(x, n, delay_ms / 1000)
+    if said is not None:
+        await x.reply(*said)
 
 
 def echo(x):
@@ -1434,6 +1442,7 @@ MODES = {
     # name: (function, what a test takes it for)
     "ok": (m_ok, "echo"),
     "doors": (m_doors, "what is no chat"),
+    "kept": (m_kept, "answers that a provider keeps"),
     "stream": (m_stream, "paced, time stamped"),
     "late": (m_late, "fixed TTFT"),
     "lognormal": (m_lognormal, "drawn TTFT, stalls"),
@@ -1559,6 +1568,7 @@ class Server:
         self.open = set()
         self.pieces = []
         self.dials = {}
+        self.kept = {}
         self.clear()
 
     def clear(self):
