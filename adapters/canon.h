@@ -250,8 +250,9 @@ bool canon_whole(struct arena *a, struct chat *chat);
  */
 int64_t canon_tokens(struct chat *chat);
 
-/* The same for a deployment, "provider/model". */
-int64_t canon_tokens_at(struct chat *chat, const char *id);
+/* The same for a deployment, "provider/model", and the dialect spoken to it. */
+int64_t canon_tokens_at(struct chat *chat, const char *id,
+    const char *dialect);
 
 /*
  * adapter.bound_output: word = tokens in the document, or in its member

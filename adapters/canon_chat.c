@@ -1,7 +1,6 @@
 /*
  * The canonical request: what every reader of one does in the same way (the
- * model's name, stop sequences, members without a place in it), its turns, and
- * the estimate of its length.
+ * model's name, stop sequences, members without a place in it), and its turns.
  */
 #include "adapters/canon.h"
 
@@ -12,7 +11,6 @@
 #include "app/base/buf.h"
 #include "app/base/decimal.h"
 #include "app/base/limits.h"
-#include "policy/estimate.h"
 
 #define EXTRAS_MAX 64
 
@@ -52,70 +50,6 @@ canon_turn(const struct chat *chat, size_t from,
 	return end;
 }
 
-#define ESTIMATE_MEDIUM 1000 /* an image, a page: providers differ much */
-
-static int64_t
-estimate_str(struct str s)
-{
-	return s.len == 0 ? 0 : estimate_tokens(s.p, s.len);
-}
-
-/* The texts of a part that are no reasoning. */
-static int64_t
-estimate_part(const struct part *p)
-{
-	int64_t sum = estimate_str(p->text) + estimate_str(p->args);
-
-	if (p->kind == PART_CALL)
-		sum += estimate_str(p->name);
-	if (p->kind == PART_OTHER)
-		sum += estimate_str(p->raw);
-	if (p->kind >= PART_IMAGE && p->kind <= PART_FILE)
-		sum += ESTIMATE_MEDIUM;
-	return sum;
-}
-
-static void
-shape_parts(const struct part *parts, size_t n, struct estimate_chat *out)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (parts[i].kind == PART_REASONING)
-			out->reasoning += estimate_str(parts[i].text);
-		else
-			out->text += estimate_part(&parts[i]);
-		out->calls += parts[i].kind == PART_CALL ||
-		    parts[i].kind == PART_RESULT;
-		shape_parts(parts[i].parts, parts[i].part_count, out);
-	}
-}
-
-void
-canon_shape(const struct chat *chat, struct estimate_chat *out)
-{
-	const struct message *m;
-	const struct tool *t;
-	size_t i;
-
-	memset(out, 0, sizeof *out);
-	out->messages = (int64_t)chat->message_count;
-	for (i = 0; i < chat->message_count; i++) {
-		m = &chat->messages[i];
-		out->systems += m->role == ROLE_SYSTEM ||
-		    m->role == ROLE_DEVELOPER;
-		shape_parts(m->parts, m->part_count, out);
-	}
-	out->tools = (int64_t)chat->tool_count;
-	for (i = 0; i < chat->tool_count; i++) {
-		t = &chat->tools[i];
-		out->tools_text += estimate_str(t->name) +
-		    estimate_str(t->description) + estimate_str(t->schema);
-	}
-	out->schema_text = estimate_str(chat->format_schema);
-	out->thinks = chat->think_budget > 0 || chat->effort > EFFORT_NONE;
-}
-
 bool
 canon_whole(struct arena *a, struct chat *chat)
 {
@@ -129,26 +63,6 @@ canon_whole(struct arena *a, struct chat *chat)
 	else
 		chat->unreadable = true;
 	return chat->whole;
-}
-
-int64_t
-canon_tokens(struct chat *chat)
-{
-	if (chat->input_estimate == 0)
-		chat->input_estimate = chat->whole ?
-		    canon_tokens_at(chat, "") :
-		    estimate_tokens(chat->doc.text, chat->doc.len);
-	return chat->input_estimate;
-}
-
-int64_t
-canon_tokens_at(struct chat *chat, const char *id)
-{
-	if (!chat->whole)
-		return canon_tokens(chat);
-	if (chat->shape.messages == 0)
-		canon_shape(chat, &chat->shape);
-	return estimate_chat(&chat->shape, id);
 }
 
 void

@@ -39,7 +39,7 @@ input_tokens_at(void *arg, const struct deployment *d)
 	struct facts *f = arg;
 
 	canon_whole(f->from.arena, f->from.chat);
-	return canon_tokens_at(f->from.chat, d->id);
+	return canon_tokens_at(f->from.chat, d->id, d->provider->adapter);
 }
 
 static bool

@@ -402,6 +402,7 @@ can_count(const struct request *r, const struct deployment *d)
 static void
 count_here(struct request *r)
 {
+	const struct deployment *first = r->plan.order[0];
 	enum err e = ERR_OK;
 	struct buf out;
 
@@ -412,8 +413,8 @@ count_here(struct request *r)
 		return;
 	}
 	buf_init(&out, KIB(4));
-	r->surface->write_count(canon_tokens_at(&r->chat,
-	    r->plan.order[0]->id), &out);
+	r->surface->write_count(canon_tokens_at(&r->chat, first->id,
+	    first->provider->adapter), &out);
 	r->forward->whole = true;
 	answer_json(r, 200, out.data, out.len);
 	buf_free(&out);

@@ -98,7 +98,7 @@ count_seen(struct attempt *at)
 	u->known = true;
 	if (usage_input(u) == 0) {
 		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
-		    at->deployment->id);
+		    at->deployment->id, at->deployment->provider->adapter);
 		u->estimated = true;
 	}
 	if (at->told.known && usage_output(u) > 0)

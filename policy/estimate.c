@@ -277,6 +277,8 @@ scan_digits(struct scan *s)
 	if (p < s->end && is_alnum(*p) && scan_blob(s))
 		return;
 	s->count[EST_DIGITS] += (p - s->p + 2) / 3;
+	s->count[EST_MORE_DIGITS] += (p - s->p) - (p - s->p + 2) / 3;
+	s->count[EST_SPACED_DIGITS] += s->spaced;
 	s->spaced = false;
 	s->p = p;
 }
@@ -349,13 +351,14 @@ scan_wide(struct scan *s)
 }
 
 void
-estimate_features(const char *text, size_t len, int64_t count[EST_COUNT])
+estimate_more(const char *text, size_t len, int64_t count[EST_COUNT])
 {
 	struct scan s = { .p = (const unsigned char *)text, .count = count };
 
+	if (len == 0)
+		return;
 	s.end = s.p + len;
 	s.solid = s.p;
-	memset(count, 0, EST_COUNT * sizeof *count);
 	while (s.p < s.end) {
 		switch ((enum kind)kinds[*s.p]) {
 		case KIND_BLANK:
@@ -377,6 +380,13 @@ estimate_features(const char *text, size_t len, int64_t count[EST_COUNT])
 			break;
 		}
 	}
+}
+
+void
+estimate_features(const char *text, size_t len, int64_t count[EST_COUNT])
+{
+	memset(count, 0, EST_COUNT * sizeof *count);
+	estimate_more(text, len, count);
 }
 
 /*
@@ -405,19 +415,35 @@ is_foreign(const int64_t count[EST_COUNT])
 }
 
 int64_t
+estimate_weigh(const int64_t count[EST_COUNT])
+{
+	const uint16_t *weight = weights[is_foreign(count)];
+	int64_t sum = 0;
+	int i;
+
+	for (i = 0; i < EST_COUNT; i++)
+		sum += count[i] * weight[i];
+	return (sum + WEIGHT_UNIT / 2) / WEIGHT_UNIT;
+}
+
+int64_t
 estimate_tokens(const char *text, size_t len)
 {
-	int64_t count[EST_COUNT], sum = 0;
-	const uint16_t *weight;
-	int i;
+	int64_t digits = 0;
+
+	return estimate_tokens_digits(text, len, &digits);
+}
+
+int64_t
+estimate_tokens_digits(const char *text, size_t len, int64_t *digits)
+{
+	int64_t count[EST_COUNT], sum;
 
 	if (len == 0)
 		return 0;
 	estimate_features(text, len, count);
-	weight = weights[is_foreign(count)];
-	for (i = 0; i < EST_COUNT; i++)
-		sum += count[i] * weight[i];
-	sum = (sum + WEIGHT_UNIT / 2) / WEIGHT_UNIT;
+	*digits += count[EST_MORE_DIGITS];
+	sum = estimate_weigh(count);
 	return sum > 0 ? sum : 1;
 }
 

@@ -11,7 +11,8 @@ libpolicy_a_SOURCES = \
 	policy/zone.c policy/zone.h policy/zone_int.h policy/zone_read.c
 
 libpolicy_a_SOURCES += policy/estimate.c policy/estimate.def \
-	policy/estimate.h policy/estimate_chat.c policy/estimate_model.def
+	policy/estimate.h policy/estimate_chat.c policy/estimate_model.def \
+	policy/estimate_schema.c
 
 libpolicy_a_SOURCES += \
 	policy/address.c \

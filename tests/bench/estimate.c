@@ -5,9 +5,11 @@
  * of a client is, and estimated for the model that answered it. Looked at are
  * requests of text, with and without tools of the client: what has images,
  * sound, files, tools of the provider or an answer that it kept is no text,
- * nor what a model that searches by itself was asked.
+ * nor what a model that searches by itself was asked. Left out as well is an
+ * answer whose numbers contradict one another (told).
  *
- * -v shows each of them, -f the numbers that the templates are fitted to.
+ * -v shows each of them, -f the numbers that the templates are fitted to
+ * (estimate_fit.py).
  */
 #include <glob.h>
 #include <math.h>
@@ -98,7 +100,10 @@ largest(const char *text, const char *key)
 	return n;
 }
 
-/* All input tokens that an answer tells of, or 0. */
+/*
+ * All input tokens that an answer tells of, or 0; also when its numbers
+ * contradict one another: more read from the cache than there were in all.
+ */
 static int64_t
 told(const char *text)
 {
@@ -109,6 +114,8 @@ told(const char *text)
 
 	for (i = 0; i < 3 && n == 0; i++)
 		n = largest(text, whole[i]);
+	if (largest(text, "\"cached_tokens\"") > n)
+		return 0;
 	/* Anthropic tells of the three apart. */
 	return n + largest(text, "\"cache_read_input_tokens\"") +
 	    largest(text, "\"cache_creation_input_tokens\"");
@@ -197,16 +204,22 @@ show(const struct sample *s, const char *model, const char *path)
 
 static void
 show_features(const struct chat *chat, const struct sample *s,
-    const char *model)
+    const char *id, const char *path)
 {
 	struct estimate_chat c;
 
 	canon_shape(chat, &c);
-	printf("%s\t%s\t%jd\t%jd\t%jd\t%jd\t%jd\t%jd\t%d\t%jd\t%jd\t%jd\n",
-	    s->provider, model, (intmax_t)c.messages, (intmax_t)c.systems,
-	    (intmax_t)c.text, (intmax_t)c.tools, (intmax_t)c.tools_text,
-	    (intmax_t)c.schema_text, c.thinks, (intmax_t)c.reasoning,
-	    (intmax_t)c.calls, (intmax_t)s->truth);
+	printf("{\"path\":\"%s\",\"id\":\"%s@%s\",\"truth\":%jd", path, id,
+	    chat->surface->name, (intmax_t)s->truth);
+#define SHOW(member) printf(",\"" #member "\":%jd", (intmax_t)c.member);
+	SHOW(messages) SHOW(systems) SHOW(text) SHOW(digits) SHOW(reasoning)
+	SHOW(last_reasoning) SHOW(seals)
+	SHOW(sealed) SHOW(last_seals) SHOW(last_sealed) SHOW(calls)
+	SHOW(tools) SHOW(tools_text) SHOW(tools_words) SHOW(tools_fields)
+	SHOW(schema_text) SHOW(schema_words) SHOW(schema_fields) SHOW(thinks)
+	SHOW(unthinks) SHOW(json) SHOW(no_tools) SHOW(must_call) SHOW(one_call)
+#undef SHOW
+	printf("}\n");
 }
 
 static void
@@ -235,7 +248,7 @@ take(struct arena *a, const char *path, char mode)
 		goto out;
 	snprintf(s->provider, sizeof s->provider, "%s", provider);
 	s->tools = chat.tool_count > 0;
-	s->estimate = canon_tokens_at(&chat, id);
+	s->estimate = canon_tokens_at(&chat, id, chat.surface->name);
 	s->truth = truth_of(path);
 	if (s->truth == 0)
 		goto out;
@@ -243,7 +256,7 @@ take(struct arena *a, const char *path, char mode)
 	if (mode == 'v')
 		show(s, model, path);
 	else if (mode == 'f')
-		show_features(&chat, s, model);
+		show_features(&chat, s, id, path);
 out:
 	buf_free(&about);
 	buf_free(&body);
@@ -283,6 +296,28 @@ report(const char *what, const char *provider, int tools, int64_t from)
 	    error[n * 9 / 10]);
 }
 
+/*
+ * What the filter of windows might refuse though it fits: estimates more than
+ * a quarter above the truth. They do no harm below the smallest window.
+ */
+static void
+report_refusable(void)
+{
+	int64_t largest = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < sample_count; i++) {
+		const struct sample *s = &samples[i];
+
+		if (s->estimate / 5 * 4 <= s->truth)
+			continue;
+		n++;
+		largest = s->estimate > largest ? s->estimate : largest;
+	}
+	printf("a quarter too large and more: %zu cases, up to %jd tokens\n",
+	    n, (intmax_t)largest);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -319,5 +354,6 @@ main(int argc, char **argv)
 	report("without tools", NULL, 0, 0);
 	report("with tools", NULL, 1, 0);
 	report("of 100 tokens and more", NULL, -1, LONG_TOKENS);
+	report_refusable();
 	return sample_count == 0;
 }

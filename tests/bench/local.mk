@@ -27,6 +27,7 @@ EXTRA_PROGRAMS += tests/bench/estimate
 tests_bench_estimate_SOURCES = tests/bench/estimate.c
 tests_bench_estimate_LDADD = $(HOUSE_LINK) -lm
 CLEANFILES += tests/bench/estimate
+EXTRA_DIST += tests/bench/estimate_fit.py
 
 # Hold and settle: tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]].
 EXTRA_PROGRAMS += tests/bench/ledger

@@ -177,6 +177,8 @@ test_kinds(void **state)
 	assert_int_equal(count[EST_CAPS_LETTERS], 4);
 	assert_int_equal(count[EST_GLUED + 5], 1);
 	assert_int_equal(count[EST_DIGITS], 2);
+	assert_int_equal(count[EST_SPACED_DIGITS], 1);
+	assert_int_equal(count[EST_MORE_DIGITS], 3);
 	assert_int_equal(count[EST_BLANKS], 1);
 	/* A whole letter, and one cut off at the end. */
 	estimate_features(cut, 3, count);
@@ -255,55 +257,198 @@ test_noise(void **state)
 
 /*
  * What providers counted for recorded chats: their text as it is estimated,
- * and what they told. Each from another family of templates.
+ * and what they told. Each of another family of templates or another rule.
  */
 static void
 test_templates(void **state)
 {
 	static const struct {
-		const char *id;
+		const char *id, *dialect;
 		struct estimate_chat chat;
 		int64_t truth;
 	} rows[] = {
-		{ "groq/openai/gpt-oss-20b", { .messages = 1, .text = 13 },
-		    83 },
-		{ "bedrock/openai.gpt-oss-20b", { .messages = 3, .text = 32,
-		    .tools = 1, .tools_text = 44 }, 183 },
-		{ "openai/gpt-4.1-nano", { .messages = 3, .text = 30 }, 43 },
-		{ "openai/gpt-5", { .messages = 1, .text = 8 }, 13 },
-		{ "anthropic/claude-sonnet-4-5", { .messages = 1, .text = 9,
-		    .tools = 3, .tools_text = 96 }, 781 },
-		{ "vertex/claude-opus-4-1@20250805", { .messages = 2,
-		    .systems = 1, .text = 28, .thinks = true }, 66 },
-		{ "openrouter/anthropic/claude-sonnet-4.6", { .messages = 2,
-		    .systems = 1, .text = 264 }, 254 },
-		{ "gemini/gemini-flash-latest", { .messages = 1, .text = 11,
-		    .schema_text = 62 }, 11 },
-		{ "together/meta-llama/Llama-3.3-70B-Instruct", {
-		    .messages = 1, .text = 12 }, 48 },
-		{ "huggingface/Qwen/Qwen3-4B", { .messages = 1, .text = 15 },
-		    23 },
-		{ "gpustack/qwen3", { .messages = 5, .text = 120,
-		    .tools = 1, .tools_text = 73, .reasoning = 303,
-		    .calls = 2 }, 392 },
-		{ "fireworks/deepseek-v4-pro", { .messages = 1, .text = 8 },
-		    12 },
-		{ "mistral/mistral-large-latest", { .messages = 3,
-		    .text = 89, .schema_text = 55 }, 104 },
-		{ "xiaomi/mimo-v2.5-pro", { .messages = 1, .text = 27,
-		    .tools = 1, .tools_text = 52 }, 554 },
+		{ "groq/openai/gpt-oss-120b", "openai", { .messages = 1,
+		    .text = 10 }, 81 },
+		{ "bedrock/openai.gpt-oss-20b", "responses", { .messages = 3,
+		    .text = 33, .digits = 1, .calls = 2, .tools = 1,
+		    .tools_text = 41, .tools_words = 14, .tools_fields = 1 },
+		    183 },
+		{ "openai/gpt-4.1-nano", "openai", { .messages = 3,
+		    .text = 30 }, 43 },
+		{ "openai/gpt-5", "openai", { .messages = 1, .text = 8 }, 13 },
+		{ "azure/gpt-5-mini", "openai", { .messages = 2, .systems = 1,
+		    .text = 16, .tools = 1, .tools_text = 31, .tools_words = 11,
+		    .tools_fields = 1, .thinks = true }, 145 },
+		{ "azure/gpt-5-mini", "responses", { .messages = 2,
+		    .systems = 1, .text = 16, .tools = 1, .tools_text = 31,
+		    .tools_words = 11, .tools_fields = 1, .thinks = true },
+		    63 },
+		{ "openai/gpt-5.5", "responses", { .messages = 7, .text = 79,
+		    .seals = 3, .sealed = 4840, .last_seals = 3,
+		    .last_sealed = 4840, .calls = 6, .tools = 1,
+		    .tools_text = 30, .tools_words = 15, .tools_fields = 1,
+		    .thinks = true }, 532 },
+		{ "anthropic/claude-sonnet-4-5", "anthropic", { .messages = 1,
+		    .text = 9, .tools = 3, .tools_text = 88, .tools_words = 18,
+		    .tools_fields = 5, .must_call = true }, 781 },
+		{ "openrouter/anthropic/claude-haiku-4.5", "openai", {
+		    .messages = 2, .systems = 1, .text = 44, .digits = 12,
+		    .tools = 2, .tools_text = 101, .tools_words = 46,
+		    .tools_fields = 2, .one_call = true }, 508 },
+		{ "azure/claude-opus-4-1", "anthropic", { .messages = 2,
+		    .systems = 1, .text = 28, .digits = 1, .thinks = true },
+		    67 },
+		{ "snowflake/claude-sonnet-4-6", "openai", { .messages = 1,
+		    .text = 5, .schema_text = 31, .schema_words = 4,
+		    .schema_fields = 2 }, 668 },
+		{ "gemini/gemini-flash-latest", "gemini", { .messages = 1,
+		    .text = 11, .schema_text = 60, .schema_words = 5,
+		    .schema_fields = 3 }, 11 },
+		{ "vertex/gemini-2.0-flash", "gemini", { .messages = 1,
+		    .text = 7, .schema_text = 70, .schema_words = 19,
+		    .schema_fields = 3 }, 35 },
+		{ "gemini/gemini-2.5-flash", "gemini", { .messages = 3,
+		    .text = 12, .seals = 1, .sealed = 336, .last_seals = 1,
+		    .last_sealed = 336, .calls = 2, .tools = 1,
+		    .tools_text = 10, .tools_words = 4 }, 105 },
+		{ "together/meta-llama/Llama-3.3-70B-Instruct-Turbo", "openai", {
+		    .messages = 1, .text = 14 }, 48 },
+		{ "huggingface/Qwen/Qwen3-4B", "openai", { .messages = 1,
+		    .text = 15 }, 23 },
+		{ "ollama/qwen3", "openai", { .messages = 3, .text = 64,
+		    .digits = 26, .reasoning = 102, .last_reasoning = 102,
+		    .calls = 2, .tools = 1, .tools_text = 73, .tools_words = 35,
+		    .tools_fields = 2, .unthinks = true }, 377 },
+		{ "qwen/qwen3-vl-flash", "openai", { .messages = 3, .text = 40,
+		    .digits = 11, .calls = 2, .tools = 1, .tools_text = 50,
+		    .tools_words = 13, .tools_fields = 1, .unthinks = true,
+		    .no_tools = true }, 83 },
+		{ "fireworks/deepseek-ai/DeepSeek-V4-Pro-0813", "openai", {
+		    .messages = 1, .text = 8 }, 12 },
+		{ "deepseek/deepseek-v4-flash", "responses", { .messages = 1,
+		    .text = 8 }, 90 },
+		{ "mistral/mistral-large-latest", "openai", { .messages = 3,
+		    .text = 89, .schema_text = 44, .schema_words = 13,
+		    .schema_fields = 2 }, 104 },
+		{ "openrouter/moonshotai/kimi-k2.5", "openai", { .messages = 2,
+		    .systems = 1, .text = 33, .tools = 2, .tools_text = 80,
+		    .tools_words = 21, .tools_fields = 4 }, 129 },
+		{ "xai/grok-4.3", "responses", { .messages = 3, .text = 17,
+		    .reasoning = 36, .seals = 1, .sealed = 1143,
+		    .thinks = true }, 409 },
+		{ "xiaomi/mimo-v2.5-pro", "openai", { .messages = 1, .text = 28,
+		    .digits = 4, .tools = 1, .tools_text = 50,
+		    .tools_words = 13, .tools_fields = 1, .unthinks = true },
+		    554 },
+		{ "perplexity/llama-3.1-sonar-small-128k-online", "openai", {
+		    .messages = 1, .text = 12 }, 12 },
 	};
 	int64_t n;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		n = estimate_chat(&rows[i].chat, rows[i].id);
+		n = estimate_chat(&rows[i].chat, rows[i].id,
+		    rows[i].dialect);
 		if (n * 100 < rows[i].truth * 85 ||
 		    n * 100 > rows[i].truth * 115)
 			fail_msg("%s: %d, not %d", rows[i].id, (int)n,
 			    (int)rows[i].truth);
 	}
+}
+
+/* The same chat but for one thing: what a template makes of it. */
+static void
+test_template_rules(void **state)
+{
+	struct estimate_chat c = { .messages = 1, .text = 50, .tools = 2,
+		.tools_text = 80, .tools_words = 30, .tools_fields = 4 };
+	int64_t claude = estimate_chat(&c, "x/claude-sonnet-4-5", ""),
+		qwen = estimate_chat(&c, "x/qwen3", ""),
+		gpt = estimate_chat(&c, "x/gpt-4o", ""),
+		sealed = estimate_chat(&c, "openai/gpt-5", "responses");
+
+	(void)state;
+	assert_true(estimate_chat(&c, "openai/gpt-5", "openai") > sealed + 50);
+	c.must_call = true;
+	assert_int_equal(estimate_chat(&c, "x/claude-sonnet-4-5", ""),
+	    claude + 92);
+	c.must_call = false;
+	c.no_tools = true;
+	assert_int_equal(estimate_chat(&c, "x/claude-sonnet-4-5", ""), claude);
+	assert_true(estimate_chat(&c, "x/qwen3", "") < qwen - 150);
+	c.no_tools = false;
+	c.digits = 7;
+	assert_int_equal(estimate_chat(&c, "x/qwen3", ""), qwen + 7);
+	assert_int_equal(estimate_chat(&c, "x/gpt-4o", ""), gpt);
+	c.reasoning = 100;
+	assert_int_equal(estimate_chat(&c, "x/qwen3", ""), qwen + 7);
+	c.last_reasoning = 40;
+	assert_int_equal(estimate_chat(&c, "x/qwen3", ""), qwen + 47);
+	c.reasoning = c.last_reasoning = 0;
+	c.seals = 2;
+	c.sealed = 4000;
+	assert_int_equal(estimate_chat(&c, "openai/gpt-5", "responses"),
+	    sealed);
+	c.last_seals = 1;
+	c.last_sealed = 1560;
+	assert_int_equal(estimate_chat(&c, "openai/gpt-5", "responses"),
+	    sealed + 100);
+	/* Less than a seal has that is no text. */
+	c.last_sealed = 100;
+	assert_int_equal(estimate_chat(&c, "openai/gpt-5", "responses"),
+	    sealed);
+	/* A provider's name is no model's. */
+	assert_int_equal(estimate_chat(&c, "ollama/house", ""),
+	    estimate_chat(&c, "", ""));
+}
+
+static int64_t
+words_of(const char *json, size_t len, struct estimate_schema *s)
+{
+	memset(s, 0, sizeof *s);
+	estimate_schema(json, len, s);
+	return estimate_weigh(s->words);
+}
+
+/* What a schema's author says, apart from what JSON Schema does. */
+static void
+test_schemas(void **state)
+{
+	static const char nested[] = "{\"type\": \"object\", \"properties\": "
+	    "{\"type\": {\"enum\": [\"red\", \"green\"], \"description\": "
+	    "\"say \\\"which\\\" it is\"}, \"list\": {\"type\": \"array\", "
+	    "\"items\": {\"anyOf\": [{\"properties\": {\"inner\": {\"type\": "
+	    "\"integer\", \"minimum\": 3}}}]}}}, \"required\": [\"type\"]}",
+	    bare[] = "{\"type\":\"object\",\"properties\":{},\"required\":"
+		     "[\"absent\"],\"additionalProperties\":false}";
+	struct estimate_schema s;
+	char deep[500];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(words_of("", 0, &s), 0);
+	assert_int_equal(words_of(NULL, 0, &s), 0);
+	assert_int_equal(words_of(bare, sizeof bare - 1, &s), 0);
+	assert_int_equal(s.fields, 0);
+	assert_in_range(estimate_schema_json(&s), 14, 24);
+	assert_in_range(words_of(nested, sizeof nested - 1, &s), 9, 15);
+	assert_int_equal(s.fields, 3);
+	assert_in_range(estimate_schema_json(&s), 45, 75);
+	/* Cut off anywhere, in a block of just its size. */
+	for (i = 1; i < sizeof nested; i++) {
+		char *p = malloc(i);
+
+		assert_non_null(p);
+		memcpy(p, nested, i);
+		words_of(p, i, &s);
+		assert_true(s.fields <= 3);
+		free(p);
+	}
+	memset(deep, '[', sizeof deep);
+	assert_int_equal(words_of(deep, sizeof deep, &s), 0);
+	memset(deep, ']', sizeof deep);
+	assert_int_equal(words_of(deep, sizeof deep, &s), 0);
 }
 
 static void
@@ -316,18 +461,18 @@ test_template_edges(void **state)
 	char name[600];
 
 	(void)state;
-	assert_true(estimate_chat(&none, "cohere/command-a") >= 1);
-	assert_int_equal(estimate_chat(&plain, ""),
-	    estimate_chat(&plain, "house/our-own"));
-	assert_in_range(estimate_chat(&plain, ""), 100, 115);
-	assert_int_equal(estimate_chat(&plain, "x/GPT-OSS-20B"),
-	    estimate_chat(&plain, "y/gpt-oss-120b"));
-	assert_true(estimate_chat(&most, "z-ai/glm-4.7") >
+	assert_true(estimate_chat(&none, "cohere/command-a", "") >= 1);
+	assert_int_equal(estimate_chat(&plain, "", ""),
+	    estimate_chat(&plain, "house/our-own", ""));
+	assert_in_range(estimate_chat(&plain, "", ""), 100, 115);
+	assert_int_equal(estimate_chat(&plain, "x/GPT-OSS-20B", ""),
+	    estimate_chat(&plain, "y/gpt-oss-120b", ""));
+	assert_true(estimate_chat(&most, "z-ai/glm-4.7", "") >
 	    INT64_C(1) << 50);
 	memset(name, 'a', sizeof name - 1);
 	name[sizeof name - 1] = '\0';
-	assert_int_equal(estimate_chat(&plain, name),
-	    estimate_chat(&plain, ""));
+	assert_int_equal(estimate_chat(&plain, name, ""),
+	    estimate_chat(&plain, "", ""));
 }
 
 int
@@ -340,6 +485,8 @@ main(void)
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_template_rules),
+		cmocka_unit_test(test_schemas),
 		cmocka_unit_test(test_template_edges),
 	};
 
