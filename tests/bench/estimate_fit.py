@@ -6,10 +6,11 @@ Make policy/estimate_model.def anew, and tell how well it foresees.
 
 What is known of a template, because its maker published it or documents the
 number, stands in the first part of a row and is taken as it is, and so is what
-is plain in several recordings ("seen"). What is not stands in the second as (what to expect, by how much to be wrong), and is fitted to the recordings:
-least squares on relative errors, of which large ones count less,
-held to what is expected. On stderr: the share of requests within 15 per cent,
-all together and with each one left out of the fit that judges it.
+is plain in several recordings ("seen"). What is not stands in the second part
+as (what to expect, by how much to be wrong), and is fitted to the recordings:
+least squares on relative errors, of which large ones count less, held to what
+is expected. On stderr: the share of requests within 15 per cent, all together
+and with each one left out of the fit that judges it.
 """
 
 import fnmatch
