@@ -24,7 +24,8 @@ SIGMA = 0.04  # relative error of a good estimate
 LINEAR = ("request", "message", "system", "tools", "tool", "field", "forced",
           "serial", "schema", "json", "thinking", "unthinking", "call")
 FIXED = ("reasoning", "tools_form", "schema_form",
-         "digits", "schema_tool", "seal_skip", "seal_chars", "seal_all", "drops")
+         "digits", "schema_tool", "seal_skip", "seal_chars", "seal_all",
+         "drops")
 
 # Which reasoning in turns is read again: none, all, or what came since the
 # user spoke, as most templates have it.
@@ -136,7 +137,8 @@ ROWS = [
      dict(FUNCTION, request=3, message=5, drops=1, unthinking=4, tools=220,
           digits=1, reasoning=LAST,
           call=18), {}),
-    (["*qwen*"], dict(FUNCTION, request=3, message=5, drops=1, digits=1, reasoning=LAST),
+    (["*qwen*"],
+     dict(FUNCTION, request=3, message=5, drops=1, digits=1, reasoning=LAST),
      dict(tools=(97, 20), call=(10, 8), unthinking=(4, 2))),
     # "<|User|>…<|Assistant|></think>"; V4 writes into the prompt how hard it
     # is to think, unless it is not to (0731's encoding of messages).

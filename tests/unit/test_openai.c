@@ -3,6 +3,7 @@
  * answers to such clients. What recordings show is tested with them
  * (tests/corpus); here stands what they do not show.
  */
+#include "adapters/canon.h"
 #include "tests/unit/adapter_help.h"
 
 #define HEAD "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":" \
@@ -169,10 +170,74 @@ test_whole(void **state)
 	bench_free(&b);
 }
 
+static void
+bench_shape(struct bench *b, struct estimate_chat *c, const char *ask,
+    const char *more)
+{
+	char *whole = arena_printf(b->arena, "%s%s", ask, more);
+
+	assert_non_null(whole);
+	memset(&b->chat, 0, sizeof b->chat);
+	b->chat.surface = b->surface;
+	b->chat.path = b->chat.query = b->chat.beta = "";
+	assert_int_equal(json_parse(&b->chat.doc, b->arena, whole,
+	    strlen(whole), &b->fault), ERR_OK);
+	assert_int_equal(b->surface->read_request(b->arena, &b->chat,
+	    &b->fault), ERR_OK);
+	assert_int_equal(b->surface->read_chat(b->arena, &b->chat, &b->fault),
+	    ERR_OK);
+	canon_shape(&b->chat, c);
+}
+
+/* What the estimate is told of a chat. */
+static void
+test_shape(void **state)
+{
+	static const char ask[] = "{\"model\":\"m\",\"messages\":["
+	    "{\"role\":\"system\",\"content\":\"Be kind.\"},"
+	    "{\"role\":\"user\",\"content\":\"Is 1234567 prime?\"},"
+	    "{\"role\":\"assistant\",\"reasoning_content\":\"long ago\","
+	    "\"content\":\"No\"},{\"role\":\"user\",\"content\":\"Sure?\"},"
+	    "{\"role\":\"assistant\",\"reasoning_content\":\"now\","
+	    "\"tool_calls\":[{\"id\":\"c\",\"type\":\"function\","
+	    "\"function\":{\"name\":\"test\",\"arguments\":\"{}\"}}]},"
+	    "{\"role\":\"tool\",\"tool_call_id\":\"c\",\"content\":\"no\"}],"
+	    "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":"
+	    "\"test\",\"parameters\":{\"type\":\"object\",\"properties\":"
+	    "{\"n\":{\"type\":\"integer\"}}}}}],\"tool_choice\":\"none\","
+	    "\"parallel_tool_calls\":false,";
+	struct estimate_chat c;
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, "openai", "openai");
+	bench_shape(&b, &c, ask, "\"enable_thinking\":false}");
+	assert_int_equal(c.messages, 6);
+	assert_int_equal(c.systems, 1);
+	assert_int_equal(c.calls, 2);
+	assert_int_equal(c.digits, 4);
+	assert_int_equal(c.tools, 1);
+	assert_int_equal(c.tools_fields, 1);
+	assert_true(c.tools_words < c.tools_text);
+	assert_true(c.last_reasoning > 0 && c.last_reasoning < c.reasoning);
+	assert_true(c.no_tools && c.one_call && !c.must_call && !c.json);
+	assert_true(c.unthinks && !c.thinks);
+	bench_shape(&b, &c, ask, "\"thinking\":{\"type\":\"enabled\","
+	    "\"clear_thinking\":false}}");
+	assert_int_equal(c.last_reasoning, c.reasoning);
+	assert_false(c.unthinks);
+	bench_shape(&b, &c, ask, "\"thinking\":{\"type\":\"disabled\"}}");
+	assert_true(c.unthinks);
+	bench_shape(&b, &c, ask, "\"reasoning\":{\"enabled\":true}}");
+	assert_true(c.thinks && !c.unthinks);
+	bench_free(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_details),
