@@ -348,7 +348,11 @@ on_answer(void *arg, const struct ledger_answer *a)
 		forward_admitted(r);
 }
 
-/* What more must be held so that d may be asked; returns its money. */
+/*
+ * What more must be held so that d may be asked; returns its money. Counters
+ * of other providers are left alone: one that is overdrawn takes nothing, not
+ * even 0.
+ */
 static int64_t
 want(struct request *r, const struct deployment *d, struct want *out)
 {
@@ -360,8 +364,9 @@ want(struct request *r, const struct deployment *d, struct want *out)
 	ad->count = 0;
 	for (i = 0; i < ad->counters.count; i++) {
 		c = &ad->counters.list[i].counter;
-		more = concerns(r, &ad->gates[i], d) ?
-		    needed(r, i, d) - ad->gates[i].held : 0;
+		if (!concerns(r, &ad->gates[i], d))
+			continue;
+		more = needed(r, i, d) - ad->gates[i].held;
 		if (more < 0 || (more == 0 && ad->hold.live))
 			continue; /* the first time, of all: windows are set */
 		if (c->kind == COUNTER_MONEY && more > cost)

@@ -84,6 +84,8 @@ def policy(site, who, redis):
     p.model("behind", site.tag("m/status/503"), {
         **capped, "to": site.tag("m/stream/10/0/tag=behind")})
     p.key("viewer", may="explain")
+    model("overdrawn", "m/usage/twice/3/tag=over", site.tag("m/ok/tag=beside"),
+          row={"price": FREE_INPUT, "budget": usd(2 * 2 * N) + " / day"})
     return p.write()
 
 
@@ -301,6 +303,19 @@ def test_capped_fallback(books):
     wait_until(lambda: site.upstream.bill(mode)["running"] == 0)
     assert spend(books, "endless", "behind", max_tokens=10).status != 200
     assert asked(site, mode) == 5
+
+
+def test_overdrawn_provider(books):
+    """One that used more than it had is passed over as well: its counter is
+    not asked of those who go elsewhere."""
+    first, other = (books.site.tag(m) for m in (
+        "m/usage/twice/3/tag=over", "m/ok/tag=beside"))
+    for n in (0, 1, 2):
+        r = spend(books, "endless", "overdrawn", max_tokens=1, timeout=10)
+        assert r.status == 200, r.body
+        assert (asked(books.site, first), asked(books.site, other)) == (1, n)
+        wait_until(lambda: books.site.upstream.bill(first)["running"] == 0)
+        time.sleep(0.2)
 
 
 def test_explained_price(books):
