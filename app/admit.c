@@ -42,7 +42,8 @@ struct admission {
 	unsigned char asked[LEDGER_PARTS]; /* places */
 	int64_t wanted[LEDGER_PARTS];
 	unsigned count;
-	const struct deployment *about; /* the attempt that it is for */
+	/* The attempt that it is for, NULL: what was given is counted. */
+	const struct deployment *about;
 	bool inside;			/* within the call that asks */
 	bool answered;
 	struct ledger_answer answer;
@@ -592,6 +593,7 @@ judge(struct request *r)
 
 	if (a->err == ERR_OK) {
 		take(r);
+		ad->about = NULL;
 		return GO;
 	}
 	if (a->err == ERR_LEDGER)
@@ -653,10 +655,6 @@ admit_attempt(struct request *r, const struct deployment *d)
 
 	if (ad == NULL)
 		return ADMIT_YES;
-	if (ad->about == d && r->forward->first == NULL) {
-		ad->about = NULL;
-		return ADMIT_YES; /* it was held for this one */
-	}
 	if (ad->about != d || !ad->answered) {
 		can = ask_attempt(r, d);
 		if (can != ADMIT_YES)

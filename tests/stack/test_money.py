@@ -2,6 +2,7 @@
 stand in the ledger to the nano-dollar, and never go beyond what was allowed."""
 
 import json
+import signal
 import threading
 import time
 
@@ -86,6 +87,8 @@ def policy(site, who, redis):
     p.key("viewer", may="explain")
     model("overdrawn", "m/usage/twice/3/tag=over", site.tag("m/ok/tag=beside"),
           row={"price": FREE_INPUT, "budget": usd(2 * 2 * N) + " / day"})
+    model("returning", "m/dial/back", {"to": site.tag("m/ok/tag=closed"),
+                                       "budget": "0 USD / day"})
     return p.write()
 
 
@@ -316,6 +319,24 @@ def test_overdrawn_provider(books):
         assert (asked(books.site, first), asked(books.site, other)) == (1, n)
         wait_until(lambda: books.site.upstream.bill(first)["running"] == 0)
         time.sleep(0.2)
+
+
+def test_capped_without_an_attempt(books):
+    """The first of the plan was another request's probe by the time that this
+    one came to it: the next one's budget holds all the same."""
+    up, closed = books.site.upstream, books.site.tag("m/ok/tag=closed")
+    up.dial("back", code=429, retry=1)
+    assert spend(books, "endless", "returning").status == 429
+    up.dial("back", ms=500)
+    time.sleep(1.05)
+    if books.redis:         # all have their plan before one has its hold
+        books.redis.process.send_signal(signal.SIGSTOP)
+        threading.Timer(0.06, books.redis.process.send_signal,
+                        (signal.SIGCONT,)).start()
+    said = crowd([lambda: spend(books, "rich", "returning", max_tokens=10)] *
+                 8, 8)
+    assert {r.status for r in said} == {200, 503}
+    assert asked(books.site, closed) == 0
 
 
 def test_explained_price(books):
