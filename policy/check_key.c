@@ -162,6 +162,32 @@ keep_strings(struct load *l, const struct rows *rows)
 	return to;
 }
 
+void
+keep_tags(struct load *l, const struct rows *rows, struct vkey *k)
+{
+	const char *const *from = rows->items;
+	const char **to;
+	size_t i, n;
+
+	if (rows->count == 0)
+		return;
+	to = arena_alloc(l->arena, rows->count * sizeof *to);
+	if (to == NULL) {
+		diag_nomem(l->diag);
+		return;
+	}
+	k->tags = to;
+	for (i = 0; i < rows->count; i++) {
+		if (from[i] == NULL)
+			continue; /* it was told why */
+		for (n = 0; n < k->tag_count; n++)
+			if (strcmp(to[n], from[i]) == 0)
+				break;
+		if (n == k->tag_count)
+			to[k->tag_count++] = from[i];
+	}
+}
+
 /* A name without '*' that leads nowhere is a slip. */
 void
 check_patterns(struct load *l, const struct policy *p, const struct rows *rows,
@@ -263,8 +289,7 @@ make_key(struct load *l, const struct source *s, const struct src_key *k,
 	}
 	make_grant(l, k, tier, p, &to->key);
 	make_limits(l, k, tier, p, &to->key);
-	to->key.tags = keep_strings(l, &k->tags);
-	to->key.tag_count = k->tags.count;
+	keep_tags(l, &k->tags, &to->key);
 }
 
 /* What a key has by its tier alone: for keys that stand in no file. */

@@ -95,8 +95,7 @@ make(struct load *l, const struct policy *p, const struct src_key *s,
 	k->team = or_empty(s->team);
 	k->user = or_empty(s->user);
 	k->expires = s->expires == UNSET ? 0 : s->expires;
-	k->tags = keep_strings(l, &s->tags);
-	k->tag_count = s->tags.count;
+	keep_tags(l, &s->tags, k);
 	if (s->tier != NULL)
 		tier = tier_key(p, s->tier);
 	if (tier == NULL) {

@@ -355,6 +355,9 @@ void check_patterns(struct load *l, const struct policy *p,
 /* The strings of a list, for as long as the policy lives (check_key.c). */
 const char *const *keep_strings(struct load *l, const struct rows *rows);
 
+/* The same, as the tags of a key that has none yet: each once. */
+void keep_tags(struct load *l, const struct rows *rows, struct vkey *k);
+
 /* The policy's indexes, of names and of targets (policy.c). False: memory. */
 bool policy_index_names(struct policy *p);
 bool policy_index_targets(struct policy *p);

@@ -452,12 +452,13 @@ test_settings(void **state)
 	/* Each that it has itself. */
 	k = issue(w, "{\"name\":\"a\",\"tier\":\"free\",\"models\":[\"*\"],"
 	    "\"may\":\"explain\",\"rpm\":\"1k\",\"region\":\"us\","
-	    "\"max_output\":9,\"team\":\"t\",\"user\":\"u\",\"tags\":[\"x\"],"
-	    "\"expires\":\"2027-01-01\",\"retention\":\"none\","
+	    "\"max_output\":9,\"team\":\"t\",\"user\":\"u\","
+	    "\"tags\":[\"x\",\"x\"],\"expires\":\"2027-01-01\",\"retention\":\"none\","
 	    "\"end_users\":{\"rpm\":4},\"budget\":[\"1 USD / hour\","
 	    "{\"limit\":\"2 USD / day\",\"zone\":\"Europe/Berlin\"}]}");
 	assert_string_equal(k->models[0], "*");
 	assert_int_equal(k->may, MAY_EXPLAIN);
+	assert_int_equal(k->tag_count, 1);
 	assert_int_equal(k->limits.rpm, 1000);
 	assert_string_equal(k->region, "us");
 	assert_true(k->no_retention);

@@ -81,7 +81,7 @@ static const char full[] =
     "  pro:\n"
     "keys:\n"
     "  - { name: shop, secret: env:VK1, tier: free, team: web, user: ann,\n"
-    "      tags: [ eu, batch ], expires: 2027-01-31T12:00:00+02:00 }\n"
+    "      tags: [ eu, batch, eu ], expires: 2027-01-31T12:00:00+02:00 }\n"
     "  - { name: lab, secret: env:VK2, tier: free, models: openai/*,\n"
     "      tags: one, expires: 2028-02-29 }\n"
     "  - { name: any, tier: pro, hash: \"hmac-sha256:"
@@ -317,7 +317,7 @@ full_keys(void **state)
 	assert_string_equal(k->tier, "free");
 	assert_string_equal(k->team, "web");
 	assert_string_equal(k->user, "ann");
-	assert_int_equal(k->tag_count, 2);
+	assert_int_equal(k->tag_count, 2); /* each once */
 	assert_string_equal(k->tags[0], "eu");
 	assert_string_equal(k->tags[1], "batch");
 	assert_int_equal(k->model_count, 2); /* those of the tier */
