@@ -403,7 +403,8 @@ ask(struct request *r, const struct deployment *d)
 
 	ad->about = d;
 	ad->answer = (struct ledger_answer){ .which = -1,
-		.err = holdable(r, d) ? ERR_OK : ERR_INTERNAL };
+		.err = !ad->counters.failed && holdable(r, d) ? ERR_OK :
+		ERR_INTERNAL };
 	ad->answered = ad->count == 0 || ad->answer.err != ERR_OK;
 	if (ad->answered)
 		return;
