@@ -16,14 +16,13 @@
 #include "app/forward.h"
 #include "app/ratelimit.h"
 #include "app/record.h"
+#include "app/refusal.h"
 #include "app/tally.h"
 #include "app/webhook.h"
 #include "app/worker.h"
 
 #define SECOND INT64_C(1000000)
 #define OUTPUT_BOUND 16000 /* tokens, where nobody sets a bound */
-
-static const char *const spans[] = { "hour", "day", "week", "month", "once" };
 
 /* What goes with a counter of the same place in admission.counters. */
 struct gate {
@@ -47,6 +46,7 @@ struct admission {
 	bool inside;			/* within the call that asks */
 	bool answered;
 	struct ledger_answer answer;
+	struct refusal soonest; /* of the providers that were passed over */
 	bool sent;   /* a request went out */
 	bool marked; /* and the hold knows that money may be owed */
 };
@@ -257,7 +257,7 @@ warn(struct worker *w, const char *scope, const struct budget *b,
 	jw_key(&j, "limit");
 	jw_string(&j, usd);
 	jw_key(&j, "window");
-	jw_string(&j, spans[b->span]);
+	jw_string(&j, counters_span((enum counter_span)b->span));
 	jw_key(&j, "soft");
 	jw_bool(&j, b->soft);
 	jw_key(&j, "time");
@@ -434,44 +434,6 @@ take(struct request *r)
 
 /* ----------------------------------------------------------- refusals */
 
-/* "the budget of 5 USD / day of key:web" */
-static void
-name_counter(const struct counter *c, char *out, size_t size)
-{
-	static const char *const kinds[] = { "requests a minute",
-		"tokens a minute", "requests at a time" };
-	char usd[40];
-
-	if (c->kind == COUNTER_MONEY) {
-		price_format(c->limit, usd, sizeof usd);
-		snprintf(out, size, "the budget of %s USD%s%s of %s", usd,
-		    c->span == SPAN_ONCE ? " " : " / ", spans[c->span],
-		    c->scope);
-	} else {
-		snprintf(out, size, "the limit of %lld %s of %s",
-		    (long long)c->limit, kinds[c->kind], c->scope);
-	}
-}
-
-static enum verdict
-refused(struct request *r, const struct counter *c)
-{
-	const struct ledger_answer *a = &r->admission->answer;
-	char what[256];
-
-	if (a->retry >= 0)
-		r->retry_after = (a->retry + SECOND - 1) / SECOND;
-	if (r->retry_after == 0 && a->retry >= 0)
-		r->retry_after = 1;
-	name_counter(c, what, sizeof what);
-	request_fail(r, a->err, NULL, a->reserved ?
-	    "%s is reserved by requests under way" : "%s is reached", what);
-	if (a->reserved && a->err == ERR_BUDGET)
-		snprintf(r->fault.name, sizeof r->fault.name,
-		    "budget_reserved");
-	return DONE;
-}
-
 static size_t
 sift(const struct deployment **list, size_t count, const struct provider *p)
 {
@@ -584,13 +546,39 @@ note_unasked(struct worker *w, const char *why)
 	    "checked: %s", why == NULL || *why == '\0' ? "no answer" : why);
 }
 
+/* Pass a provider over; the client is told of the one that waits least. */
+static void
+pass_over(struct request *r, const struct provider *p,
+    const struct refusal *no)
+{
+	struct refusal *least = &r->admission->soonest;
+	int64_t retry = no->answer.retry;
+
+	if (least->counter == NULL || (retry >= 0 &&
+	    (least->answer.retry < 0 || retry < least->answer.retry)))
+		*least = *no;
+	drop_provider(&r->plan, p);
+}
+
+/* No provider of the plan has anything left. */
+static enum verdict
+none_left(struct request *r)
+{
+	const struct refusal *no = &r->admission->soonest;
+
+	refusal_tell(r, no);
+	r->err = r->fault.code = ERR_OVERLOADED;
+	r->hopeless = no->answer.retry < 0;
+	return DONE;
+}
+
 static enum verdict
 judge(struct request *r)
 {
 	struct admission *ad = r->admission;
 	const struct ledger_answer *a = &ad->answer;
-	const struct counter *c;
-	const struct gate *g;
+	struct refusal no = { .answer = *a, .output = ad->bounds.output };
+	const struct provider *p;
 
 	if (a->err == ERR_OK) {
 		take(r);
@@ -602,16 +590,14 @@ judge(struct request *r)
 	if (a->which < 0 || (unsigned)a->which >= ad->count)
 		return request_fail(r, a->err == ERR_LEDGER ? ERR_LEDGER :
 		    ERR_INTERNAL, NULL, "%s", err_row(a->err)->text);
-	g = &ad->gates[ad->asked[a->which]];
-	c = &ad->counters.list[ad->asked[a->which]].counter;
-	if (g->provider == NULL)
-		return refused(r, c);
-	drop_provider(&r->plan, g->provider);
-	if (r->plan.count == 0) {
-		refused(r, c);
-		r->err = r->fault.code = ERR_OVERLOADED;
-		return DONE;
-	}
+	no.counter = &ad->counters.list[ad->asked[a->which]].counter;
+	no.wanted = ad->wanted[a->which];
+	p = ad->gates[ad->asked[a->which]].provider;
+	if (p == NULL)
+		return refusal_tell(r, &no);
+	pass_over(r, p, &no);
+	if (r->plan.count == 0)
+		return none_left(r);
 	ask_first(r);
 	return ad->answered ? judge(r) : WAIT;
 }

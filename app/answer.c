@@ -191,7 +191,7 @@ build_head(struct request *r, struct buf *b, int status, const char *type,
 	if (r->explanation != NULL)
 		header_text(b, "x-tollgate-explain", r->explanation);
 	rate_headers(r, at, b);
-	if (r->err == ERR_BUDGET && *r->fault.name == '\0')
+	if (r->hopeless)
 		buf_puts(b, "x-should-retry: false\r\n");
 	if (at != NULL)
 		forward_headers(r, at, b);

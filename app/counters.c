@@ -10,6 +10,15 @@
 _Static_assert((int)BUDGET_HOUR == (int)SPAN_HOUR &&
     (int)BUDGET_ONCE == (int)SPAN_ONCE, "windows are those of budgets");
 
+const char *
+counters_span(enum counter_span span)
+{
+	static const char *const names[SPAN_COUNT] = { "hour", "day", "week",
+		"month", "once" };
+
+	return names[span];
+}
+
 void
 counters_init(struct counters *c, struct arena *a)
 {

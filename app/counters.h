@@ -45,6 +45,9 @@ void counters_of_key(struct counters *c, const struct policy *p,
 void counters_of_model(struct counters *c, const struct model *m);
 void counters_of_provider(struct counters *c, const struct provider *p);
 
+/* "day", "once" */
+const char *counters_span(enum counter_span span);
+
 /* Is money (or are tokens) counted by one of them? */
 bool counters_money(const struct counters *c);
 bool counters_tokens(const struct counters *c);

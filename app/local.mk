@@ -13,6 +13,7 @@ libapp_a_SOURCES += app/cgi_names.c app/cgi_names.h
 libapp_a_SOURCES += app/cli.c app/cli.h
 libapp_a_SOURCES += app/commands.c app/commands.h
 libapp_a_SOURCES += app/counters.c app/counters.h
+libapp_a_SOURCES += app/refusal.c app/refusal.h
 libapp_a_SOURCES += app/credential.c app/credential.h
 libapp_a_SOURCES += app/endpoint.c app/endpoint.h
 libapp_a_SOURCES += app/explain.c app/explain.h

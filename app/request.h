@@ -91,6 +91,7 @@ struct request {
 	bool begun;		 /* the head went out */
 	int status;		 /* that was sent, 0 = none */
 	int64_t retry_after;	 /* seconds for the client, 0 = none */
+	bool hopeless;		 /* the client need not ask again */
 	const char *allow;	 /* methods, with ERR_BAD_METHOD */
 	uint64_t bytes_out;
 	int64_t ended;		 /* clock_mono */

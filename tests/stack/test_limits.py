@@ -27,6 +27,7 @@ def policy(site, redis, who, secrets):
     p.key("rpm", rpm=60)
     p.key("rpm-too", rpm=7)
     p.key("tpm", tpm=13000)
+    p.key("short", tpm=2000)
     p.key("parallel", parallel=3)
     p.key("spoofer", rpm=10)
     p.key("renter", rpm=10, may=["user"], end_users={"rpm": 3})
@@ -141,6 +142,18 @@ def test_tokens_a_minute(hosts, figure):
             assert "tokens a minute" in r.error()["message"]
             assert 1 <= int(r.headers["retry-after"]) <= 61
     figure(f"{good} of 64 at the provider, {used} of 13000 tokens")
+
+
+def test_tokens_below_one_request(hosts):
+    """No minute has room for it, and the client is told so."""
+    secret = hosts[0].books.secret["short"]
+    r = call(hosts[0], secret, "ten", max_tokens=2000)
+    error = refusal(r, 429, "rate_limit_exceeded")
+    assert "with 2000 tokens of output: more than the limit of 2000 tokens " \
+        "a minute of key:short" in error["message"], error
+    assert "retry-after" not in r.headers
+    assert r.headers["x-should-retry"] == "false"
+    assert call(hosts[0], secret, "ten", max_tokens=10).status == 200
 
 
 def test_at_once(hosts):

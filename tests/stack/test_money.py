@@ -87,6 +87,18 @@ def policy(site, who, redis):
     p.key("viewer", may="explain")
     model("overdrawn", "m/usage/twice/3/tag=over", site.tag("m/ok/tag=beside"),
           row={"price": FREE_INPUT, "budget": usd(2 * 2 * N) + " / day"})
+    limited("tiny", 2000 * N)
+    p.key("tiny-once", budget=usd(2000 * N) + " once")
+    p.model("none-left", {**capped, "to": site.tag("m/stream/10/0/tag=left"),
+                          "budget": usd(TEN) + " / day"},
+            {"to": site.tag("m/ok/tag=nothing"), "budget": "0 USD / day"})
+    many = [f"t{i}" for i in range(31)]
+    p.doc["tags"] = {t: {"rpm": 1000, "tpm": 10**9} for t in many}
+    p.key("tagged", tags=many)
+    p.model("too-many", {"to": site.tag("m/ok/tag=much"),
+                         "budget": "0 USD / day"},
+            {"to": site.tag("m/ok/tag=more"),
+             "budget": ["1 USD / day", "1 USD / hour", "1 USD / week"]})
     model("returning", "m/dial/back", {"to": site.tag("m/ok/tag=closed"),
                                        "budget": "0 USD / day"})
     return p.write()
@@ -365,6 +377,43 @@ def test_nothing_but_a_capped_provider(books):
     assert "x-should-retry" not in r.headers
     left = 86400 - time.time() % 86400
     assert abs(int(r.headers["retry-after"]) - left) <= 2
+
+
+def test_soonest_of_capped_providers(books):
+    """One has nothing until tomorrow, the last one never has: tomorrow."""
+    assert spend(books, "endless", "none-left", max_tokens=10).status == 200
+    wait_until(lambda: books.site.upstream.bill(books.site.tag(
+        "m/stream/10/0/tag=left"))["running"] == 0)
+    time.sleep(0.2)
+    r = spend(books, "endless", "none-left", max_tokens=10)
+    error = refusal(r, 503, "provider_overloaded")
+    assert "is reached" in error["message"]
+    assert "x-should-retry" not in r.headers
+    left = 86400 - time.time() % 86400
+    assert abs(int(r.headers["retry-after"]) - left) <= 2
+
+
+def test_more_counters_than_a_hold_has(books):
+    """What cannot be counted is not let through."""
+    mode = books.site.tag("m/ok/tag=more")
+    refusal(spend(books, "tagged", "too-many"), 500, "internal_error")
+    assert asked(books.site, mode) == 0
+
+
+@pytest.mark.parametrize("key", ["tiny", "tiny-once"])
+def test_budget_below_one_request(books, key):
+    """Nothing of it is used, and no time would make it fit."""
+    mode = books.site.tag("m/stream/10/0")
+    before = asked(books.site, mode)
+    r = spend(books, key, "ten", max_tokens=1001)
+    error = refusal(r, 429, "budget_exceeded")
+    assert error["type"] == "insufficient_quota"
+    assert "may cost 0.002002 USD, with 1001 tokens of output: more than " \
+        "the budget of 0.002 USD " in error["message"], error
+    assert "retry-after" not in r.headers
+    assert r.headers["x-should-retry"] == "false"
+    assert asked(books.site, mode) == before
+    assert spend(books, key, "ten", max_tokens=1000).status == 200
 
 
 def test_credit(books):

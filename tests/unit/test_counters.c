@@ -11,6 +11,7 @@
 #include "app/base/arena.h"
 #include "app/base/limits.h"
 #include "app/counters.h"
+#include "app/refusal.h"
 #include "policy/policy.h"
 
 static const struct budget daily[] = {
@@ -169,6 +170,48 @@ test_too_many(void **state)
 	arena_free(a);
 }
 
+static void
+test_refusals(void **state)
+{
+	static const struct counter money = { .scope = "key:web",
+		.kind = COUNTER_MONEY, .span = SPAN_DAY, .limit = 5000000 };
+	static const struct counter credit = { .scope = "team:a",
+		.kind = COUNTER_MONEY, .span = SPAN_ONCE, .limit = 5000000 };
+	static const struct counter tokens = { .scope = "key:web",
+		.kind = COUNTER_TPM, .limit = 1000 };
+	static const struct {
+		struct refusal no;
+		const char *words;
+	} rows[] = {
+		{ { &money, 5000000, 9, { .retry = 1 } },
+		    "the budget of 0.005 USD / day of key:web is reached" },
+		{ { &money, 5000001, 0, { .retry = -1 } },
+		    "this request may cost 0.005000001 USD: more than the "
+		    "budget of 0.005 USD / day of key:web has in all" },
+		{ { &credit, 1, 9, { .retry = -1 } },
+		    "the budget of 0.005 USD once of team:a is reached" },
+		{ { &credit, 6000000, 9, { .retry = -1 } },
+		    "this request may cost 0.006 USD, with 9 tokens of "
+		    "output: more than the budget of 0.005 USD once of team:a "
+		    "has in all" },
+		{ { &tokens, 1001, 16000, { .retry = -1 } },
+		    "this request may use 1001 tokens, with 16000 tokens of "
+		    "output: more than the limit of 1000 tokens a minute of "
+		    "key:web has in all" },
+		{ { &tokens, 1000, 9, { .retry = 1, .reserved = true } },
+		    "the limit of 1000 tokens a minute of key:web is reserved "
+		    "by requests under way" },
+	};
+	char text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		refusal_words(&rows[i].no, text, sizeof text);
+		assert_string_equal(text, rows[i].words);
+	}
+}
+
 int
 main(void)
 {
@@ -177,6 +220,7 @@ main(void)
 		cmocka_unit_test(test_wants),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
