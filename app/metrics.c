@@ -287,7 +287,7 @@ metrics_serve(struct request *r)
 	struct buf b;
 
 	if ((r->key->may & MAY_METRICS) == 0)
-		return request_fail(r, ERR_FORBIDDEN, NULL,
+		return request_fail(r, ERR_NOT_ALLOWED, NULL,
 		    "this key may not read /metrics");
 	health_each(r->worker->health, rows.now, add, &rows);
 	buf_init(&b, LIMIT_REPLY);

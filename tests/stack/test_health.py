@@ -94,7 +94,9 @@ def test_metrics(watched):
 
 
 def test_who_may(watched):
-    is_error(ask(watched, "GET", METRICS), 403, "permission_error")
+    r = ask(watched, "GET", METRICS)
+    is_error(r, 403, "permission_error")
+    assert r.error()["code"] == "not_allowed"
     is_error(ask(watched, "GET", METRICS, []), 401)
     is_error(ask(watched, "POST", METRICS, bearer(watched.site.watcher)), 405)
 
