@@ -448,9 +448,10 @@ ask_usage(struct request *r)
 	if (l == NULL)
 		return request_fault(r, ERR_LEDGER);
 	today = ledger_day(l);
-	if (!read_query(r, asked) || !usage_by_read(asked[ASK_BY], &by) ||
-	    !usage_day_read(asked[ASK_SINCE], today, &from) ||
-	    !usage_day_read(asked[ASK_UNTIL], today, &to))
+	if (!read_query(r, asked) || !usage_by_read(asked[ASK_BY], &by,
+	    NULL) || !usage_day_read("since", asked[ASK_SINCE], today, &from,
+	    NULL) || !usage_day_read("until", asked[ASK_UNTIL], today, &to,
+	    NULL))
 		return request_fail(r, ERR_BAD_REQUEST, NULL, "the query has "
 		    "by (of day, key, team, user, tag, model, provider), since "
 		    "and until (2026-11-28, 7d)");

@@ -5,6 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+int
+cli_misused(const struct fault *f, const char *usage)
+{
+	if (*f->text == '\0')
+		fputs(usage, stderr);
+	else
+		fprintf(stderr, "tollgate: --%s: %s\n", f->param, f->text);
+	return CLI_MISUSED;
+}
+
 enum err
 cli_read(const char *path, struct buf *b, struct fault *f)
 {

@@ -9,6 +9,12 @@
 #define CLI_FAILED 1
 #define CLI_MISUSED 2
 
+/*
+ * Say on stderr what is wrong with an option (the fault's param) or, where
+ * the fault says nothing, how the command is used. CLI_MISUSED.
+ */
+int cli_misused(const struct fault *f, const char *usage);
+
 /* The text of a file ("-" is stdin) behind what is in b. */
 enum err cli_read(const char *path, struct buf *b, struct fault *f);
 

@@ -12,7 +12,6 @@
 #include "app/cli.h"
 #include "app/ledger_cli.h"
 #include "app/reprice.h"
-#include "app/usage.h"
 
 #define PATIENCE_MS 5000
 
@@ -21,13 +20,8 @@ static const char usage[] =
     "                        [--dry-run | --apply]\n";
 
 struct asked {
-	const char *since, *until;
+	struct ledger_days days;
 	bool apply, dry;
-};
-
-struct answer {
-	struct reprice *reprice;
-	bool done, failed;
 };
 
 static bool
@@ -47,10 +41,10 @@ read_options(int argc, char **argv, struct asked *a)
 	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
 		case 's':
-			a->since = optarg;
+			a->days.since = optarg;
 			break;
 		case 'u':
-			a->until = optarg;
+			a->days.until = optarg;
 			break;
 		case 'a':
 			a->apply = true;
@@ -61,21 +55,15 @@ read_options(int argc, char **argv, struct asked *a)
 		default:
 			good = false;
 		}
-	return good && optind == argc && a->since != NULL &&
+	return good && optind == argc && a->days.since != NULL &&
 	    !(a->apply && a->dry);
 }
 
-static void
-on_row(void *arg, enum err e, const struct usage_row *row, int64_t held)
+static bool
+add(void *reprice, const struct usage_row *row, int64_t held)
 {
-	struct answer *a = arg;
-
 	(void)held;
-	if (row == NULL) {
-		a->failed |= e != ERR_OK;
-		a->done = true;
-	} else if (!reprice_add(a->reprice, row))
-		a->failed = true;
+	return reprice_add(reprice, row);
 }
 
 static int
@@ -127,36 +115,25 @@ apply(struct ledger_cli *c, const struct reprice *r)
 static int
 run(struct ledger_cli *c, const struct asked *asked)
 {
-	struct answer a = { .reprice = reprice_new(c->house.policy) };
-	int32_t today = ledger_day(c->ledger), from, to = today;
+	struct reprice *r = reprice_new(c->house.policy);
 	int code = CLI_FAILED;
 
-	if (a.reprice == NULL)
-		return CLI_FAILED;
-	if (!usage_day_read(asked->since, today, &from) ||
-	    (asked->until != NULL &&
-	    !usage_day_read(asked->until, today, &to))) {
-		fputs(usage, stderr);
-		reprice_free(a.reprice);
-		return CLI_MISUSED;
+	if (r != NULL)
+		code = ledger_cli_usage(c, &asked->days, add, r);
+	if (code == 0) {
+		reprice_run(r);
+		code = print(r);
 	}
-	ledger_usage(c->ledger, from, to, on_row, &a);
-	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed) {
-		fprintf(stderr, "tollgate: the store cannot be read\n");
-	} else {
-		reprice_run(a.reprice);
-		code = print(a.reprice);
-		if (code == 0 && asked->apply)
-			code = apply(c, a.reprice);
-	}
-	reprice_free(a.reprice);
+	if (code == 0 && asked->apply)
+		code = apply(c, r);
+	reprice_free(r);
 	return code;
 }
 
 int
 reprice_command(int argc, char **argv)
 {
-	struct asked asked = { .since = NULL };
+	struct asked asked = { .days.since = NULL };
 	struct ledger_cli c;
 	int code;
 

@@ -9,6 +9,7 @@
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/decimal.h"
+#include "app/base/err.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "app/ledger.h"
@@ -48,18 +49,35 @@ struct usage_table {
 
 /* ---- what is asked ---- */
 
+/* The place of a word in a list, or its end: the fault has the list. */
+static unsigned
+find_word(const char *word, size_t len, const char *const *list,
+    unsigned count, const char *name, const char *kind, struct fault *f)
+{
+	char all[128] = "";
+	size_t at = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (strlen(list[i]) == len && memcmp(list[i], word, len) == 0)
+			return i;
+	for (i = 0; i < count && at < sizeof all; i++)
+		at += (size_t)snprintf(all + at, sizeof all - at, "%s%s",
+		    i == 0 ? "" : ", ", list[i]);
+	fault_set(f, ERR_BAD_REQUEST, name, "'%.*s' is no %s; there are %s",
+	    len < 60 ? (int)len : 60, word, kind, all);
+	return count;
+}
+
 bool
-usage_by_read(const char *text, unsigned *by)
+usage_by_read(const char *text, unsigned *by, struct fault *f)
 {
 	unsigned bits = 0, i;
 	size_t n;
 
 	for (;;) {
 		n = strcspn(text, ",");
-		for (i = 0; i < USAGE_BYS; i++)
-			if (strlen(bys[i]) == n &&
-			    memcmp(bys[i], text, n) == 0)
-				break;
+		i = find_word(text, n, bys, USAGE_BYS, "by", "column", f);
 		if (i == USAGE_BYS)
 			return false;
 		bits |= 1U << i;
@@ -72,17 +90,17 @@ usage_by_read(const char *text, unsigned *by)
 }
 
 bool
-usage_format_read(const char *text, enum usage_format *out)
+usage_format_read(const char *text, enum usage_format *out, struct fault *f)
 {
 	static const char *const names[] = { "table", "csv", "json" };
-	unsigned i;
+	const unsigned count = sizeof names / sizeof names[0];
+	unsigned i = find_word(text, strlen(text), names, count, "format",
+	    "format", f);
 
-	for (i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (strcmp(names[i], text) == 0) {
-			*out = (enum usage_format)i;
-			return true;
-		}
-	return false;
+	if (i == count)
+		return false;
+	*out = (enum usage_format)i;
+	return true;
 }
 
 #define DAY_US (INT64_C(86400) * 1000000)
@@ -105,8 +123,8 @@ days_before(int32_t day, int64_t days)
 	    tm.tm_mday;
 }
 
-bool
-usage_day_read(const char *text, int32_t today, int32_t *out)
+static bool
+read_day(const char *text, int32_t today, int32_t *out)
 {
 	int64_t us, t;
 	int y, m, d, n = -1;
@@ -123,6 +141,17 @@ usage_day_read(const char *text, int32_t today, int32_t *out)
 	*out = days_before(today, us <= DAY_US ? 0 :
 	    (us + DAY_US - 1) / DAY_US - 1);
 	return true;
+}
+
+bool
+usage_day_read(const char *name, const char *text, int32_t today,
+    int32_t *out, struct fault *f)
+{
+	if (read_day(text, today, out))
+		return true;
+	fault_set(f, ERR_BAD_REQUEST, name, "'%.60s' is neither a day, as "
+	    "2026-11-01, nor a number of days, as 7d", text);
+	return false;
 }
 
 /* ---- rows ---- */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct buf;
+struct fault;
 struct usage_row;
 struct usage_table;
 
@@ -27,15 +28,20 @@ enum usage_by {
 
 enum usage_format { USAGE_TABLE, USAGE_CSV, USAGE_JSON };
 
-/* "model,team" as bits 1 << enum usage_by. False: a word that is none. */
-bool usage_by_read(const char *text, unsigned *by);
-bool usage_format_read(const char *text, enum usage_format *out);
+/*
+ * "model,team" as bits 1 << enum usage_by. False: the fault (maybe NULL) says
+ * which word is none, and which there are.
+ */
+bool usage_by_read(const char *text, unsigned *by, struct fault *f);
+bool usage_format_read(const char *text, enum usage_format *out,
+    struct fault *f);
 
 /*
- * A day to begin or end with: "2026-11-01", or, as "7d", so many days of
- * which `today` (20261128) is the last. False: neither.
+ * A day to begin or end with, called `name`: "2026-11-01", or, as "7d", so
+ * many days of which `today` (20261128) is the last. False: neither.
  */
-bool usage_day_read(const char *text, int32_t today, int32_t *out);
+bool usage_day_read(const char *name, const char *text, int32_t today,
+    int32_t *out, struct fault *f);
 
 /* NULL: no memory. */
 struct usage_table *usage_new(unsigned by);

@@ -10,8 +10,6 @@
 #include "app/ledger_cli.h"
 #include "app/usage.h"
 
-#define PATIENCE_MS 5000
-
 static const char usage[] =
     "usage: tollgate usage [--by day,key,team,user,tag,model,provider]\n"
     "                      [--since 7d|2026-11-01] [--until 2026-11-30]\n"
@@ -19,17 +17,12 @@ static const char usage[] =
 
 struct asked {
 	unsigned by;
-	const char *since, *until;
+	struct ledger_days days;
 	enum usage_format format;
 };
 
-struct answer {
-	struct usage_table *table;
-	bool done, failed;
-};
-
 static bool
-read_options(int argc, char **argv, struct asked *a)
+read_options(int argc, char **argv, struct asked *a, struct fault *f)
 {
 	static const struct option options[] = {
 		{ "by", required_argument, NULL, 'b' },
@@ -45,16 +38,16 @@ read_options(int argc, char **argv, struct asked *a)
 	while (good && (c = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (c) {
 		case 'b':
-			good = usage_by_read(optarg, &a->by);
+			good = usage_by_read(optarg, &a->by, f);
 			break;
 		case 's':
-			a->since = optarg;
+			a->days.since = optarg;
 			break;
 		case 'u':
-			a->until = optarg;
+			a->days.until = optarg;
 			break;
 		case 'f':
-			good = usage_format_read(optarg, &a->format);
+			good = usage_format_read(optarg, &a->format, f);
 			break;
 		default:
 			good = false;
@@ -62,64 +55,40 @@ read_options(int argc, char **argv, struct asked *a)
 	return good && optind == argc;
 }
 
-static void
-on_row(void *arg, enum err e, const struct usage_row *row, int64_t held)
+static bool
+add(void *table, const struct usage_row *row, int64_t held)
 {
-	struct answer *a = arg;
-
-	if (row == NULL) {
-		a->failed |= e != ERR_OK;
-		a->done = true;
-	} else if (!usage_add(a->table, row, held))
-		a->failed = true;
-}
-
-static int
-print(struct answer *a, enum usage_format format)
-{
-	struct buf out;
-
-	buf_init(&out, MIB(512));
-	usage_write(a->table, format, &out);
-	return cli_print(&out);
+	return usage_add(table, row, held);
 }
 
 static int
 ask(struct ledger_cli *c, const struct asked *asked)
 {
-	struct answer a = { .table = usage_new(asked->by) };
-	int32_t today = ledger_day(c->ledger), from, to = today;
+	struct usage_table *table = usage_new(asked->by);
 	int code = CLI_FAILED;
+	struct buf out;
 
-	if (a.table == NULL)
-		return CLI_FAILED;
-	if (!usage_day_read(asked->since, today, &from) ||
-	    (asked->until != NULL &&
-	    !usage_day_read(asked->until, today, &to))) {
-		fputs(usage, stderr);
-		usage_free(a.table);
-		return CLI_MISUSED;
+	if (table != NULL)
+		code = ledger_cli_usage(c, &asked->days, add, table);
+	if (code == 0) {
+		buf_init(&out, MIB(512));
+		usage_write(table, asked->format, &out);
+		code = cli_print(&out);
 	}
-	ledger_usage(c->ledger, from, to, on_row, &a);
-	if (!house_wait(&c->house, &a.done, PATIENCE_MS) || a.failed)
-		fprintf(stderr, "tollgate: the store cannot be read\n");
-	else
-		code = print(&a, asked->format);
-	usage_free(a.table);
+	usage_free(table);
 	return code;
 }
 
 int
 usage_command(int argc, char **argv)
 {
-	struct asked asked = { .by = 1U << USAGE_DAY, .since = "7d" };
+	struct asked asked = { .by = 1U << USAGE_DAY, .days.since = "7d" };
+	struct fault f = { .code = ERR_OK };
 	struct ledger_cli c;
 	int code;
 
-	if (!read_options(argc, argv, &asked)) {
-		fputs(usage, stderr);
-		return CLI_MISUSED;
-	}
+	if (!read_options(argc, argv, &asked, &f))
+		return cli_misused(&f, usage);
 	if (!ledger_cli_open(&c))
 		return CLI_FAILED;
 	code = ask(&c, &asked);

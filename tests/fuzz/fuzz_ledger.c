@@ -79,10 +79,10 @@ days(char *text)
 	unsigned by = 0;
 	int32_t day;
 
-	usage_by_read(text, &by);
+	usage_by_read(text, &by, NULL);
 	if (by >= 1U << USAGE_BYS)
 		abort();
-	if (usage_day_read(text, 20261128, &day) &&
+	if (usage_day_read("since", text, 20261128, &day, NULL) &&
 	    (day < 19700101 || day > 99991231))
 		abort();
 }

@@ -36,7 +36,7 @@ written(const char *by, enum usage_format format)
 	unsigned bits;
 	size_t i;
 
-	assert_true(usage_by_read(by, &bits));
+	assert_true(usage_by_read(by, &bits, NULL));
 	t = usage_new(bits);
 	assert_non_null(t);
 	for (i = 0; i < 3; i++)
@@ -109,28 +109,28 @@ test_words(void **state)
 	int32_t day = 1;
 
 	(void)state;
-	assert_false(usage_by_read("", &by));
-	assert_false(usage_by_read("day,", &by));
-	assert_false(usage_by_read("days", &by));
+	assert_false(usage_by_read("", &by, NULL));
+	assert_false(usage_by_read("day,", &by, NULL));
+	assert_false(usage_by_read("days", &by, NULL));
 	assert_int_equal(by, 77);
-	assert_true(usage_by_read("provider,day", &by));
+	assert_true(usage_by_read("provider,day", &by, NULL));
 	assert_int_equal(by, 1 << USAGE_PROVIDER | 1 << USAGE_DAY);
-	assert_true(usage_format_read("csv", &f));
+	assert_true(usage_format_read("csv", &f, NULL));
 	assert_int_equal(f, USAGE_CSV);
-	assert_false(usage_format_read("xml", &f));
-	assert_true(usage_day_read("2026-11-01", 20261128, &day));
+	assert_false(usage_format_read("xml", &f, NULL));
+	assert_true(usage_day_read("since", "2026-11-01", 20261128, &day, NULL));
 	assert_int_equal(day, 20261101);
-	assert_true(usage_day_read("1d", 20261128, &day));
+	assert_true(usage_day_read("since", "1d", 20261128, &day, NULL));
 	assert_int_equal(day, 20261128);
-	assert_true(usage_day_read("7d", 20261128, &day));
+	assert_true(usage_day_read("since", "7d", 20261128, &day, NULL));
 	assert_int_equal(day, 20261122);
-	assert_true(usage_day_read("30d", 20260301, &day));
+	assert_true(usage_day_read("since", "30d", 20260301, &day, NULL));
 	assert_int_equal(day, 20260131);
-	assert_true(usage_day_read("1h", 20261128, &day));
+	assert_true(usage_day_read("since", "1h", 20261128, &day, NULL));
 	assert_int_equal(day, 20261128);
-	assert_false(usage_day_read("2026-02-30", 20261128, &day));
-	assert_false(usage_day_read("yesterday", 20261128, &day));
-	assert_false(usage_day_read("9999999d", 20261128, &day));
+	assert_false(usage_day_read("since", "2026-02-30", 20261128, &day, NULL));
+	assert_false(usage_day_read("since", "yesterday", 20261128, &day, NULL));
+	assert_false(usage_day_read("since", "9999999d", 20261128, &day, NULL));
 }
 
 static void
@@ -141,13 +141,42 @@ run_command(const struct world *w, const char *words, char *out, size_t size)
 	FILE *p;
 
 	snprintf(line, sizeof line, "TOLLGATE_STATE=%s "
-	    "TOLLGATE_POLICY=%s/policy.yaml " PROGRAM " usage %s 2>&1",
+	    "TOLLGATE_POLICY=%s/policy.yaml " PROGRAM " %s 2>&1",
 	    w->server.dir, w->server.dir, words);
 	p = popen(line, "r");
 	assert_non_null(p);
 	n = fread(out, 1, size - 1, p);
 	out[n] = '\0';
 	pclose(p);
+}
+
+/* Who gives an option what it does not take hears which, and what it does. */
+static void
+assert_misused(const struct world *w)
+{
+	static const struct {
+		const char *words, *said;
+	} wrong[] = {
+		{ "usage --by day,foo", "--by: 'foo' is no column; there are "
+		    "day, key, team, user, tag, model, provider\n" },
+		{ "usage --format foo",
+		    "--format: 'foo' is no format; there are table, csv, "
+		    "json\n" },
+		{ "usage --since soon", "--since: 'soon' is neither a day, as "
+		    "2026-11-01, nor a number of days, as 7d\n" },
+		{ "usage --until 2026-02-30", "--until: '2026-02-30' is " },
+		{ "reprice --since soon", "--since: 'soon' is " },
+		{ "reprice --since 7d --until x", "--until: 'x' is " },
+		{ "usage --colour", "usage: tollgate usage" },
+		{ "reprice", "usage: tollgate reprice" },
+	};
+	char out[4096];
+	size_t i;
+
+	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		run_command(w, wrong[i].words, out, sizeof out);
+		assert_non_null(strstr(out, wrong[i].said));
+	}
 }
 
 /* The program reads what another process has settled and holds. */
@@ -178,19 +207,18 @@ test_command(void **state)
 	    "models: { m: p/m }\nkeys: [ { name: web, secret: "
 	    "'plain:0123456789abcdef0123' } ]\n", w->setup.store);
 	fclose(f);
-	snprintf(since, sizeof since, "--by key,model --since 2d "
+	snprintf(since, sizeof since, "usage --by key,model --since 2d "
 	    "--format json");
 	run_command(w, since, out, sizeof out);
 	assert_string_equal(out, "{\"rows\":[{\"key\":\"web\",\"model\":"
 	    "\"gpt\",\"requests\":2,\"input_tokens\":10,\"output_tokens\":5,"
 	    "\"cached_tokens\":1,\"cost_nano\":1500000000,"
 	    "\"held_nano\":4000}]}\n");
-	run_command(w, "--since 2020-01-01 --until 2020-01-02 --format csv",
-	    out, sizeof out);
+	run_command(w, "usage --since 2020-01-01 --until 2020-01-02 "
+	    "--format csv", out, sizeof out);
 	assert_string_equal(out, "day,requests,input_tokens,output_tokens,"
 	    "cached_tokens,cost_nano,held_nano\r\n");
-	run_command(w, "--by nonsense", out, sizeof out);
-	assert_non_null(strstr(out, "usage: tollgate usage"));
+	assert_misused(w);
 	release(w, &held);
 	world_free(w);
 }
