@@ -196,6 +196,18 @@ compare(const void *pa, const void *pb)
 	return a->nth < b->nth ? -1 : 1;
 }
 
+/* "file:line: path: " */
+static void
+put_place(struct buf *out, const struct say *s)
+{
+	bool file = *s->file->path != '\0';
+
+	if (file)
+		buf_printf(out, "%s:%u: ", s->file->path, s->line);
+	if (*s->path != '\0' || file)
+		buf_printf(out, "%s: ", *s->path == '\0' ? "policy" : s->path);
+}
+
 void
 diag_write(struct diag *d, struct buf *out)
 {
@@ -208,9 +220,9 @@ diag_write(struct diag *d, struct buf *out)
 		s = &d->list[i];
 		make_plain(s->path);
 		make_plain(s->text);
-		buf_printf(out, "%s:%u: %s: %s%s\n", s->file->path, s->line,
-		    s->path[0] == '\0' ? "policy" : s->path,
-		    s->warning ? "warning: " : "", s->text);
+		put_place(out, s);
+		buf_printf(out, "%s%s\n", s->warning ? "warning: " : "",
+		    s->text);
 	}
 	if (d->more > 0)
 		buf_printf(out, "policy: %zu more faults are not shown\n",

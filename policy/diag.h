@@ -16,7 +16,7 @@ struct node;
 
 /* A file of the policy; order is its place among them. */
 struct source_file {
-	const char *path;
+	const char *path; /* "": it is none, and no file and line is told */
 	unsigned order;
 };
 

@@ -147,7 +147,7 @@ struct vkey *
 issue_key(const struct policy *p, const char *text, size_t len, bool strict,
     struct arena *a, struct buf *faults)
 {
-	static const struct source_file file = { "key", 1 };
+	static const struct source_file file = { "", 1 };
 	const struct policy_env env = { .catalog = p->catalog };
 	struct load l = { .env = &env, .arena = a, .outside = true };
 	struct vkey *k = arena_zalloc(a, sizeof *k);

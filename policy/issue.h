@@ -20,7 +20,7 @@ struct arena;
  * into the policy, which must outlive it. Its hash is all zeros. NULL when
  * the row is wrong, its tier is not there, the policy has a key of its name,
  * or (strict) it names models that are not there: faults has one line for
- * each. Looks at no secret.
+ * each, "member: message". Looks at no secret.
  */
 struct vkey *issue_key(const struct policy *p, const char *text, size_t len,
     bool strict, struct arena *a, struct buf *faults);

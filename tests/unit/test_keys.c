@@ -477,6 +477,34 @@ test_settings(void **state)
 	world_free(w);
 }
 
+/* Whoever gave the settings has no file to look at. */
+static void
+test_setting_faults(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "{\"name\":\"a\",\"rpm\":0,\"tier\":\"gold\"}",
+		    "rpm: must be from 1 to 1000000000\n"
+		    "tier: unknown tier 'gold'\n" },
+		{ "{\"name\":\"a\",\"tags\":[\"x\",[]]}",
+		    "tags[1]: must be a single value, not a list\n" },
+		{ "[]", "must be a map\n" },
+	};
+	struct world *w = world_new();
+	struct buf faults;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		buf_init(&faults, KIB(64));
+		assert_null(issue_key(w->policy, rows[i][0],
+		    strlen(rows[i][0]), true, w->arena, &faults));
+		buf_putc(&faults, '\0');
+		assert_string_equal(faults.data, rows[i][1]);
+		buf_free(&faults);
+	}
+	world_free(w);
+}
+
 /* ---- what a worker sees ---- */
 
 struct seen {
@@ -661,6 +689,7 @@ main(void)
 		BOTH(test_wrong_rows),
 		BOTH(test_damaged),
 		BOTH(test_settings),
+		BOTH(test_setting_faults),
 		BOTH(test_worker),
 		BOTH(test_flood),
 		BOTH(test_away),
