@@ -254,18 +254,19 @@ health_command(int argc, char **argv)
 	};
 	const char *id = NULL, *dir = state_dir();
 	struct health *h;
-	bool json = false;
+	bool json = false, good = true;
 	int option, rc;
 
 	optind = 0;
-	while ((option = getopt_long(argc, argv, "jp:", options, NULL)) != -1)
+	while (good && (option = getopt_long(argc, argv, "jp:", options,
+	    NULL)) != -1)
 		if (option == 'j')
 			json = true;
 		else if (option == 'p')
 			id = optarg;
 		else
-			optind = argc + 1;
-	if (optind != argc || (json && id != NULL)) {
+			good = false;
+	if (!good || optind != argc || (json && id != NULL)) {
 		fputs(usage, stderr);
 		return CLI_MISUSED;
 	}
