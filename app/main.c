@@ -38,10 +38,12 @@ static const struct {
 	    "new | create | list | show | rotate | limits | revoke  keys of "
 	    "clients" },
 	{ "models", models_command,
-	    "[--provider P] [--format table|json] | update FILE  the catalog" },
+	    "[--provider P | --providers] [--format table|json] | update FILE  "
+	    "the catalog" },
 	{ "policy-doc", policy_doc_command,
 	    "[--schema]  print the reference of the policy" },
-	{ "rank", rank_command, "MODEL  its deployments compared" },
+	{ "rank", rank_command, "MODEL [--format table|json]  its deployments "
+	    "compared" },
 	{ "reprice", reprice_command,
 	    "--since DAY [--until DAY] [--dry-run | --apply]  costs at the "
 	    "prices of today" },
@@ -49,10 +51,10 @@ static const struct {
 	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
 	    "keep a pool" },
 	{ "usage", usage_command,
-	    "[--by day,model,…] [--since 7d] [--format table|csv|json]  what "
-	    "was used" },
-	{ "version", version_command, "print the version" },
-	{ "help", help_command, "print this" },
+	    "[--by day,model,…] [--since 7d] [--until DAY] "
+	    "[--format table|csv|json]  what was used" },
+	{ "version", version_command, " print the version" },
+	{ "help", help_command, " print this" },
 };
 
 static int

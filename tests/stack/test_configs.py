@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from house import TOP, Policy
+from house import BUILD, TOP, Policy
 from servers import FRONTS, LIGHTTPD, APACHE, apache_modules
 
 DEBIAN_LIGHTTPD = Path("/etc/lighttpd/lighttpd.conf")
@@ -96,6 +96,21 @@ def test_systemd_units(site):
                           site.dir / "tollgate.service",
                           site.dir / "tollgate.socket")
     assert status == 0 and "tollgate" not in text, text
+
+
+def test_commands_and_manual():
+    """The manual and `tollgate help` have the same commands, and each tells a
+    wrong option from a right one."""
+    program = BUILD / "app/tollgate.fcgi"
+    status, text = output(program, "help")
+    assert status == 0
+    helped = re.findall(r"^  tollgate ([a-z-]+)", text, re.M)
+    page = (TOP / "docs/tollgate.8").read_text().replace("\\-", "-")
+    synopsis = page[page.index(".SH SYNOPSIS"):page.index(".SH DESCRIPTION")]
+    assert set(helped) == set(re.findall(r"tollgate ([a-z-]+)", synopsis))
+    for command in set(helped) - {"help", "version", "check"}:
+        status, text = output(program, command, "--colour")
+        assert status == 2 and f"usage: tollgate {command}" in text, text
 
 
 def test_packages_are_all_known():
