@@ -321,10 +321,11 @@ taken(struct ledger *l, struct hold *h, const struct op *op)
 static void
 owe(struct ledger *l, struct op *op)
 {
-	/* A mark that money may be owed is of use for a short time only. */
-	if (op->kept || op->echo || op->verb == VERB_RESTORE ||
+	/* A mark that money may be owed is of use for a short time only. One
+	 * that is kept already is free for the next try then. */
+	if (op->echo || op->verb == VERB_RESTORE ||
 	    (op->verb != VERB_SENT && l->backend->keep != NULL &&
-	    l->backend->keep(l->b, op))) {
+	    l->backend->keep(l->b, op)) || op->kept) {
 		arena_free(op->arena);
 		return;
 	}

@@ -465,8 +465,9 @@ journal_owes(struct journal *j)
 bool
 journal_owe(struct journal *j, const char *id, const char *text)
 {
-	return run(j->db, "INSERT OR IGNORE INTO owed (id, text, claimed) "
-	    "VALUES (?, ?, 0)", "tt", id, text) == SQLITE_OK;
+	return run(j->db, "INSERT INTO owed (id, text, claimed) "
+	    "VALUES (?, ?, 0) ON CONFLICT (id) DO UPDATE SET claimed = 0",
+	    "tt", id, text) == SQLITE_OK;
 }
 
 bool

@@ -58,7 +58,8 @@ typedef void journal_fn(void *arg, const char *key, const char *field,
     int64_t n, int64_t expire);
 bool journal_each(struct journal *j, journal_fn *fn, void *arg);
 
-/* A verb that the store has not got. False: it was not written. */
+/* A verb that the store has not got; one that is there already is nobody's
+ * again. False: it was not written. */
 bool journal_owe(struct journal *j, const char *id, const char *text);
 
 /* It has it now. True: it stood there. */

@@ -108,8 +108,8 @@ def books_fit(host):
         host.site, mode, host.site.tag("m/stream/60/20")) + billed(
             host.site, host.site.tag("m/stream/10/0"), rates=(0, 2 * N)), 5,
         "settled")
-    assert all(spent(host.site, k)["held_nano"] == 0
-               for k in host.books.secret)
+    wait_until(lambda: all(spent(host.site, k)["held_nano"] == 0
+                           for k in host.books.secret), 5, "given back")
 
 
 def test_paused(host, figure):

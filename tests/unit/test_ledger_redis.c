@@ -165,6 +165,33 @@ test_paused(void **state)
 	world_free(w);
 }
 
+/* Stopped again just as what is owed goes out: the next try is at once. */
+static void
+test_paused_again(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+
+	(void)state;
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	world_run(w, 20);
+	kill(w->server.pid, SIGSTOP);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_LEDGER);
+	kill(w->server.pid, SIGCONT);
+	comes_back(w);
+	kill(w->server.pid, SIGSTOP);
+	ledger_tick(w->l); /* in vain */
+	world_run(w, 500);
+	assert_true(ledger_owes(w->l) > 0);
+	kill(w->server.pid, SIGCONT);
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 /* SCRIPT FLUSH every few calls, and a server that refuses SCRIPT. */
 static void
 test_scripts_flushed(void **state)
@@ -750,6 +777,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_paused_again),
 		cmocka_unit_test(test_scripts_flushed),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_replica),
