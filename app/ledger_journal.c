@@ -2,10 +2,14 @@
 #include "app/ledger_journal.h"
 #include "app/ledger_sql.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 #include <sqlite3.h>
@@ -42,6 +46,7 @@ struct writer {
 	sqlite3 *db;
 	struct batch batch;
 	int rc;
+	int lock; /* of a journal that has gone, -1 */
 	bool busy;
 };
 
@@ -54,6 +59,10 @@ struct journal {
 	struct batch gathered;
 	struct writer *writer;
 	bool bad; /* the last batch could not be written */
+	/* Locked (shared) while anything of this process is not written. */
+	int lock;
+	bool locked;
+	size_t asked; /* settles without an answer */
 };
 
 static const char schema[] =
@@ -125,6 +134,52 @@ text_of(sqlite3_stmt *s, int column)
 	const char *p = (const char *)sqlite3_column_text(s, column);
 
 	return p == NULL ? "" : p;
+}
+
+/* ---- the lock ---- */
+
+/* The kernel frees it when the process dies. */
+static void
+set_lock(struct journal *j)
+{
+	bool want = j->asked > 0 || j->gathered.first != NULL ||
+	    j->writer->busy;
+
+	if (want == j->locked)
+		return;
+	/* Whoever has it for himself has it for the time of reading. */
+	while (flock(j->lock, want ? LOCK_SH : LOCK_UN) != 0 &&
+	    errno == EINTR)
+		continue;
+	j->locked = want;
+}
+
+void
+journal_asked(struct journal *j)
+{
+	j->asked++;
+	set_lock(j);
+}
+
+void
+journal_answered(struct journal *j)
+{
+	j->asked--;
+	set_lock(j);
+}
+
+bool
+journal_rest(struct journal *j)
+{
+	if (!journal_flush(j) || j->locked)
+		return false;
+	return flock(j->lock, LOCK_EX | LOCK_NB) == 0;
+}
+
+void
+journal_go_on(struct journal *j)
+{
+	flock(j->lock, LOCK_UN);
 }
 
 /* ---- what is gathered ---- */
@@ -248,6 +303,8 @@ free_writer(struct writer *w)
 {
 	free_batch(&w->batch);
 	sqlite3_close(w->db);
+	if (w->lock >= 0)
+		close(w->lock);
 	free(w);
 }
 
@@ -278,6 +335,7 @@ written(uv_work_t *req, int status)
 		set_timer(j);
 	}
 	free_batch(&w->batch);
+	set_lock(j);
 }
 
 static void
@@ -322,6 +380,7 @@ gather(struct journal *j, const char *name)
 		b->last->next = e;
 	b->last = e;
 	set_timer(j);
+	set_lock(j);
 	return e;
 }
 
@@ -358,6 +417,7 @@ journal_flush(struct journal *j)
 	j->bad = rc != SQLITE_OK;
 	if (!j->bad)
 		free_batch(&j->gathered);
+	set_lock(j);
 	return !j->bad;
 }
 
@@ -533,6 +593,16 @@ find_host(struct journal *j)
 	return j->host[0] != '\0';
 }
 
+static bool
+open_lock(struct journal *j)
+{
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof path, "%s.lock", j->path);
+	j->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return j->lock >= 0;
+}
+
 static enum err
 open_file(struct journal *j, const char *dir, const char *store,
     struct fault *f)
@@ -549,6 +619,9 @@ open_file(struct journal *j, const char *dir, const char *store,
 	    snprintf(j->path, sizeof j->path, "%s/journal-%.8s.db", dir,
 	    digest) >= (int)sizeof j->path)
 		return fault_set(f, ERR_INTERNAL, dir, "the path is too long");
+	if (!open_lock(j))
+		return fault_set(f, ERR_INTERNAL, j->path,
+		    "its lock cannot be opened");
 	rc = connect_to(&j->db, j->path, "PRAGMA synchronous = NORMAL");
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(j->db, schema, NULL, NULL, NULL);
@@ -578,9 +651,11 @@ journal_open(uv_loop_t *loop, const char *dir, const char *store,
 		return NULL;
 	}
 	j->loop = loop;
+	j->lock = -1;
 	j->timer.data = j;
 	j->writer = w;
 	w->req.data = w;
+	w->lock = -1;
 	w->j = j;
 	uv_unref((uv_handle_t *)&j->timer);
 	if (open_file(j, dir, store, f) == ERR_OK) {
@@ -588,6 +663,8 @@ journal_open(uv_loop_t *loop, const char *dir, const char *store,
 		return j;
 	}
 	sqlite3_close(j->db);
+	if (j->lock >= 0)
+		close(j->lock);
 	free(w);
 	uv_close((uv_handle_t *)&j->timer, on_closed);
 	return NULL;
@@ -600,6 +677,7 @@ journal_close(struct journal *j)
 
 	journal_flush(j);
 	free_batch(&j->gathered);
+	w->lock = j->lock;
 	w->j = NULL;
 	if (!w->busy)
 		free_writer(w);

@@ -51,6 +51,21 @@ void journal_row(struct journal *j, const char *who, const int64_t n[5]);
 bool journal_flush(struct journal *j);
 
 /*
+ * A settle is asked of the Redis, and was answered: between the two it may
+ * count there, and here it does not yet.
+ */
+void journal_asked(struct journal *j);
+void journal_answered(struct journal *j);
+
+/*
+ * Is all written that any worker of this host has settled? True: it stays so
+ * until journal_go_on, as no worker can settle meanwhile. Processes that died
+ * are not waited for.
+ */
+bool journal_rest(struct journal *j);
+void journal_go_on(struct journal *j);
+
+/*
  * All that this host has used, as what a Redis holds: key, field and value.
  * False: it cannot be read.
  */

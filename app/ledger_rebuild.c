@@ -20,8 +20,7 @@
 #define CHUNK 100 /* numbers told in one go */
 #define FIRST 3	  /* words before them */
 #define MEMORY MIB(64)
-/* Until all workers of this host have written what they gathered. */
-#define SETTLE_DOWN_MS (3 * JOURNAL_MS)
+#define AGAIN_MS 10 /* until it is seen again whether all is written */
 /* Hosts that were seen in this time are waited for. */
 #define SEEN (INT64_C(86400) * 1000000)
 
@@ -203,8 +202,7 @@ begin(struct rebuild *r)
 	if (RAND_bytes(bytes, sizeof bytes) != 1)
 		r->failed = true;
 	hash_hex(r->epoch, bytes, sizeof bytes);
-	if (!r->failed && (!journal_flush(r->j) ||
-	    !journal_each(r->j, gather, r)))
+	if (!r->failed && !journal_each(r->j, gather, r))
 		r->failed = true;
 	if (r->failed)
 		end(r, NULL, "the journal cannot be read");
@@ -212,25 +210,27 @@ begin(struct rebuild *r)
 		next(r);
 }
 
+/* All that the workers of this host have settled must be in the journal. */
 static void
 on_timer(uv_timer_t *t)
 {
-	begin(t->data);
+	struct rebuild *r = t->data;
+
+	if (!journal_rest(r->j)) {
+		uv_timer_start(t, on_timer, AGAIN_MS, 0);
+		return;
+	}
+	begin(r);
+	journal_go_on(r->j);
 }
 
 void
 rebuild_start(struct rebuild *r)
 {
-	char known[JOURNAL_ID];
-
 	if (r->running)
 		return;
 	r->running = true;
-	journal_epoch(r->j, known);
-	if (known[0] == '\0')
-		begin(r); /* nobody here has used anything */
-	else
-		uv_timer_start(&r->timer, on_timer, SETTLE_DOWN_MS, 0);
+	uv_timer_start(&r->timer, on_timer, 0, 0);
 }
 
 bool

@@ -444,6 +444,17 @@ on_reply(void *arg, const struct store_reply *r)
 	}
 }
 
+/* What counts there now stands in the journal, or is owed. */
+static void
+on_settled(void *arg, const struct store_reply *r)
+{
+	struct op *op = arg;
+	struct redis *b = op->b;
+
+	on_reply(op, r);
+	journal_answered(b->journal);
+}
+
 /* ---- verbs ---- */
 
 static void
@@ -498,7 +509,10 @@ give(struct redis *b, struct op *op, enum script s, size_t keys,
 {
 	bool marks = op->verb == VERB_SENT;
 
-	store_run(b->store, &b->script[s], keys, w->item, w->n, on_reply, op);
+	if (s == S_SETTLE)
+		journal_asked(b->journal);
+	store_run(b->store, &b->script[s], keys, w->item, w->n,
+	    s == S_SETTLE ? on_settled : on_reply, op);
 	/* Before the request goes out: the worker may be killed any time. */
 	if (marks)
 		store_push(b->store);

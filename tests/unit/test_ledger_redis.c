@@ -363,10 +363,8 @@ test_empty(void **state)
 			redis_kill(&w->server);
 			redis_again(&w->server, NULL);
 		}
-		is_closed(w);
 		assert_int_equal(settle(w, &h, &actual, &row, 1).err,
 		    ERR_LEDGER);
-		is_closed(w);
 		took = until_open(w, NULL);
 		pays(w);
 		printf("emptied: open again after %lld ms\n",
@@ -378,6 +376,41 @@ test_empty(void **state)
 		assert_int_equal(usage_of(w, DAY, DAY, NULL).cost,
 		    turn * 11 * 60);
 	}
+	world_free(w);
+}
+
+/* Another worker of the host has not written yet what it settled. */
+static void
+test_empty_unwritten(void **state)
+{
+	struct world *w = usual(), *other = world_join(w->server.dir, 0);
+	struct hold h;
+	int i;
+
+	(void)state;
+	spend(w);
+	for (i = 0; i < 5; i++)
+		spend(other); /* and from here on it stands still */
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	for (i = 0; i < 10; i++) {
+		ledger_tick(w->l);
+		world_run(w, 50);
+		is_closed(w);
+	}
+	world_run(other, 300);
+	until_open(w, NULL);
+	assert_int_equal(used_of(w, &daily), 6 * 60);
+	/* One that has died is not waited for. */
+	spend(other);
+	world_leave(other);
+	h = hold_new(w);
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	release(w, &h);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	assert_int_equal(used_of(w, &daily), 7 * 60);
 	world_free(w);
 }
 
@@ -784,6 +817,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_evicting),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty_unwritten),
 		cmocka_unit_test(test_empty_under_way),
 		cmocka_unit_test(test_two_hosts),
 		cmocka_unit_test(test_late_host),
