@@ -112,6 +112,7 @@ enum param_index {
 struct task {
 	const char *door;   /* the operation: "embeddings"; NULL: it is a chat */
 	size_t texts;	    /* how many there are */
+	uint32_t *sizes;    /* of each, in tokens at most, roughly; may be NULL */
 	int64_t most[UNIT_COUNT]; /* it can use beside its input tokens */
 	int64_t dimensions; /* of a vector, 0 = not said */
 	bool base64;	    /* vectors as base64 of float32, not as numbers */
@@ -215,6 +216,7 @@ struct reply {
 	int64_t text_bytes;	    /* of all content, to estimate usage */
 	struct choice *choices;	    /* only when another dialect will write it */
 	size_t choice_count;
+	size_t part;		    /* in: which of several it answers, 0.. */
 	struct vector *vectors;	    /* one for each text, in their order */
 	size_t vector_count;
 };

@@ -1,4 +1,4 @@
-/* Embeddings: a client's request, and OpenAI's dialect as a provider. */
+/* Embeddings: a client's request, and the answer to it. */
 #include "adapters/embeddings.h"
 
 #include <stdio.h>
@@ -10,11 +10,9 @@
 #include "adapters/errors.h"
 #include "adapters/openai.h"
 #include "adapters/reading.h"
-#include "adapters/reply.h"
 #include "app/base/arena.h"
 
 #define INPUTS 100000	/* of one request */
-#define ONE_CALL 2048	/* of one call: OpenAI's bound */
 #define DIMENSIONS 65536
 
 static const struct rd_member members[] = {
@@ -31,7 +29,7 @@ static const char *const known[] = { "model", "input", "encoding_format",
 
 /* ----------------------------------------------------------- request */
 
-/* Is the value one input by itself: a text or a list of numbers? */
+/* Is the value a list of numbers, by its first element? */
 static bool
 is_tokens(const struct json *doc, uint32_t v)
 {
@@ -39,7 +37,7 @@ is_tokens(const struct json *doc, uint32_t v)
 	    json_type(doc, json_first(doc, v)) == JSON_NUMBER;
 }
 
-/* The first of the inputs; json_next goes on from there only in a list. */
+/* Is the value one input by itself: a text or a list of numbers? */
 static bool
 is_single(const struct json *doc, uint32_t input)
 {
@@ -71,12 +69,28 @@ check_input(const struct json *doc, uint32_t v, struct fault *f)
 	    "every input must be a text or a list of tokens, and not empty");
 }
 
+/*
+ * How many tokens an input has at most, roughly: hardly any text has more than
+ * one in two bytes.
+ */
+static uint32_t
+size_of(const struct json *doc, uint32_t v)
+{
+	size_t len = 0;
+
+	if (json_type(doc, v) == JSON_ARRAY)
+		return (uint32_t)json_count(doc, v);
+	(void)json_raw(doc, v, &len);
+	return (uint32_t)(len / 2 + 1);
+}
+
 static enum err
-check_inputs(struct chat *chat, struct fault *f)
+check_inputs(struct chat *chat, struct arena *a, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
 	uint32_t list = json_get(doc, JSON_ROOT, "input"), v;
 	enum err e = ERR_OK;
+	size_t n = 0;
 
 	chat->task.texts = is_single(doc, list) ? 1 : json_count(doc, list);
 	if (chat->task.texts == 0)
@@ -85,18 +99,39 @@ check_inputs(struct chat *chat, struct fault *f)
 	if (chat->task.texts > INPUTS)
 		return fault_set(f, ERR_TOO_LARGE, "input",
 		    "more than %d inputs", INPUTS);
-	if (is_single(doc, list))
-		return check_input(doc, list, f);
-	for (v = json_first(doc, list); v != JSON_NONE && e == ERR_OK;
-	    v = json_next(doc, list, v))
+	chat->task.sizes = arena_alloc(a, chat->task.texts *
+	    sizeof *chat->task.sizes);
+	if (chat->task.sizes == NULL)
+		return fault_memory(f);
+	v = is_single(doc, list) ? list : json_first(doc, list);
+	for (; n < chat->task.texts && e == ERR_OK; n++) {
 		e = check_input(doc, v, f);
+		chat->task.sizes[n] = size_of(doc, v);
+		v = v == list ? v : json_next(doc, list, v);
+	}
 	return e;
+}
+
+/* Other forms of vectors than OpenAI's would be read as if they were these. */
+static enum err
+check_format(struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t v = json_get(doc, JSON_ROOT, "encoding_format");
+
+	chat->task.base64 = json_is(doc, v, "base64");
+	if (chat->task.base64 || json_type(doc, v) != JSON_STRING ||
+	    json_is(doc, v, "float"))
+		return ERR_OK;
+	return fault_set(f, ERR_BAD_REQUEST, "encoding_format",
+	    "'encoding_format' is 'float' or 'base64'");
 }
 
 static enum err
 embeddings_read_request(struct arena *a, struct chat *chat, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
+	const char *purpose;
 	enum err e;
 
 	e = rd_types(doc, members, sizeof members / sizeof members[0], true,
@@ -104,7 +139,9 @@ embeddings_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
 	if (e == ERR_OK)
-		e = check_inputs(chat, f);
+		e = check_inputs(chat, a, f);
+	if (e == ERR_OK)
+		e = check_format(chat, f);
 	if (e == ERR_OK)
 		e = rd_positive(doc, "dimensions", 0, &chat->task.dimensions,
 		    f);
@@ -114,10 +151,14 @@ embeddings_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e != ERR_OK)
 		return e;
 	chat->task.door = EMBEDDINGS_DOOR;
-	chat->task.base64 = json_is(doc, json_get(doc, JSON_ROOT,
-	    "encoding_format"), "base64");
 	chat->choices = 1;
 	chat->user = rd_word(doc, "user", a);
+	purpose = rd_word(doc, "input_type", a);
+	chat->task.purpose = canon_lit(purpose);
+	if (*purpose != '\0')
+		chat->set |= PARAM_BIT(PURPOSE);
+	if (*chat->user != '\0')
+		chat->set |= PARAM_BIT(USER);
 	return ERR_OK;
 }
 
@@ -149,7 +190,6 @@ embeddings_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
 	uint32_t list = json_get(doc, JSON_ROOT, "input"), v;
-	struct reading r = { doc, a, chat, f };
 	bool good;
 
 	canon_defaults(chat);
@@ -165,216 +205,10 @@ embeddings_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 			good = add_input(chat, a, v);
 	if (!good)
 		return fault_memory(f);
-	chat->task.purpose = rd_str(&r, JSON_ROOT, "input_type");
 	canon_given(chat);
 	chat->whole = true;
 	return canon_extras(chat, a, known, sizeof known / sizeof known[0],
 	    f);
-}
-
-/* ----------------------------------------------------------- provider */
-
-void
-embeddings_part(const struct chat *chat, struct http_call *call, size_t most,
-    size_t *first, size_t *count)
-{
-	size_t texts = chat->task.texts;
-
-	call->parts = (texts + most - 1) / most;
-	*first = call->part * most;
-	*count = texts - *first < most ? texts - *first : most;
-}
-
-enum err
-embeddings_put_text(struct json_writer *w, const struct chat *chat, size_t i,
-    struct fault *f)
-{
-	const struct part *p = chat->messages[i].parts;
-
-	if (p->kind != PART_TEXT)
-		return fault_set(f, ERR_BAD_REQUEST, "input",
-		    "the provider takes texts only, no lists of tokens");
-	jw_stringn(w, p->text.p, p->text.len);
-	return ERR_OK;
-}
-
-/* The inputs of a part as they came, as a list. */
-static struct str
-some_inputs(struct arena *a, const struct chat *chat, size_t first,
-    size_t count)
-{
-	const struct json *doc = &chat->doc;
-	uint32_t list = json_get(doc, JSON_ROOT, "input"), v;
-	const char *raw;
-	struct buf b;
-	size_t i, len;
-
-	buf_init(&b, LIMIT_BODY);
-	v = json_first(doc, list);
-	for (i = 0; i < first + count && v != JSON_NONE; i++) {
-		raw = json_raw(doc, v, &len);
-		if (i >= first) {
-			buf_putc(&b, i == first ? '[' : ',');
-			buf_put(&b, raw, len);
-		}
-		v = json_next(doc, list, v);
-	}
-	buf_putc(&b, ']');
-	return canon_take(a, &b);
-}
-
-static enum err
-edit_request(struct arena *a, const struct chat *chat,
-    const struct deployment *d, struct http_call *call, struct buf *body,
-    struct fault *f)
-{
-	struct str model = canon_quoted(a, d->model), some;
-	size_t first, count;
-	struct edits e;
-
-	if (model.p == NULL)
-		return fault_memory(f);
-	embeddings_part(chat, call, ONE_CALL, &first, &count);
-	edits_init(&e, &chat->doc, a);
-	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	if (call->parts > 1) {
-		some = some_inputs(a, chat, first, count);
-		if (some.p == NULL)
-			return fault_memory(f);
-		edits_set(&e, JSON_ROOT, "input", some.p, some.len);
-	}
-	return edits_apply(&e, body) ? ERR_OK : fault_memory(f);
-}
-
-static enum err
-embeddings_write_request(struct arena *a, const struct chat *chat,
-    const struct deployment *d, struct http_call *call, struct fault *f)
-{
-	struct buf body;
-	enum err e;
-
-	call->method = "POST";
-	call->url = openai_url(a, d, "embeddings");
-	buf_init(&body, LIMIT_BODY * 2);
-	e = edit_request(a, chat, d, call, &body, f);
-	return canon_body(a, call, &body, e, f);
-}
-
-enum err
-embeddings_vector(struct arena *a, struct reply *reply,
-    const struct json *doc, uint32_t v, struct fault *f)
-{
-	struct vector *list, *to;
-	size_t n = reply->vector_count;
-
-	/* Room by powers of two. */
-	if ((n & (n - 1)) == 0) {
-		list = arena_resize(a, reply->vectors, n * sizeof *list,
-		    (n == 0 ? 1 : 2 * n) * sizeof *list);
-		if (list == NULL)
-			return ERR_INTERNAL;
-		reply->vectors = list;
-	}
-	to = &reply->vectors[n];
-	memset(to, 0, sizeof *to);
-	if (json_nonempty(doc, v))
-		to->base64 = canon_str(doc, v, a);
-	else if (json_count(doc, v) > 0 && is_tokens(doc, v))
-		to->numbers = canon_raw(doc, v);
-	else
-		return reply_bad(f, "an embedding that is no list of numbers");
-	reply->vector_count++;
-	return ERR_OK;
-}
-
-enum err
-embeddings_counted(const struct chat *chat, const struct reply *reply,
-    size_t most, struct fault *f)
-{
-	size_t texts = chat->task.texts;
-
-	if (texts > most ? reply->vector_count > most :
-	    reply->vector_count != texts)
-		return reply_bad(f, "not one embedding for each input");
-	return ERR_OK;
-}
-
-/*
- * The vectors in the order of the inputs, whatever order they come in. Where
- * an index is missing or wrong, they are taken as they stand.
- */
-static enum err
-read_vectors(struct arena *a, const struct json *doc, uint32_t data,
-    struct reply *reply, struct fault *f)
-{
-	size_t count = json_count(doc, data), i;
-	uint32_t *at = arena_alloc(a, count * sizeof *at + 1), v;
-	bool ordered = true;
-	enum err e = ERR_OK;
-	int64_t n;
-
-	if (at == NULL)
-		return ERR_INTERNAL;
-	for (i = 0; i < count; i++)
-		at[i] = JSON_NONE;
-	for (v = json_first(doc, data); v != JSON_NONE;
-	    v = json_next(doc, data, v)) {
-		if (json_int(doc, json_get(doc, v, "index"), &n) && n >= 0 &&
-		    (size_t)n < count && at[n] == JSON_NONE)
-			at[n] = v;
-		else
-			ordered = false;
-	}
-	v = json_first(doc, data);
-	for (i = 0; i < count && e == ERR_OK; i++) {
-		e = embeddings_vector(a, reply, doc, json_get(doc,
-		    ordered ? at[i] : v, "embedding"), f);
-		v = json_next(doc, data, v);
-	}
-	return e;
-}
-
-/* "usage" as OpenAI has it, or total_tokens alone (Voyage). */
-static void
-read_usage(const struct json *doc, struct usage *out)
-{
-	uint32_t u = json_get(doc, JSON_ROOT, "usage");
-	int64_t n;
-
-	if (openai_usage(doc, out)) {
-		usage_set_output(out, 0);
-	} else if (reply_tokens(doc, u, "total_tokens", &n)) {
-		out->n[UNIT_INPUT] = n;
-		out->known = true;
-	}
-}
-
-static enum err
-embeddings_read_reply(struct arena *a, const struct chat *chat,
-    const struct deployment *d, const char *body, size_t len,
-    struct reply *reply, struct fault *f)
-{
-	struct json *doc = arena_alloc(a, sizeof *doc);
-	uint32_t data;
-	enum err e;
-
-	(void)d;
-	if (doc == NULL)
-		return ERR_INTERNAL;
-	e = reply_parse(a, body, len, doc, reply, f);
-	if (e != ERR_OK || reply->error != NULL)
-		return e;
-	data = json_get(doc, JSON_ROOT, "data");
-	if (json_type(doc, data) != JSON_ARRAY || json_count(doc, data) == 0)
-		return reply_bad(f, "no embeddings");
-	read_usage(doc, &reply->usage);
-	reply->from = &adapter_embeddings;
-	reply->doc = doc;
-	reply->raw = canon_raw(doc, JSON_ROOT);
-	reply->model = canon_str(doc, json_get(doc, JSON_ROOT, "model"), a);
-	reply->finish = FINISH_STOP;
-	e = read_vectors(a, doc, data, reply, f);
-	return e == ERR_OK ? embeddings_counted(chat, reply, ONE_CALL, f) : e;
 }
 
 /* ------------------------------------------------------------ answers */
@@ -482,13 +316,17 @@ put_vector(struct arena *a, struct json_writer *w, const struct vector *v,
 	return ERR_OK;
 }
 
-/* May the provider's own body go on as it is? */
+/* May the provider's own body go on as it is? Some tell of usage otherwise. */
 static bool
 as_asked(const struct chat *chat, const struct reply *reply)
 {
+	const struct json *doc = reply->doc;
 	size_t i;
 
-	if (reply->from != &adapter_embeddings || reply->raw.len == 0)
+	if (reply->from != &adapter_embeddings || reply->raw.len == 0 ||
+	    !json_is(doc, json_get(doc, JSON_ROOT, "object"), "list") ||
+	    json_type(doc, json_get(doc, json_get(doc, JSON_ROOT, "usage"),
+		"prompt_tokens")) != JSON_NUMBER)
 		return false;
 	for (i = 0; i < reply->vector_count; i++)
 		if (chat->task.base64 != (reply->vectors[i].base64.p != NULL))
@@ -540,6 +378,7 @@ const struct adapter adapter_embeddings = {
 	.read_chat = embeddings_read_chat,
 	.write_reply = embeddings_write_reply,
 	.write_error = openai_write_error,
+	.lacks = embeddings_lacks,
 	.write_request = embeddings_write_request,
 	.read_reply = embeddings_read_reply,
 	.classify = errors_classify,

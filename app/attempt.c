@@ -327,18 +327,20 @@ check_dropped(struct request *r, struct attempt *at)
 	const struct deployment *d = at->deployment;
 	uint64_t takes = to->takes_of == NULL ? to->takes : to->takes_of(d);
 	uint64_t lacks = to->lacks == NULL ? 0 : to->lacks(&r->chat, d);
-	uint64_t left = r->chat.set & (~takes | lacks);
+	bool own = to == r->surface; /* all else goes on as it came */
+	uint64_t left = r->chat.set & ((own ? 0 : ~takes) | lacks);
+	size_t extras = own ? 0 : r->chat.extra_count;
 	struct buf b;
 	unsigned i;
 
-	if (left == 0 && r->chat.extra_count == 0)
+	if (left == 0 && extras == 0)
 		return ERR_OK;
 	buf_init(&b, KIB(4));
 	for (i = 0; i < PARAM_COUNT; i++)
 		if ((left >> i & 1) != 0)
 			buf_printf(&b, "%s%s", b.len > 0 ? ", " : "",
 			    param_word(i));
-	for (i = 0; i < r->chat.extra_count; i++)
+	for (i = 0; i < extras; i++)
 		buf_printf(&b, "%s%.64s", b.len > 0 ? ", " : "",
 		    r->chat.extras[i]);
 	at->dropped = b.failed ? "many" : arena_dup(r->arena, b.data, b.len);
@@ -354,15 +356,13 @@ static enum err
 write_call(struct request *r, struct attempt *at, struct http_call *hc)
 {
 	const struct provider *p = at->deployment->provider;
+	bool own = at->adapter == r->surface;
 	enum err e = ERR_OK;
 
-	if (at->adapter != r->surface) {
-		if (!r->chat.whole)
-			e = r->surface->read_chat(r->arena, &r->chat,
-			    &r->fault);
-		if (e == ERR_OK)
-			e = check_dropped(r, at);
-	}
+	if (!own && !r->chat.whole)
+		e = r->surface->read_chat(r->arena, &r->chat, &r->fault);
+	if (e == ERR_OK && (!own || r->chat.task.door != NULL))
+		e = check_dropped(r, at);
 	hc->part = at->part;
 	if (e == ERR_OK)
 		e = at->adapter->write_request(at->arena, &r->chat,

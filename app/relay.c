@@ -423,6 +423,7 @@ read_body(struct attempt *at, struct reply *reply)
 	enum err e;
 
 	memset(reply, 0, sizeof *reply);
+	reply->part = at->part;
 	if (body == NULL)
 		return ERR_INTERNAL;
 	e = at->adapter->read_reply(at->arena, &r->chat, at->deployment, body,
@@ -461,6 +462,9 @@ end_body(struct attempt *at)
 	if (!r->chat.free)
 		at->first_content = clock_mono();
 	relay_settle(at);
+	/* An answer that is no chat tells of usage, be it an estimate. */
+	if (r->chat.task.door != NULL && !reply.usage.known)
+		reply.usage = at->usage;
 	return send_reply(at, &reply);
 }
 

@@ -57,7 +57,10 @@ enum quirk {
 				 * by /model/MODEL/invoke or
 				 * /invoke-with-response-stream, whose events
 				 * come in an envelope; the body as above */
-	QUIRK_TAKE_TURNS = 1 << 13 /* user and assistant must alternate */
+	QUIRK_TAKE_TURNS = 1 << 13, /* user and assistant must alternate */
+	QUIRK_EMBED_VOYAGE = 1 << 14, /* embeddings as Voyage has them */
+	QUIRK_EMBED_MISTRAL = 1 << 15, /* as Mistral */
+	QUIRK_EMBED_BYTES = 1 << 16 /* as signed bytes (Perplexity) */
 };
 
 /*

@@ -33,6 +33,9 @@ static const struct word quirk_words[] = {
 	{ "streamed_thinking", QUIRK_STREAMED_THINKING },
 	{ "no_effort", QUIRK_NO_EFFORT },
 	{ "take_turns", QUIRK_TAKE_TURNS },
+	{ "embed_voyage", QUIRK_EMBED_VOYAGE },
+	{ "embed_mistral", QUIRK_EMBED_MISTRAL },
+	{ "embed_bytes", QUIRK_EMBED_BYTES },
 	{ NULL, 0 }
 };
 

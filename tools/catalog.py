@@ -182,12 +182,13 @@ RESPONSES_ONLY = re.compile(
 # and MiMo switch thinking by an object and want it back with calls; Alibaba
 # switches it by a flag; at Perplexity the two sides must take turns.
 PROVIDER_QUIRKS = [
-    (r"mistral", "random_seed short_ids plain_turns"),
+    (r"mistral", "random_seed short_ids plain_turns embed_mistral"),
+    (r"voyage", "embed_voyage"),
     (r"groq|cerebras", "plain_turns"),
     (r"deepseek|moonshotai(-cn)?|kimi-for-coding|(zai|zhipuai)"
      r"(-coding-plan)?|xiaomi(-.*)?", "reasoning_back thinking_type"),
     (r"alibaba(-.*)?", "enable_thinking"),
-    (r"perplexity", "take_turns"),
+    (r"perplexity", "take_turns embed_bytes"),
 ]
 # And single models: Alibaba's first Qwen3 think in streams only, and refuse
 # another answer unless told not to think; most of xAI's think as they like.
