@@ -105,5 +105,9 @@ enum err embeddings_read_reply(struct arena *a, const struct chat *chat,
     struct reply *reply, struct fault *f);
 
 extern const struct adapter adapter_embeddings;
+extern const struct adapter adapter_gemini_embed;
+extern const struct adapter adapter_cohere_embed;
+extern const struct adapter adapter_ollama_embed;
+extern const struct adapter adapter_bedrock_embed;
 
 #endif

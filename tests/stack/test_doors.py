@@ -9,13 +9,57 @@ import pytest
 import doors
 from books import N, Books, asked, billed, call, refusal, settled, usd
 from client import Call, bearer
-from house import Site
+from house import ROOTS, Site
 from servers import chosen, open_front
 
 EMBEDDINGS = "/v1/embeddings"
 FRONTS = [n for n in ("lighttpd", "apache-proxy") if n in chosen()] or \
     chosen()[:1]
-DIALECTS = ["openai"]
+# Each dialect, and each provider whose way departs from it: how its row of
+# targets and of providers says so. The name of a provider tells its quirks.
+DIALECTS = {
+    "openai": {},
+    "gemini": {"adapter": "gemini", "model": "gemini-embedding-2"},
+    "vertex": {"adapter": "gemini", "model": "gemini-embedding-2",
+               "root": "v1/projects/p/locations/l/publishers/google"},
+    "vertex-001": {"adapter": "gemini", "model": "gemini-embedding-001",
+                   "root": "v1/projects/p/locations/l/publishers/google"},
+    "vertex-text": {"adapter": "gemini", "model": "text-embedding-005",
+                    "root": "v1/projects/p/locations/l/publishers/google"},
+    "cohere": {"adapter": "cohere", "model": "embed-v4.0"},
+    "bedrock": {"adapter": "bedrock", "auth": "bearer",
+                "model": "amazon.titan-embed-text-v2:0"},
+    "ollama": {"adapter": "ollama"},
+    "voyage": {"provider": "voyage", "model": "voyage-3-large"},
+    "mistral": {"provider": "mistral", "model": "mistral-embed"},
+}
+# What tells no usage, and what has vectors of its own kind.
+MORE = {
+    "gemini-001": {"adapter": "gemini", "model": "gemini-embedding-001"},
+    "bedrock-cohere": {"adapter": "bedrock", "auth": "bearer",
+                       "model": "us.cohere.embed-v4:0"},
+    "bedrock-v3": {"adapter": "bedrock", "auth": "bearer",
+                   "model": "cohere.embed-english-v3"},
+    "bedrock-v1": {"adapter": "bedrock", "auth": "bearer",
+                   "model": "amazon.titan-embed-text-v1"},
+    "bedrock-other": {"adapter": "bedrock", "auth": "bearer",
+                      "model": "amazon.nova-lite-v1:0"},
+    "perplexity": {"provider": "perplexity", "model": "pplx-embed-v1-0.6b"},
+}
+
+
+def add(p, site, name, provider=None, root=None, model="m", **row):
+    """The model embed-NAME of one dialect."""
+    provider = provider or "p-" + name
+    root = root or ROOTS[row.get("adapter", "openai")]
+    p.doc["providers"][provider] = {
+        "base_url": site.upstream.base(site.tag(f"m/doors/tag={name}"), root),
+        "key": "none", **row}
+    if provider.startswith("p-"):
+        p.doc["providers"][provider].setdefault("adapter", "openai")
+    p.doc["models"]["embed-" + name] = {"targets": [
+        {"provider": provider, "model": model,
+         "price": {"input": 1, "output": 0}}]}
 
 
 def policy(site):
@@ -25,11 +69,13 @@ def policy(site):
         p.model(name, {"to": site.tag(mode),
                        "price": {"input": 1, "output": 0}, **row})
 
-    for d in DIALECTS:
-        model("embed-" + d, f"m/doors/tag={d}", adapter=d)
+    for d, row in {**DIALECTS, **MORE}.items():
+        add(p, site, d, **row)
     model("embed-fails", "m/doors/1/tag=fails")
     p.model("chat-only", {"to": "m/ok/tag=chat", "adapter": "anthropic"})
     p.key("rich", budget=usd(10**9) + " / day")
+    p.key("other", budget=usd(10**12) + " / day")
+    p.key("settling", budget=usd(10**9) + " / day")
     p.key("poor", budget=usd(1) + " / day")
     p.key("failing", budget=usd(10**9) + " / day")
     return p
@@ -112,12 +158,109 @@ def test_large_batches(books, dialect):
         before + 1
 
 
+def sent(books, name):
+    """What the provider was last asked."""
+    return json.loads(books.site.upstream.last(
+        books.site.tag(f"m/doors/tag={name}"))["body"])
+
+
+@pytest.mark.parametrize("name, said, path", [
+    ("cohere", "search_query", ("input_type",)),
+    ("bedrock-cohere", "search_query", ("input_type",)),
+    ("voyage", "query", ("input_type",)),
+    ("vertex-001", "RETRIEVAL_QUERY", ("instances", 0, "task_type")),
+    ("gemini-001", "RETRIEVAL_QUERY", ("requests", 0, "taskType"))])
+@pytest.mark.parametrize("word", ["search_query", "query", "RETRIEVAL_QUERY"])
+def test_purpose(books, name, said, path, word):
+    """input_type in anybody's words reaches everybody in his own."""
+    r = embed(books, "other", "embed-" + name, "a b", input_type=word)
+    assert r.status == 200, r.body
+    doc = sent(books, name)
+    for step in path:
+        doc = doc[step]
+    assert doc == said
+    assert "x-tollgate-dropped" not in r.headers
+
+
+@pytest.mark.parametrize("name, given, told", [
+    ("ollama", {"input_type": "query", "user": "u"}, "user, input_type"),
+    ("gemini", {"input_type": "query"}, "input_type"),
+    ("cohere", {"input_type": "SEMANTIC_SIMILARITY", "x": 1},
+     "input_type, x"),
+    ("bedrock", {"user": "u"}, "user"),
+    ("voyage", {"user": "u", "input_type": "CLUSTERING"}, "user, input_type"),
+    ("mistral", {"user": "u", "input_type": "query"}, "user, input_type")])
+def test_dropped(books, name, given, told):
+    r = embed(books, "other", "embed-" + name, "a b", **given)
+    assert r.status == 200, r.body
+    assert r.headers["x-tollgate-dropped"] == told
+
+
+@pytest.mark.parametrize("name", ["gemini-001", "bedrock-cohere"])
+def test_untold_usage(books, name):
+    """Where the provider tells none, the house counts, and says so."""
+    r = embed(books, "other", "embed-" + name, ["a b", "c"],
+              encoding_format="float")
+    assert r.status == 200, r.body
+    for text, d in zip(["a b", "c"], r.json()["data"]):
+        assert near(d["embedding"], doors.vector(text))
+    assert r.json()["usage"]["prompt_tokens"] > 0
+    assert r.json()["usage"]["prompt_tokens"] == \
+        r.json()["usage"]["total_tokens"]
+
+
+def test_signed_bytes(sdk, books):
+    """Perplexity's bytes are numbers, in either form."""
+    for form in ("float", "base64"):
+        r = sdk.embeddings.create(model="embed-perplexity", input=["a", "b c"],
+                                  **({} if form == "base64" else
+                                     {"encoding_format": form}))
+        for text, d in zip(["a", "b c"], r.data):
+            assert list(d.embedding) == doors.signed(text)
+        assert r.usage.prompt_tokens == 3
+
+
+@pytest.mark.parametrize("name", [
+    d for d, row in DIALECTS.items() if row.get("adapter", "openai") !=
+    "openai"])
+def test_tokens_of_others(books, name):
+    """Another provider has other numbers for tokens."""
+    r = embed(books, "other", "embed-" + name, [[1, 2], [3]])
+    assert r.status == 400 and r.error()["param"] == "input", r.body
+
+
+@pytest.mark.parametrize("name, param", [
+    ("bedrock-v1", "dimensions"), ("bedrock-v3", "dimensions"),
+    ("bedrock-other", "model")])
+def test_what_cannot_be_had(books, name, param):
+    mode = books.site.tag(f"m/doors/tag={name}")
+    before = asked(books.site, mode)
+    r = embed(books, "other", "embed-" + name, "a", dimensions=16)
+    assert r.status == 400 and r.error()["param"] == param, r.body
+    assert asked(books.site, mode) == before
+
+
+@pytest.mark.parametrize("name", ["openai", "voyage", "mistral"])
+def test_tokens_of_a_call(books, name):
+    """A call holds no more tokens than the provider takes in one."""
+    given = ["w " * 3000 for _ in range(110)]
+    mode = books.site.tag(f"m/doors/tag={name}")
+    before = asked(books.site, mode)
+    r = embed(books, "other", "embed-" + name, given, encoding_format="float")
+    assert r.status == 200, r.body[:300]
+    assert len(r.json()["data"]) == 110
+    assert r.json()["usage"]["prompt_tokens"] == 110 * 3000
+    assert asked(books.site, mode) > before + 1
+
+
 def test_embeddings_settle(books):
     """The ledger has what the provider bills."""
     modes = [books.site.tag(f"m/doors/tag={d}") for d in DIALECTS]
+    before = billed(books.site, *modes, rates=(N, 0))
     for d in DIALECTS:
-        embed(books, "rich", "embed-" + d, "hello there")
-    settled(books.site, "rich", billed(books.site, *modes, rates=(N, 0)))
+        embed(books, "settling", "embed-" + d, "hello there")
+    settled(books.site, "settling",
+            billed(books.site, *modes, rates=(N, 0)) - before)
 
 
 def test_a_part_fails(books):
