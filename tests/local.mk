@@ -27,6 +27,7 @@ tests_fuzz_libfit_a_CPPFLAGS = $(UNIT_CPPFLAGS)
 endif
 endif
 include tests/bench/local.mk
+EXTRA_DIST += tests/corpus/test_doors_embed.py tests/lib/recording_embed.py
 EXTRA_DIST += tests/fuzz/seeds
 EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/lib/recording_gemini.py tests/lib/said.py \
