@@ -84,6 +84,15 @@ POLICY = {
     "keys": [{"name": "bench"}],
 }
 
+# Keys that hold and settle, beside one that has no limits: the dearest of
+# them in all kinds of counters. No limit is ever reached.
+KEYS = {
+    "a budget": {"budget": "1000000 USD / day"},
+    "all limits": {"budget": ["1000000 USD / day", "2000000 USD / month"],
+                   "rpm": 100000000, "tpm": 1000000000000,
+                   "parallel": 100000},
+}
+
 
 def virtual_key(seed):
     """A key of the right form: 30 digits and their CRC."""
@@ -108,6 +117,9 @@ class Bench:
     def __init__(self, args, procs, work):
         self.args, self.procs, self.dir = args, procs, work
         self.key = virtual_key(7)
+        self.limited = {name: virtual_key(8 + i)
+                        for i, name in enumerate(KEYS)}
+        self.store = None # of policies written from now on
         self.upstream_port = self.upstream = None
         os.mkdir(os.path.join(work, "htdocs"))
 
@@ -134,6 +146,12 @@ class Bench:
         policy["providers"][SAME]["base_url"] = at + "/v1"
         policy["providers"][OTHER]["base_url"] = at
         policy["keys"][0]["secret"] = "plain:" + self.key
+        if self.store is not None: # without one, no ledger is ever asked
+            policy["store"] = self.store
+            policy["keys"] += [
+                {"name": name.replace(" ", "-"), **KEYS[name],
+                 "secret": "plain:" + secret}
+                for name, secret in self.limited.items()]
         policy["log"] = os.path.join(self.dir, name + ".records")
         return self.write(name + ".policy.yaml",
                           json.dumps(policy, indent=1) + "\n")
@@ -143,6 +161,18 @@ class Bench:
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
         return path
+
+
+    def start_redis(self):
+        """A Redis of the bench's own, on whatever core is idle; its address
+        for a policy goes into self.store."""
+        path = os.path.join(self.dir, "redis.sock")
+        p = self.procs.start(
+            ["redis-server", "--port", "0", "--unixsocket", path, "--save",
+             "", "--appendonly", "no", "--dir", self.dir], None, "redis")
+        wait_for("redis", lambda: os.path.exists(path))
+        self.store = "redis+unix://" + path
+        return p
 
 
 def reachable(port):
@@ -174,6 +204,7 @@ class Front:
         self.bench, self.id = bench, f"{self.name}-{tag}"
         self.wrapper = [] # before the program, of tollgate's ways
         self.port, self.web, self.app = None, None, None
+        self.redis = None # that the app asks
 
     def start(self):
         self.port = free_port()
@@ -204,7 +235,8 @@ class Front:
     def parts(self):
         """Name → pid of what does the work."""
         return {k: p.pid for k, p in
-                (("web", self.web), ("app", self.app)) if p is not None}
+                (("web", self.web), ("app", self.app),
+                 ("redis", self.redis)) if p is not None}
 
     def run_lighttpd(self, text, **names):
         b = self.bench

@@ -13,12 +13,12 @@ from procs import Failed, cpu, pin, pss
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def wrk(bench, front, size, seconds, model):
+def wrk(bench, front, size, seconds, model, key=None, rest=0):
     p = subprocess.Popen(
         ["wrk", "-t1", f"-c{bench.args.connections}", f"-d{seconds}",
          "--timeout", "10", "-s", os.path.join(HERE, "load.lua"),
-         f"http://127.0.0.1:{front.port}{PATH}", "--", str(size), bench.key,
-         model],
+         f"http://127.0.0.1:{front.port}{PATH}", "--", str(size),
+         key or bench.key, model, str(rest)],
         stdout=subprocess.PIPE, text=True)
     pin(p.pid, bench.args.load_cores)
     out = p.communicate()[0]
@@ -29,15 +29,17 @@ def wrk(bench, front, size, seconds, model):
             (kv.split("=") for kv in m[1].split())}
 
 
-def requests(bench, front, size, seconds, model=SAME):
-    """Requests/s, ms at p50 and p99, CPU ms a request by part."""
+def requests(bench, front, size, seconds, model=SAME, key=None, rest=0):
+    """Requests/s, ms at p50 and p99, CPU ms a request by part. Connections
+    that rest (ms) between requests leave the core idle now and then, so that
+    times are those of a request and not of the queue."""
     direct = front.app is None and front.web is bench.upstream
     if direct: # it is what is measured, so it gets the core of that
         pin(bench.upstream.pid, bench.args.sut_cores)
     if not bench.args.quick:
-        wrk(bench, front, size, 1, model) # warm
+        wrk(bench, front, size, 1, model, key, rest) # warm
     before = {k: cpu([pid]) for k, pid in front.parts().items()}
-    r = wrk(bench, front, size, seconds, model)
+    r = wrk(bench, front, size, seconds, model, key, rest)
     used = {k: cpu([pid]) - before[k] for k, pid in front.parts().items()}
     if direct:
         pin(bench.upstream.pid, bench.args.load_cores)
