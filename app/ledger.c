@@ -14,6 +14,7 @@
 #include "app/base/arena.h"
 #include "app/base/buf.h"
 #include "app/base/clock.h"
+#include "app/base/decimal.h"
 #include "app/base/limits.h"
 #include "app/ledger_int.h"
 #include "policy/zone.h"
@@ -35,7 +36,9 @@ struct ledger {
 
 /* ---- windows ---- */
 
-static const char letters[COUNTER_KINDS] = { 'r', 't', 'p', 'm' };
+#define NAME_WORDS 5
+
+static const char *const letters[COUNTER_KINDS] = { "r", "t", "p", "m" };
 
 static const char *const spans[SPAN_COUNT] = { "hour", "day", "week", "month",
 	"once" };
@@ -43,17 +46,42 @@ static const char *const spans[SPAN_COUNT] = { "hour", "day", "week", "month",
 _Static_assert((int)SPAN_HOUR == (int)ZONE_HOUR &&
     (int)SPAN_MONTH == (int)ZONE_MONTH, "spans are those of zones");
 
-/* The counter's name for the window that begins then (s). */
+/* The words with '|' between them; NULL: no memory. */
+static const char *
+join(struct arena *a, const char *const *words, size_t n)
+{
+	size_t len[NAME_WORDS], total = 0, i;
+	char *out, *p;
+
+	for (i = 0; i < n; i++) {
+		len[i] = strlen(words[i]);
+		total += len[i] + 1;
+	}
+	p = out = arena_alloc(a, total);
+	for (i = 0; out != NULL && i < n; i++) {
+		memcpy(p, words[i], len[i]);
+		p += len[i];
+		*p++ = i + 1 < n ? '|' : '\0';
+	}
+	return out;
+}
+
+/* The counter's name for the window that begins then (s): scope|r, scope|m|once
+ * or scope|m|span|zone|begin. Many a request; printf would be felt. */
 static const char *
 name_of(struct arena *a, const struct counter *c, int64_t begin)
 {
+	char digits[DECIMAL_SIZE];
+	const char *const words[NAME_WORDS] = { c->scope, letters[c->kind],
+		spans[c->span], c->zone == NULL || c->zone_name == NULL ? "" :
+		c->zone_name, digits };
+
 	if (c->kind != COUNTER_MONEY)
-		return arena_printf(a, "%s|%c", c->scope, letters[c->kind]);
+		return join(a, words, 2);
 	if (c->span == SPAN_ONCE)
-		return arena_printf(a, "%s|m|once", c->scope);
-	return arena_printf(a, "%s|m|%s|%s|%lld", c->scope, spans[c->span],
-	    c->zone == NULL || c->zone_name == NULL ? "" : c->zone_name,
-	    (long long)begin);
+		return join(a, words, 3);
+	decimal(digits, begin, 0);
+	return join(a, words, NAME_WORDS);
 }
 
 /* A counter without windows. */
@@ -470,26 +498,41 @@ op_refuse(struct op *op, unsigned i, int64_t left, int64_t retry,
 
 /* ---- verbs as text ---- */
 
+/* A line: words with a blank between them, numbers in the middle. */
+static void
+put_words(struct buf *out, const char *first, const int64_t *n, size_t count,
+    const char *last)
+{
+	size_t i;
+
+	buf_puts(out, first);
+	for (i = 0; i < count; i++) {
+		if (i > 0 || *first != '\0')
+			buf_putc(out, ' ');
+		buf_int(out, n[i]);
+	}
+	if (*last != '\0')
+		buf_putc(out, ' ');
+	buf_puts(out, last);
+	buf_putc(out, '\n');
+}
+
 void
 op_write(struct buf *out, const struct op *op)
 {
+	const int64_t counts[] = { op->parts, op->rows };
 	const struct op_part *p;
-	const int64_t *n;
 	unsigned i;
 
-	buf_printf(out, "%c %s %u %u\n", op->verb == VERB_SETTLE ? 's' : 'r',
-	    op->id, op->parts, op->rows);
+	buf_puts(out, op->verb == VERB_SETTLE ? "s " : "r ");
+	put_words(out, op->id, counts, 2, "");
 	for (i = 0; i < op->parts; i++) {
 		p = &op->part[i];
-		buf_printf(out, "%d %lld %lld %s\n", (int)p->kind,
-		    (long long)p->actual, (long long)p->expire[0], p->name[0]);
+		put_words(out, "", (const int64_t[]){ p->kind, p->actual,
+		    p->expire[0] }, 3, p->name[0]);
 	}
-	for (i = 0; i < op->rows; i++) {
-		n = op->row[i].n;
-		buf_printf(out, "%lld %lld %lld %lld %lld %s\n",
-		    (long long)n[0], (long long)n[1], (long long)n[2],
-		    (long long)n[3], (long long)n[4], op->row[i].who);
-	}
+	for (i = 0; i < op->rows; i++)
+		put_words(out, "", op->row[i].n, 5, op->row[i].who);
 }
 
 /* The line at *text into the arena; *text goes on behind it. */

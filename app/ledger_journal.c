@@ -18,6 +18,7 @@
 #include "app/base/clock.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
+#include "app/base/siphash.h"
 #include "app/ledger_int.h"
 #include "policy/state.h"
 
@@ -33,10 +34,13 @@ struct entry {
 	int64_t expire;
 };
 
+#define SEEN 256 /* entries of a batch that may be found again */
+
 /* What is written in one go. */
 struct batch {
 	struct arena *arena; /* NULL: empty */
 	struct entry *first, *last;
+	struct entry *seen[SEEN]; /* by their names' hash, the last of each */
 };
 
 struct writer {
@@ -357,6 +361,37 @@ on_timer(uv_timer_t *t)
 		put_back(j, &w->batch);
 }
 
+static struct entry **
+seen_at(struct batch *b, const char *name)
+{
+	static const uint64_t key[2] = { 0x6a6f75726e616c, 0 };
+
+	return &b->seen[siphash(key, name, strlen(name)) % SEEN];
+}
+
+/*
+ * Most requests of a tenth of a second are about the same few names: to add up
+ * here is cheaper than in the file. False: there is none, or too much.
+ */
+static bool
+add_to(struct batch *b, const char *name, bool row, const int64_t n[5],
+    int64_t expire)
+{
+	struct entry *e = *seen_at(b, name);
+	int64_t sum[5];
+	int k;
+
+	if (e == NULL || e->row != row || strcmp(e->name, name) != 0)
+		return false;
+	for (k = 0; k < 5; k++)
+		if (__builtin_add_overflow(e->n[k], n[k], &sum[k]))
+			return false;
+	memcpy(e->n, sum, sizeof sum);
+	if (expire > e->expire)
+		e->expire = expire;
+	return true;
+}
+
 /* A new entry at the end; NULL: no memory, then the journal is bad. */
 static struct entry *
 gather(struct journal *j, const char *name)
@@ -378,7 +413,7 @@ gather(struct journal *j, const char *name)
 		b->first = e;
 	else
 		b->last->next = e;
-	b->last = e;
+	b->last = *seen_at(b, name) = e;
 	set_timer(j);
 	set_lock(j);
 	return e;
@@ -387,19 +422,28 @@ gather(struct journal *j, const char *name)
 void
 journal_used(struct journal *j, const char *name, int64_t n, int64_t expire)
 {
-	struct entry *e = n == 0 ? NULL : gather(j, name);
+	const int64_t numbers[5] = { n, 0, 0, 0, 0 };
+	struct entry *e;
 
+	if (expire <= 0)
+		expire = clock_wall() + USED_KEEP;
+	if (n == 0 || add_to(&j->gathered, name, false, numbers, expire))
+		return;
+	e = gather(j, name);
 	if (e == NULL)
 		return;
 	e->n[0] = n;
-	e->expire = expire > 0 ? expire : clock_wall() + USED_KEEP;
+	e->expire = expire;
 }
 
 void
 journal_row(struct journal *j, const char *who, const int64_t n[5])
 {
-	struct entry *e = gather(j, who);
+	struct entry *e;
 
+	if (add_to(&j->gathered, who, true, n, 0))
+		return;
+	e = gather(j, who);
 	if (e == NULL)
 		return;
 	e->row = true;

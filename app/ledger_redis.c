@@ -98,7 +98,14 @@ number(struct words *w, int64_t n)
 static void
 word2(struct words *w, const char *a, const char *b)
 {
-	word(w, arena_printf(w->a, "%s%s", a, b));
+	size_t n = strlen(a), more = strlen(b) + 1;
+	char *p = arena_alloc(w->a, n + more);
+
+	if (p != NULL) {
+		memcpy(p, a, n);
+		memcpy(p + n, b, more);
+	}
+	word(w, p);
 }
 
 static void

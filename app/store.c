@@ -14,6 +14,7 @@
 
 #include "app/base/buf.h"
 #include "app/base/clock.h"
+#include "app/base/decimal.h"
 #include "app/base/hash.h"
 #include "app/base/limits.h"
 #include "app/store_int.h"
@@ -283,6 +284,23 @@ on_timer(uv_timer_t *t)
 
 /* ---- the wire ---- */
 
+/* "$3\r\n", "*7\r\n": what printf takes for these is felt. */
+static void
+put_count(struct buf *b, char kind, size_t n)
+{
+	buf_putc(b, kind);
+	buf_int(b, (int64_t)n);
+	buf_put(b, "\r\n", 2);
+}
+
+static void
+put_argument(struct buf *b, const char *p, size_t len)
+{
+	put_count(b, '$', len);
+	buf_put(b, p, len);
+	buf_put(b, "\r\n", 2);
+}
+
 static bool
 write_command(struct store *s, const struct command *c)
 {
@@ -291,14 +309,14 @@ write_command(struct store *s, const struct command *c)
 	bool sent;
 
 	buf_init(&b, COMMAND_MAX + KIB(64));
-	buf_printf(&b, "*%u\r\n", c->parts);
-	if (sc != NULL) {
-		buf_printf(&b, c->eval ? "$4\r\nEVAL\r\n$%zu\r\n" :
-		    "$7\r\nEVALSHA\r\n$%zu\r\n",
-		    c->eval ? sc->len : sizeof sc->sha - 1);
-		buf_put(&b, c->eval ? sc->text : sc->sha,
-		    c->eval ? sc->len : sizeof sc->sha - 1);
-		buf_puts(&b, "\r\n");
+	buf_reserve(&b, c->len + 128);
+	put_count(&b, '*', c->parts);
+	if (sc != NULL && c->eval) {
+		put_argument(&b, "EVAL", 4);
+		put_argument(&b, sc->text, sc->len);
+	} else if (sc != NULL) {
+		put_argument(&b, "EVALSHA", 7);
+		put_argument(&b, sc->sha, sizeof sc->sha - 1);
 	}
 	buf_put(&b, c->rest, c->len);
 	buf_putc(&b, '\0'); /* hiredis looks behind the last argument */
@@ -327,19 +345,13 @@ make(const struct store_item *argv, size_t argc, size_t keys,
 	struct command *c;
 	struct buf b;
 	size_t i;
-	char n[24];
-	int len;
+	char n[DECIMAL_SIZE];
 
 	buf_init(&b, COMMAND_MAX);
-	if (sc != NULL) {
-		len = snprintf(n, sizeof n, "%zu", keys);
-		buf_printf(&b, "$%d\r\n%s\r\n", len, n);
-	}
-	for (i = 0; i < argc; i++) {
-		buf_printf(&b, "$%zu\r\n", argv[i].len);
-		buf_put(&b, argv[i].p, argv[i].len);
-		buf_puts(&b, "\r\n");
-	}
+	if (sc != NULL)
+		put_argument(&b, n, decimal(n, (int64_t)keys, 0));
+	for (i = 0; i < argc; i++)
+		put_argument(&b, argv[i].p, argv[i].len);
 	c = b.failed ? NULL : malloc(sizeof *c + b.len);
 	if (c != NULL) {
 		memset(c, 0, sizeof *c);

@@ -13,12 +13,21 @@
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
+#include "app/base/decimal.h"
+
 #define ITEMS 65536 /* of one reply */
 #define DEPTH 8
 
 struct lookup {
 	uv_getaddrinfo_t req;
 	struct conn *conn; /* NULL: it was closed meanwhile */
+};
+
+/* Numbers have no text of their own in a reply; theirs goes here. (Not on the
+ * stack, where 8 KiB would be cleared for each reply.) */
+struct digits {
+	char text[256][DECIMAL_SIZE];
+	unsigned used;
 };
 
 struct conn {
@@ -35,8 +44,9 @@ struct conn {
 	int wanted;		/* UV_READABLE | UV_WRITABLE */
 	unsigned handles;	/* not yet closed */
 	const char *why;
-	struct store_item *items;
+	struct store_item *items; /* of the reply that is told of, as digits */
 	size_t size;
+	struct digits digits;
 };
 
 /* ---- the end ---- */
@@ -330,18 +340,11 @@ add(struct conn *c, size_t *n, const char *p, size_t len)
 	return true;
 }
 
-/* Numbers have no text of their own in a reply; theirs goes here. */
-struct digits {
-	char text[256][24];
-	unsigned used;
-};
-
 static bool
 flatten(struct conn *c, const redisReply *r, struct digits *d, size_t *n,
     int depth)
 {
-	size_t i;
-	int len;
+	size_t i, len;
 
 	switch (r->type) {
 	case REDIS_REPLY_ARRAY:
@@ -353,9 +356,8 @@ flatten(struct conn *c, const redisReply *r, struct digits *d, size_t *n,
 	case REDIS_REPLY_INTEGER:
 		if (d->used == sizeof d->text / sizeof d->text[0])
 			return false;
-		len = snprintf(d->text[d->used], sizeof d->text[0], "%lld",
-		    r->integer);
-		return add(c, n, d->text[d->used++], (size_t)len);
+		len = decimal(d->text[d->used], r->integer, 0);
+		return add(c, n, d->text[d->used++], len);
 	case REDIS_REPLY_STRING:
 	case REDIS_REPLY_STATUS:
 		return add(c, n, r->str, (size_t)r->len);
@@ -383,19 +385,18 @@ on_reply(redisAsyncContext *ac, void *reply, void *arg)
 	struct conn *c = ac->data;
 	const redisReply *r = reply;
 	struct store_reply out = { .text = "" };
-	struct digits digits;
 	char text[256];
 
 	(void)arg;
-	digits.used = 0;
 	/* No reply: the connection ends, of which another call tells. */
 	if (r == NULL || c->owner == NULL)
 		return;
+	c->digits.used = 0;
 	if (r->type == REDIS_REPLY_ERROR) {
 		clean(text, sizeof text, r->str);
 		out.text = text;
 		out.err = store_err_of(text);
-	} else if (!flatten(c, r, &digits, &out.count, 0)) {
+	} else if (!flatten(c, r, &c->digits, &out.count, 0)) {
 		out.err = STORE_BAD;
 		out.count = 0;
 	}

@@ -3,10 +3,11 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "app/base/decimal.h"
 
 void
 buf_init(struct buf *b, size_t max)
@@ -76,6 +77,14 @@ buf_putc(struct buf *b, char c)
 {
 	if (buf_reserve(b, 1))
 		b->data[b->len++] = c;
+}
+
+void
+buf_int(struct buf *b, int64_t n)
+{
+	char text[DECIMAL_SIZE];
+
+	buf_put(b, text, decimal(text, n, 0));
 }
 
 void

@@ -4,6 +4,13 @@
 #include <assert.h>
 #include <string.h>
 
+/* Half the divisions. */
+static const char pairs[] =
+    "00010203040506070809101112131415161718192021222324"
+    "25262728293031323334353637383940414243444546474849"
+    "50515253545556575859606162636465666768697071727374"
+    "75767778798081828384858687888990919293949596979899";
+
 size_t
 decimal(char out[DECIMAL_SIZE], int64_t value, unsigned places)
 {
@@ -19,9 +26,13 @@ decimal(char out[DECIMAL_SIZE], int64_t value, unsigned places)
 			*--p = (char)('0' + left % 10);
 		*--p = '.';
 	}
-	do
+	for (; left >= 100; left /= 100) {
+		p -= 2;
+		memcpy(p, &pairs[left % 100 * 2], 2);
+	}
+	if (left >= 10)
 		*--p = (char)('0' + left % 10);
-	while ((left /= 10) > 0);
+	*--p = (char)('0' + (left >= 10 ? left / 10 : left));
 	if (value < 0)
 		*--p = '-';
 	len = (size_t)(text + sizeof text - p);
