@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "app/base/clock.h"
+#include "app/base/draw.h"
 #include "policy/zone.h"
 #include "tests/unit/ledger_help.h"
 
@@ -538,6 +539,118 @@ test_twice(void **state)
 	world_free(w);
 }
 
+/* ---- every settle is said several times ---- */
+
+#define TIMES 4	  /* that each is said */
+#define LATE 8	  /* one of so many comes when its lease has run out */
+#define BATCH 500 /* requests whose leases run out together */
+
+static const struct counter credit = { .scope = "key:a",
+	.kind = COUNTER_MONEY, .span = SPAN_ONCE, .limit = LEDGER_MAX };
+static const struct counter many = { .scope = "key:a",
+	.kind = COUNTER_PARALLEL, .limit = BATCH };
+
+struct books {
+	struct world *w;
+	uint64_t random;
+	int64_t settles, requests, billed, late;
+	struct hold open[BATCH];
+};
+
+static int64_t
+up_to(struct books *b, int64_t n)
+{
+	return (int64_t)(draw_next(&b->random) % (uint64_t)n);
+}
+
+/* A request under way, of which this ledger knows nothing more, as if its
+ * worker had been stopped. */
+static void
+open_one(struct books *b, struct hold *out)
+{
+	const struct want claims[] = { { &credit, up_to(b, 1000000) },
+		{ &many, 1 } };
+	const struct usage_row who = { .day = DAY, .key = "a",
+		.cost = claims[0].amount };
+	struct hold h = hold_new(b->w);
+
+	ok(hold_as(b->w, &h, claims, 2, &who));
+	assert_true(sent(b->w, &h).known);
+	*out = h;
+	ledger_forget(b->w->l, &h);
+}
+
+/* Less than was held, or more. */
+static void
+say_settles(struct books *b, const struct hold *h)
+{
+	const int64_t actual[] = { up_to(b, 1200000), 0 };
+	const struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.input = 1, .output = 2, .cost = actual[0] };
+	struct hold copy;
+	int i;
+
+	for (i = 0; i < TIMES; i++) {
+		copy = *h;
+		copy.link = NULL;
+		ok(settle(b->w, &copy, actual, &row, 1));
+	}
+	b->settles += TIMES;
+	b->requests++;
+	b->billed += actual[0];
+}
+
+static void
+settle_batch(struct books *b)
+{
+	unsigned i, late = BATCH / LATE;
+
+	for (i = 0; i < BATCH; i++)
+		open_one(b, &b->open[i]);
+	for (i = late; i < BATCH; i++)
+		say_settles(b, &b->open[i]);
+	world_move(b->w, LEDGER_LEASE + S);
+	world_ticks(b->w, 6);
+	assert_int_equal(held_of(b->w, &credit), 0);
+	for (i = 0; i < late; i++)
+		say_settles(b, &b->open[i]);
+	b->late += late;
+	arena_reset(b->w->arena);
+}
+
+/* Also those that come when a lease has been charged: the sum is what was
+ * billed. TEST_LEDGER_SETTLES: how many (the promises say 10^6). */
+static void
+test_many_settles(void **state)
+{
+	const char *text = getenv("TEST_LEDGER_SETTLES");
+	int64_t settles = text == NULL ? 4000 : atoll(text), began;
+	static struct books b;
+	struct usage_row sum;
+
+	(void)state;
+	memset(&b, 0, sizeof b);
+	b.w = at(NOON);
+	b.random = 4711;
+	began = clock_mono();
+	while (b.settles < settles)
+		settle_batch(&b);
+	sum = usage_of(b.w, DAY, DAY, NULL);
+	printf("%s: %lld settles of %lld requests (%lld after their lease) "
+	    "in %lld s, billed n$%lld, used n$%lld\n",
+	    over_redis ? "redis" : "embedded", (long long)b.settles,
+	    (long long)b.requests, (long long)b.late,
+	    (long long)((clock_mono() - began) / S), (long long)b.billed,
+	    (long long)used_of(b.w, &credit));
+	assert_int_equal(used_of(b.w, &credit), b.billed);
+	assert_int_equal(held_of(b.w, &credit), 0);
+	assert_int_equal(held_of(b.w, &many), 0);
+	assert_int_equal(sum.cost, b.billed);
+	assert_int_equal(sum.requests, b.requests);
+	assert_int_equal(sum.output, 2 * b.requests);
+	world_free(b.w);
+}
+
 static void
 test_more(void **state)
 {
@@ -923,6 +1036,7 @@ main(void)
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_lease_renewed),
 		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_many_settles),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_forgotten),
 		cmocka_unit_test(test_settled_meanwhile),
