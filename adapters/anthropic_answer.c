@@ -211,7 +211,7 @@ anthropic_read_reply(struct arena *a, const struct chat *chat,
 	reply->finish = anthropic_finish(&doc, json_get(&doc, JSON_ROOT,
 	    "stop_reason"));
 	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
-	reply->text_bytes = (int64_t)canon_raw(&doc, content).len;
+	reply->text_bytes = canon_text_bytes(&doc, content);
 	return chat->surface == &adapter_anthropic ? ERR_OK :
 	    read_content(&doc, content, a, reply);
 }

@@ -257,7 +257,7 @@ bedrock_read_reply(struct arena *a, const struct chat *chat,
 	reply->from = &adapter_bedrock;
 	reply->raw = (struct str){ body, len };
 	read_usage(&doc, &reply->usage);
-	reply->text_bytes = (int64_t)canon_raw(&doc, content).len;
+	reply->text_bytes = canon_text_bytes(&doc, content);
 	return read_content(&doc, content, a, reply);
 }
 

@@ -220,6 +220,55 @@ canon_raw(const struct json *doc, uint32_t v)
 	return s;
 }
 
+/* Members with text below them, in any dialect. */
+static const char *const texts[] = { "text", "summary", "thinking", "content",
+	"arguments", "input", "args", "name", "function", "custom",
+	"transcript", "refusal", "parts", "functionCall", "executableCode",
+	"code", "tool_calls", "tool_plan", "toolUse", "reasoningContent",
+	"reasoningText", "citationsContent" };
+
+/* The input of a call may be an object, which is text as it stands. */
+static bool
+is_input(const char *word)
+{
+	return strcmp(word, "arguments") == 0 || strcmp(word, "input") == 0 ||
+	    strcmp(word, "args") == 0;
+}
+
+static int64_t
+member_bytes(const struct json *doc, uint32_t v, const char *word)
+{
+	uint32_t member = json_get(doc, v, word);
+
+	return is_input(word) && json_type(doc, member) == JSON_OBJECT ?
+	    (int64_t)canon_raw(doc, member).len :
+	    canon_text_bytes(doc, member);
+}
+
+int64_t
+canon_text_bytes(const struct json *doc, uint32_t v)
+{
+	int64_t sum = 0;
+	uint32_t item;
+	size_t i;
+
+	switch (json_type(doc, v)) {
+	case JSON_STRING:
+		return (int64_t)canon_raw(doc, v).len - 2; /* the quotes */
+	case JSON_ARRAY:
+		for (item = json_first(doc, v); item != JSON_NONE;
+		     item = json_next(doc, v, item))
+			sum += canon_text_bytes(doc, item);
+		return sum;
+	case JSON_OBJECT:
+		for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
+			sum += member_bytes(doc, v, texts[i]);
+		return sum;
+	default:
+		return 0;
+	}
+}
+
 struct str
 canon_lit(const char *s)
 {

@@ -56,6 +56,14 @@ struct str canon_str(const struct json *doc, uint32_t v, struct arena *a);
 /* The source text of a JSON value, or nothing when absent. */
 struct str canon_raw(const struct json *doc, uint32_t v);
 
+/*
+ * Bytes of text in a part of an answer, to estimate usage: those of a string,
+ * or of the members that hold text, calls or their input, wherever they stand
+ * in it. What describes them (ids, signatures, sealed reasoning, pictures,
+ * probabilities) is none.
+ */
+int64_t canon_text_bytes(const struct json *doc, uint32_t v);
+
 /* A literal, a C string, printf. */
 struct str canon_lit(const char *s);
 struct str canon_printf(struct arena *a, const char *fmt, ...)

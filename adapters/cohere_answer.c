@@ -315,7 +315,7 @@ cohere_read_reply(struct arena *a, const struct chat *chat,
 	reply->raw = (struct str){ body, len };
 	reply->id = canon_str(&doc, json_get(&doc, JSON_ROOT, "id"), a);
 	read_usage(&doc, json_get(&doc, JSON_ROOT, "usage"), &reply->usage);
-	reply->text_bytes = (int64_t)canon_raw(&doc, msg).len;
+	reply->text_bytes = canon_text_bytes(&doc, msg);
 	return read_choice(a, &doc, msg, reply);
 }
 

@@ -263,8 +263,8 @@ gemini_read_reply(struct arena *a, const struct chat *chat,
 	reply->model = canon_str(&doc, json_get(&doc, JSON_ROOT,
 	    "modelVersion"), a);
 	read_usage(&doc, &reply->usage);
-	reply->text_bytes = (int64_t)canon_raw(&doc, json_get(&doc,
-	    JSON_ROOT, "candidates")).len;
+	reply->text_bytes = canon_text_bytes(&doc, json_get(&doc, JSON_ROOT,
+	    "candidates"));
 	return read_candidates(&doc, a, reply);
 }
 

@@ -217,7 +217,7 @@ ollama_read_reply(struct arena *a, const struct chat *chat,
 	reply->created = seconds_of(text_at(&doc, JSON_ROOT, "created_at",
 	    a));
 	read_usage(&doc, &reply->usage);
-	reply->text_bytes = (int64_t)canon_raw(&doc, msg).len;
+	reply->text_bytes = canon_text_bytes(&doc, msg);
 	return read_choice(a, &doc, msg, reply);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "adapters/canon.h"
 #include "adapters/openai.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
@@ -282,38 +283,6 @@ not_empty(const struct json *doc, uint32_t v)
 }
 
 /*
- * Bytes of text in a value: a string's, or those of the members that hold
- * text, wherever they stand in it. What describes them is none.
- */
-static int64_t
-text_of(const struct json *doc, uint32_t v)
-{
-	static const char *const words[] = { "text", "summary", "thinking",
-		"content", "arguments", "input", "name", "function", "custom",
-		"transcript", "refusal" };
-	int64_t sum = 0;
-	uint32_t item;
-	size_t i, len;
-
-	switch (json_type(doc, v)) {
-	case JSON_STRING:
-		json_raw(doc, v, &len);
-		return (int64_t)len - 2; /* the quotes */
-	case JSON_ARRAY:
-		for (item = json_first(doc, v); item != JSON_NONE;
-		     item = json_next(doc, v, item))
-			sum += text_of(doc, item);
-		return sum;
-	case JSON_OBJECT:
-		for (i = 0; i < sizeof words / sizeof words[0]; i++)
-			sum += text_of(doc, json_get(doc, v, words[i]));
-		return sum;
-	default:
-		return 0;
-	}
-}
-
-/*
  * See what of a delta or message is content, and how much. Reasoning is often
  * told twice, in one word and in another.
  */
@@ -329,7 +298,7 @@ weigh(struct mend *m, uint32_t msg)
 		if (!not_empty(m->doc, v))
 			continue;
 		m->content = true;
-		bytes = text_of(m->doc, v);
+		bytes = canon_text_bytes(m->doc, v);
 		if (strncmp(contents[i], "reasoning", 9) != 0)
 			m->text_bytes += bytes;
 		else if (bytes > reasoning)

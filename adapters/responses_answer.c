@@ -427,7 +427,6 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 {
 	struct json *doc = arena_alloc(a, sizeof *doc);
 	uint32_t output;
-	size_t size;
 	enum err e;
 
 	(void)d;
@@ -450,8 +449,7 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 	    &reply->created);
 	responses_usage(doc, JSON_ROOT, &reply->usage);
 	reply->finish = responses_finish(doc, JSON_ROOT);
-	json_raw(doc, output, &size);
-	reply->text_bytes = (int64_t)size;
+	reply->text_bytes = canon_text_bytes(doc, output);
 	if (chat->surface == reply->from)
 		return ERR_OK;
 	return read_choice(a, doc, reply) ? ERR_OK : ERR_INTERNAL;

@@ -174,6 +174,9 @@ def doubted(record):
     return any(r.get("usage_doubtful") or r.get("estimated") for r in told)
 
 
+OWN_COUNT = 20  # tokens: no answer says as much, but the JSON around it is
+
+
 @pytest.mark.parametrize("dialect", GOOD)
 def test_lies(front, dialect, figure):
     site, least, worst = front.site, None, 0
@@ -186,6 +189,8 @@ def test_lies(front, dialect, figure):
             assert 0 < cost <= bound, (name, record)
             assert record["input_tokens"] >= 0 <= record["output_tokens"]
             least, worst = min(least or cost, cost), max(worst, cost / bound)
+            if kind in ("missing", "no-usage"):
+                assert 0 < record["output_tokens"] < OWN_COUNT, (name, record)
             if kind in UNTRUE:
                 assert doubted(record), (name, record)
     figure(f"{2 * len(KINDS)} answers, n${least} at least, at most "
