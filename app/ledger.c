@@ -716,6 +716,9 @@ ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 		refuse(fn, arg, NULL, "no memory, or no hold any more");
 		return false;
 	}
+	/* A lease that has hardly begun need not be renewed as well. */
+	if (clock_mono() - h->renewed < l->lease / 4)
+		op->lease = 0;
 	h->sent = true;
 	run(l, op);
 	return true;

@@ -414,7 +414,8 @@ verb_more(struct sqldb *d, struct op *op, int64_t now)
 static int
 verb_sent(struct sqldb *d, struct op *op, int64_t now)
 {
-	int rc = sql_do(d, SQL_LEASE_SENT, "ti", op->id, now + op->lease);
+	int rc = op->lease == 0 ? sql_do(d, SQL_LEASE_MARK, "t", op->id) :
+	    sql_do(d, SQL_LEASE_SENT, "ti", op->id, now + op->lease);
 
 	op->answer.known = sqlite3_changes(d->db) > 0;
 	return code(rc);
@@ -695,8 +696,11 @@ sql_open(struct sqldb *d, const char *path, struct fault *f)
 		return told(d, path, f);
 	sqlite3_extended_result_codes(d->db, 0);
 	sqlite3_busy_timeout(d->db, 5000);
-	/* A checkpoint within a commit would make a request wait for a disk. */
-	if (sql_wal(d->db) != SQLITE_OK || sqlite3_exec(d->db,
+	/* Of a new file: a commit writes all of each page that it touches, and
+	 * touches few bytes of a dozen of them. A checkpoint within a commit
+	 * would make a request wait for a disk. */
+	if (sqlite3_exec(d->db, "PRAGMA page_size = 1024", NULL, NULL, NULL) !=
+	    SQLITE_OK || sql_wal(d->db) != SQLITE_OK || sqlite3_exec(d->db,
 	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
 	    "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) != SQLITE_OK)

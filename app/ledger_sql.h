@@ -36,6 +36,7 @@
 	S(LEASE_PUT, "INSERT OR REPLACE INTO lease (id, sent, due, text) " \
 	    "VALUES (?1, ?2, ?3, ?4)") \
 	S(LEASE_SENT, "UPDATE lease SET sent = 1, due = ?2 WHERE id = ?1") \
+	S(LEASE_MARK, "UPDATE lease SET sent = 1 WHERE id = ?1") \
 	S(LEASE_DUE, "UPDATE lease SET due = ?2 WHERE id = ?1") \
 	S(LEASE_DROP, "DELETE FROM lease WHERE id = ?1") \
 	S(LEASES_OVER, "SELECT id, sent, text FROM lease WHERE due <= ?1 " \

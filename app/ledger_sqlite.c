@@ -29,7 +29,7 @@
 #define ADOPT (600 * SECOND)
 #define JUMP (2 * SECOND)
 #define BOOT 40 /* bytes of a boot's id, with a NUL */
-#define WAL_PAGES 4096 /* after which a checkpoint insists */
+#define WAL_PAGES 16384 /* after which a checkpoint insists */
 
 struct checkpoint {
 	uv_work_t req;

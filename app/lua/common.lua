@@ -188,6 +188,38 @@ end
 
 local letters = { 'r', 'i', 'o', 'c', '$' }
 
+-- What is not 0 of a row. Beyond what is exact here the server counts.
+local function flush_row(key, who, n)
+	local fields, sums, new, exact = {}, {}, false, true
+	for i, v in ipairs(n) do
+		if v ~= '0' then
+			fields[#fields + 1] = letters[i] .. who
+			sums[#sums + 1] = v
+		end
+	end
+	if #fields == 0 then
+		return
+	end
+	local old, set = call('HMGET', key, unpack(fields)), {}
+	for i, f in ipairs(fields) do
+		local is = int(old[i])
+		local sum = is + int(sums[i])
+		new = new or not old[i]
+		exact = exact and math.abs(is) < 4e15 and math.abs(sum) < 4e15
+		set[2 * i - 1], set[2 * i] = f, sum
+	end
+	if exact then
+		call('HSET', key, unpack(set))
+	else
+		for i, f in ipairs(fields) do
+			call('HINCRBY', key, f, sums[i])
+		end
+	end
+	if new then
+		call('EXPIRE', key, USAGE_KEEP)
+	end
+end
+
 local function flush()
 	for _, c in ipairs(order) do
 		if c.du ~= 0 or c.dh ~= 0 or #c.gone > 0 then
@@ -195,19 +227,8 @@ local function flush()
 		end
 	end
 	for _, r in ipairs(rows) do
-		local key = P .. 'u:' .. string.sub(r.who, 1, 8)
-		local who = string.sub(r.who, 9)
-		local new = false
-		for i, n in ipairs(r.n) do
-			if n ~= '0' then
-				local v = call('HINCRBY', key,
-					letters[i] .. who, n)
-				new = new or text(v) == n
-			end
-		end
-		if new then
-			call('EXPIRE', key, USAGE_KEEP)
-		end
+		flush_row(P .. 'u:' .. string.sub(r.who, 1, 8),
+			string.sub(r.who, 9), r.n)
 	end
 end
 

@@ -75,11 +75,10 @@ if #refused > 0 then
 end
 
 local key = KEYS[3]
-local old = call('GET', key)
 local who, cost, lines = ARGV[7], ARGV[8], {}
 local state = ARGV[6] == 's' and 's' or 'r'
-local twice = old and not more
 if more then
+	local old = call('GET', key)
 	if not old then
 		return { 'GONE', epoch, text(now) }
 	end
@@ -88,7 +87,19 @@ if more then
 	cost = text(int(cost) + int(lease.cost))
 	lines[1] = string.match(lease.text, '^[^\n]*\n%d+\n(.*)$')
 end
+for _, p in ipairs(parts) do
+	lines[#lines + 1] = p.kind .. ' ' .. (p.kind == RPM and '0' or p.text) ..
+		' ' .. p.name .. '\n'
+end
 
+-- SET first: when the server has no memory it is refused, and all of this.
+local lease = state .. who .. '\n' .. cost .. '\n' .. table.concat(lines)
+local twice = false
+if more then
+	call('SET', key, lease)
+else
+	twice = not call('SET', key, lease, 'NX')
+end
 local answer = { 'OK', epoch, text(now) }
 for _, p in ipairs(parts) do
 	if not twice then
@@ -101,8 +112,6 @@ for _, p in ipairs(parts) do
 			p.c.expire = p.expire
 		end
 	end
-	lines[#lines + 1] = p.kind .. ' ' .. (p.kind == RPM and '0' or p.text) ..
-		' ' .. p.name .. '\n'
 	local reset = 0
 	if p.kind == RPM then
 		reset = (slot + SLOTS) * SLOT - now
@@ -114,10 +123,7 @@ for _, p in ipairs(parts) do
 	answer[n + 2] = math.max(0, p.limit - p.c.used - p.c.held)
 	answer[n + 3] = reset
 end
--- SET first: when the server has no memory it is refused, and all of this.
 if not twice then
-	call('SET', key, state .. who .. '\n' .. cost .. '\n' ..
-		table.concat(lines))
 	call('ZADD', KEYS[2], now + length, id)
 end
 flush()

@@ -5,8 +5,8 @@
 local id, settles, n = ARGV[2], ARGV[3] == 's', tonumber(ARGV[4])
 local FIRST, WORDS = 5, 4
 
-local done = call('GET', KEYS[4])
-local old = call('GET', KEYS[3])
+local known = call('MGET', KEYS[4], KEYS[3])
+local done, old = known[1], known[2]
 if done == '' then
 	return { 'TWICE', epoch, text(now) }
 end
