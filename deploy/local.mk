@@ -1,5 +1,4 @@
-# What the web servers include is installed as it lies here: the files name
-# each other below $(pkgdatadir).
+# What the web servers include: the files name each other below $(pkgdatadir).
 deploylighttpddir = $(pkgdatadir)/lighttpd
 dist_deploylighttpd_DATA = \
 	deploy/lighttpd/tollgate.conf \
@@ -37,6 +36,19 @@ dist_deploysystemd_DATA = \
 	deploy/systemd/tollgate.socket \
 	deploy/systemd/tollgate.service \
 	deploy/systemd/tmpfiles.conf
+
+# Here they name the places of the prefix /usr/local, so that they can be used
+# as they lie; what is installed names the places that it was installed to.
+install-data-hook:
+	for f in $(dist_deploylighttpd_DATA) $(dist_deployapache_DATA) \
+	    $(dist_deploysystemd_DATA); do \
+		f="$(DESTDIR)$(pkgdatadir)/$${f#deploy/}" && \
+		sed -e 's|/usr/local/share/doc/tollgate|$(docdir)|g' \
+		    -e 's|/usr/local/share/tollgate|$(pkgdatadir)|g' \
+		    -e 's|/usr/local/libexec|$(libexecdir)|g' \
+		    -e 's|/usr/local/bin|$(bindir)|g' "$$f" >"$$f.new" && \
+		cat "$$f.new" >"$$f" && rm -f "$$f.new" || exit 1; \
+	done
 
 EXTRA_DIST += deploy/install-packages deploy/demo/packages.txt \
 	deploy/demo/run deploy/demo/policy.py deploy/demo/upstream.py \

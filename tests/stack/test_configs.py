@@ -85,6 +85,45 @@ def test_every_error_has_its_document():
         assert set(error["error"]) == {"message", "type", "param", "code"}
 
 
+def make(site, *words):
+    """make in the build, for a prefix below the site."""
+    status, text = output("make", "-s", "-C", BUILD, *words,
+                          f"prefix={site.dir}/opt")
+    assert status == 0, text
+
+
+def test_another_prefix(site):
+    """What is installed names the places that it was installed to; servers
+    take it as it lies there."""
+    make(site, "install")
+    share, program = site.dir / "opt/share/tollgate", "opt/libexec/tollgate/"
+    for path in [*share.glob("*/*.conf"), *share.glob("systemd/*")]:
+        assert "/usr/local" not in path.read_text(), path
+        named = re.findall(r"(?:=|\s|\")(/[^\s\"$]*/opt/[^\s\"$]*)",
+                           path.read_text())
+        assert all(Path(n).exists() for n in named), (path, named)
+    lighttpd = site.dir / "test.conf"
+    lighttpd.write_text(
+        f'server.document-root = "{site.dir}"\n'
+        f'include "{share}/lighttpd/tollgate-settings.conf"\n'
+        f'include var.tollgate_share + "/lighttpd/tollgate.conf"\n')
+    status, text = output("/usr/sbin/lighttpd", "-tt", "-f", lighttpd)
+    assert status == 0, text
+    _, text = output("/usr/sbin/lighttpd", "-p", "-f", lighttpd)
+    assert f"{site.dir}/{program}tollgate.fcgi" in text
+    user = f"User {site.user}\nGroup {site.user}" if site.user else ""
+    text = APACHE.format(dir=site.dir, port=1, conf="tollgate-cgi", user=user,
+                         cgi="tollgate.cgi", modules=apache_modules())
+    defined = re.compile(r"^Define TOLLGATE_(SHARE|LIBEXEC|CGI)\b.*\n", re.M)
+    apache = site.dir / "apache.conf"
+    apache.write_text(re.sub(r"Include \S+/apache/", f"Include {share}/apache/",
+                             defined.sub("", text)))
+    status, text = output("/usr/sbin/apache2", "-t", "-f", apache)
+    assert status == 0, text
+    make(site, "uninstall")
+    assert not [p for p in (site.dir / "opt").rglob("*") if not p.is_dir()]
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"),
                     reason="no systemd here")
 def test_systemd_units(site):
