@@ -192,18 +192,11 @@ read_block(struct reading *r, uint32_t b, struct parts *out)
 static enum err
 read_blocks(struct reading *r, uint32_t v, struct parts *out)
 {
-	struct part *p;
 	enum err e = ERR_OK;
 	uint32_t b;
 
-	if (json_type(r->doc, v) == JSON_STRING) {
-		p = parts_add(out);
-		if (p == NULL)
-			return fault_memory(r->fault);
-		p->kind = PART_TEXT;
-		p->text = canon_str(r->doc, v, r->arena);
-		return ERR_OK;
-	}
+	if (json_type(r->doc, v) == JSON_STRING)
+		return rd_text(r, v, out);
 	for (b = json_first(r->doc, v); b != JSON_NONE && e == ERR_OK;
 	    b = json_next(r->doc, v, b))
 		e = read_block(r, b, out);

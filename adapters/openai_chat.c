@@ -158,17 +158,11 @@ static enum err
 read_content(struct reading *r, uint32_t v, struct parts *out)
 {
 	uint32_t part;
-	struct part *p;
 	enum err e = ERR_OK;
 
 	switch (json_type(r->doc, v)) {
 	case JSON_STRING:
-		p = parts_add(out);
-		if (p == NULL)
-			return fault_memory(r->fault);
-		p->kind = PART_TEXT;
-		p->text = canon_str(r->doc, v, r->arena);
-		return ERR_OK;
+		return rd_text(r, v, out);
 	case JSON_ARRAY:
 		for (part = json_first(r->doc, v);
 		    part != JSON_NONE && e == ERR_OK;

@@ -67,6 +67,18 @@ rd_word(const struct json *doc, const char *name, struct arena *a)
 	return s == NULL ? "" : s;
 }
 
+enum err
+rd_text(const struct reading *r, uint32_t v, struct parts *out)
+{
+	struct part *p = parts_add(out);
+
+	if (p == NULL)
+		return fault_memory(r->fault);
+	p->kind = PART_TEXT;
+	p->text = canon_str(r->doc, v, r->arena);
+	return ERR_OK;
+}
+
 uint32_t
 rd_get(const struct reading *r, uint32_t obj, const char *key)
 {

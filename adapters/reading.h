@@ -54,6 +54,11 @@ struct reading {
 	struct fault *fault;
 };
 
+struct parts;
+
+/* A string of the source as one more part, of text. */
+enum err rd_text(const struct reading *r, uint32_t v, struct parts *out);
+
 uint32_t rd_get(const struct reading *r, uint32_t obj, const char *key);
 struct str rd_str(const struct reading *r, uint32_t obj, const char *key);
 

@@ -141,17 +141,11 @@ read_content(struct input *x, uint32_t v, struct parts *out)
 {
 	struct reading *r = x->r;
 	enum err e = ERR_OK;
-	struct part *p;
 	uint32_t part;
 
 	switch (json_type(r->doc, v)) {
 	case JSON_STRING:
-		p = parts_add(out);
-		if (p == NULL)
-			return fault_memory(r->fault);
-		p->kind = PART_TEXT;
-		p->text = canon_str(r->doc, v, r->arena);
-		return ERR_OK;
+		return rd_text(r, v, out);
 	case JSON_ARRAY:
 		for (part = json_first(r->doc, v);
 		    part != JSON_NONE && e == ERR_OK;
