@@ -131,6 +131,13 @@ def open_front(site, name, workers=2):
     return Front(site, server, conf, cgi, pool)
 
 
+def asked(front, *tags):
+    """How many requests each target with one of these tags got."""
+    bill = front.site.upstream.bill()["modes"]
+    return [sum(e["requests"] for k, e in bill.items()
+                if k.endswith("/tag=" + tag)) for tag in tags]
+
+
 def chosen():
     """All fronts, or those that TOLLGATE_FRONTS names."""
     names = os.environ.get("TOLLGATE_FRONTS", "").split()

@@ -12,7 +12,7 @@ import pytest
 from client import (CHAT, Call, ask, at_share, bearer, chat_body, crowd,
                     say)
 from house import Policy, Site, wait_until
-from servers import chosen, open_front
+from servers import asked, chosen, open_front
 
 # Seeds whose 400 draws have the median and the 29 % quantile of the true
 # distribution, so that the ratio of the medians below is that of long runs;
@@ -84,13 +84,6 @@ def front(request, upstream):
     with Site(upstream) as site:
         write(site)
         yield open_front(site, request.param)
-
-
-def asked(front, *tags):
-    """How many requests each of these got."""
-    bill = front.site.upstream.bill()["modes"]
-    return [sum(e["requests"] for k, e in bill.items()
-                if k.endswith("/tag=" + tag)) for tag in tags]
 
 
 def rows(front, tag):

@@ -12,7 +12,7 @@ import pytest
 
 from client import CHAT, ask, bearer, crowd, is_error, say
 from house import Policy, Site, virtual_key
-from servers import chosen, open_front
+from servers import asked, chosen, open_front
 
 NARROW, EXPLAIN, GRANTED = virtual_key(), virtual_key(), virtual_key()
 WEIGHTS = (1, 2, 5)
@@ -190,13 +190,6 @@ def front(request, upstream):
     with Site(upstream) as site:
         write(site)
         yield open_front(site, request.param)
-
-
-def asked(front, *tags):
-    """How many requests each of these got."""
-    bill = front.site.upstream.bill()["modes"]
-    return [sum(e["requests"] for k, e in bill.items()
-                if k.endswith("/tag=" + tag)) for tag in tags]
 
 
 # --- strategies ---------------------------------------------------------------
