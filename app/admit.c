@@ -413,6 +413,7 @@ ask(struct request *r, const struct deployment *d)
 		ledger_more(r->worker->ledger, &ad->hold, wants, ad->count,
 		    cost, on_answer, r);
 	} else {
+		ad->who.provider = d->provider->name;
 		ad->who.cost = most_money(ad, d);
 		ledger_hold(r->worker->ledger, &ad->hold, wants, ad->count,
 		    &ad->who, on_answer, r);
@@ -492,7 +493,6 @@ set_who(struct request *r)
 		.user = k->user,
 		.tag = tags_of(r->arena, k),
 		.model = r->plan.asked,
-		.provider = r->plan.order[0]->provider->name,
 		.requests = 1,
 	};
 }
@@ -529,7 +529,6 @@ static void
 ask_first(struct request *r)
 {
 	add_provider(r, r->plan.order[0]->provider);
-	r->admission->who.provider = r->plan.order[0]->provider->name;
 	ask(r, r->plan.order[0]);
 }
 
