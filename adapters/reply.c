@@ -42,16 +42,34 @@ reply_count(const struct json *doc, uint32_t obj, const char *key)
 	return n;
 }
 
+static bool
+append_choices(struct arena *a, struct reply *sum, const struct reply *part)
+{
+	size_t old = sum->choice_count, more = part->choice_count, i;
+	struct choice *list = arena_resize(a, sum->choices,
+	    old * sizeof *list, (old + more) * sizeof *list);
+
+	if (list == NULL)
+		return false;
+	for (i = 0; i < more; i++) {
+		list[old + i] = part->choices[i];
+		list[old + i].index = (int64_t)(old + i);
+	}
+	sum->choices = list;
+	sum->choice_count = old + more;
+	return true;
+}
+
 enum err
 reply_append(struct arena *a, struct reply *sum, const struct reply *part)
 {
 	size_t old = sum->vector_count, more = part->vector_count;
 	struct vector *list = arena_resize(a, sum->vectors,
 	    old * sizeof *list, (old + more) * sizeof *list);
-	bool first = old == 0;
+	bool first = old == 0 && sum->choice_count == 0;
 	unsigned i;
 
-	if (list == NULL)
+	if (list == NULL || !append_choices(a, sum, part))
 		return ERR_INTERNAL;
 	if (more > 0)
 		memcpy(list + old, part->vectors, more * sizeof *list);

@@ -49,7 +49,7 @@ enum err reply_parse(struct arena *a, const char *body, size_t len,
 
 /*
  * What a part of an answer brought, behind what is in sum already: vectors,
- * and usage added up (known when that of all parts is). Ids, model and `from`
+ * choices, and usage added up (known when that of all parts is). Ids, model and `from`
  * are the first part's; sum has no raw form.
  */
 enum err reply_append(struct arena *a, struct reply *sum,

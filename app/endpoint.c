@@ -45,6 +45,8 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/embeddings", "embeddings", "embeddings", "embeddings",
 	    false, false, NULL },
+	{ "POST", "/v1/images/generations", "images", "images", "images",
+	    false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
 	    false, false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",

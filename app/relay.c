@@ -96,6 +96,8 @@ count_seen(struct attempt *at)
 	struct usage *u = &at->usage;
 
 	u->known = true;
+	if (at->told.known && u->n[UNIT_IMAGE] > 0 && usage_output(u) == 0)
+		return; /* sold by the image: there are no tokens to tell */
 	if (usage_input(u) == 0) {
 		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
 		    at->deployment->id, at->deployment->provider->adapter);

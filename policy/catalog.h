@@ -60,7 +60,11 @@ enum quirk {
 	QUIRK_TAKE_TURNS = 1 << 13, /* user and assistant must alternate */
 	QUIRK_EMBED_VOYAGE = 1 << 14, /* embeddings as Voyage has them */
 	QUIRK_EMBED_MISTRAL = 1 << 15, /* as Mistral */
-	QUIRK_EMBED_BYTES = 1 << 16 /* as signed bytes (Perplexity) */
+	QUIRK_EMBED_BYTES = 1 << 16, /* as signed bytes (Perplexity) */
+	QUIRK_IMAGES_PATH = 1 << 17, /* images at /images, not
+				      * /images/generations */
+	QUIRK_IMAGE_PIXELS = 1 << 18 /* images: width and height, no size;
+				      * base64, not b64_json */
 };
 
 /*

@@ -36,6 +36,8 @@ static const struct word quirk_words[] = {
 	{ "embed_voyage", QUIRK_EMBED_VOYAGE },
 	{ "embed_mistral", QUIRK_EMBED_MISTRAL },
 	{ "embed_bytes", QUIRK_EMBED_BYTES },
+	{ "images_path", QUIRK_IMAGES_PATH },
+	{ "image_pixels", QUIRK_IMAGE_PIXELS },
 	{ NULL, 0 }
 };
 

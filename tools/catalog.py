@@ -180,7 +180,9 @@ RESPONSES_ONLY = re.compile(
 # answer. Mistral checks every member and every id of a call; Groq and Cerebras
 # refuse what clients give back of an answer; the makers of DeepSeek, Kimi, GLM
 # and MiMo switch thinking by an object and want it back with calls; Alibaba
-# switches it by a flag; at Perplexity the two sides must take turns.
+# switches it by a flag; at Perplexity the two sides must take turns. Images
+# have an address of their own at OpenRouter (openrouter.ai/docs) and another
+# form of sizes at Together (docs.together.ai/reference/post-images-generations).
 PROVIDER_QUIRKS = [
     (r"mistral", "random_seed short_ids plain_turns embed_mistral"),
     (r"voyage", "embed_voyage"),
@@ -189,6 +191,8 @@ PROVIDER_QUIRKS = [
      r"(-coding-plan)?|xiaomi(-.*)?", "reasoning_back thinking_type"),
     (r"alibaba(-.*)?", "enable_thinking"),
     (r"perplexity", "take_turns embed_bytes"),
+    (r"openrouter", "images_path"),
+    (r"togetherai", "image_pixels"),
 ]
 # And single models: Alibaba's first Qwen3 think in streams only, and refuse
 # another answer unless told not to think; most of xAI's think as they like.

@@ -54,6 +54,7 @@ import urllib.request
 
 import doors
 import kept
+import doors_media
 
 HEAD_MAX = 256 * 1024
 API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api", "model")
@@ -1443,6 +1444,7 @@ MODES = {
     "ok": (m_ok, "echo"),
     "doors": (m_doors, "what is no chat"),
     "kept": (m_kept, "answers that a provider keeps"),
+    "images": (doors_media.m_images, "images, whole and streamed"),
     "stream": (m_stream, "paced, time stamped"),
     "late": (m_late, "fixed TTFT"),
     "lognormal": (m_lognormal, "drawn TTFT, stalls"),

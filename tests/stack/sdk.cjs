@@ -28,6 +28,16 @@ const scenarios = {
     return { calls: r.choices[0].message.tool_calls
       .map((c) => [c.id, c.function.name, c.function.arguments]) };
   },
+  async images(request) {
+    const r = await client.images.generate(request);
+    return { data: r.data, usage: r.usage };
+  },
+  async imageStream(request) {
+    const events = [];
+    for await (const e of await client.images.generate(
+      { ...request, stream: true })) events.push(e);
+    return { events };
+  },
   async models() {
     const ids = [];
     for await (const m of client.models.list()) ids.push(m.id);

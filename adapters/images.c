@@ -1,0 +1,571 @@
+/* Images: a client's request, and OpenAI's dialect as a provider. */
+#include "adapters/images.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "adapters/canon.h"
+#include "adapters/errors.h"
+#include "adapters/openai.h"
+#include "adapters/reading.h"
+#include "adapters/reply.h"
+#include "app/base/arena.h"
+
+#define IMAGES 10	    /* of one request: OpenAI's bound */
+#define PARTIALS 3	    /* of one image */
+#define PARTIAL_TOKENS 100  /* output tokens of one of them */
+#define SIDE 16384	    /* pixels */
+#define LARGEST (1536 * 1024) /* pixels that the counts below are for */
+
+/*
+ * The most output tokens of an image: gpt-image-1's of 1536 × 1024 pixels
+ * (platform.openai.com/docs/guides/image-generation, read 2026-11: 408, 1584
+ * and 6240), but no less than an image of Gemini's in 4K, which knows no
+ * quality (ai.google.dev/gemini-api/docs/pricing, read 2026-11: 2000).
+ */
+static const struct {
+	const char *quality; /* NULL: all others */
+	int64_t tokens;
+} qualities[] = {
+	{ "low", 2000 },
+	{ "medium", 2000 },
+	{ NULL, 6240 },
+};
+
+static const struct rd_member members[] = {
+	{ "model", IS(STRING), "a string" },
+	{ "prompt", IS(STRING), "a string" },
+	{ "n", IS(NUMBER), "an integer" },
+	{ "size", IS(STRING), "a string" },
+	{ "quality", IS(STRING), "a string" },
+	{ "style", IS(STRING), "a string" },
+	{ "background", IS(STRING), "a string" },
+	{ "moderation", IS(STRING), "a string" },
+	{ "output_format", IS(STRING), "a string" },
+	{ "output_compression", IS(NUMBER), "an integer" },
+	{ "response_format", IS(STRING), "a string" },
+	{ "stream", IS_BOOL, "a boolean" },
+	{ "partial_images", IS(NUMBER), "an integer" },
+	{ "user", IS(STRING), "a string" },
+};
+
+/* What every provider can be told, or need not be. */
+static const char *const known[] = { "model", "prompt", "n", "size",
+	"response_format", "stream", "partial_images", "user", "models",
+	"fallbacks" };
+
+/* ----------------------------------------------------------- request */
+
+bool
+images_size(const struct chat *chat, int64_t *width, int64_t *height)
+{
+	const struct json *doc = &chat->doc;
+	uint32_t v = json_get(doc, JSON_ROOT, "size");
+	const char *p;
+	size_t len;
+	char *end;
+
+	if (json_type(doc, v) != JSON_STRING)
+		return false;
+	/* The quote behind it ends the last number. */
+	p = json_raw(doc, v, &len) + 1;
+	if (!isdigit((unsigned char)*p))
+		return false;
+	*width = strtoll(p, &end, 10);
+	if (*end != 'x' || !isdigit((unsigned char)end[1]))
+		return false;
+	*height = strtoll(end + 1, &end, 10);
+	return *end == '"' && *width > 0 && *height > 0 && *width <= SIDE &&
+	    *height <= SIDE;
+}
+
+/* How far are two ratios apart? Their quotient, not below 1. */
+static double
+apart(double a, double b)
+{
+	return a > b ? a / b : b / a;
+}
+
+const char *
+images_ratio(const struct chat *chat, const char *const *ratios, size_t count)
+{
+	const char *best = NULL;
+	double least = 0, w, h, far;
+	int64_t width, height;
+	char *end;
+	size_t i;
+
+	if (!images_size(chat, &width, &height))
+		return NULL;
+	for (i = 0; i < count; i++) {
+		w = (double)strtol(ratios[i], &end, 10);
+		h = (double)strtol(end + 1, NULL, 10);
+		far = apart((double)width / (double)height, w / h);
+		if (best == NULL || far < least) {
+			best = ratios[i];
+			least = far;
+		}
+	}
+	return best;
+}
+
+static int64_t
+tokens_of_one(const struct chat *chat)
+{
+	uint32_t v = json_get(&chat->doc, JSON_ROOT, "quality");
+	int64_t w, h, tokens;
+	size_t i = 0;
+
+	while (qualities[i].quality != NULL &&
+	    !json_is(&chat->doc, v, qualities[i].quality))
+		i++;
+	tokens = qualities[i].tokens;
+	if (images_size(chat, &w, &h) && w * h > LARGEST)
+		tokens = (tokens * w * h + LARGEST - 1) / LARGEST;
+	return tokens;
+}
+
+static enum err
+read_partials(const struct chat *chat, int64_t *out, struct fault *f)
+{
+	uint32_t v = json_get(&chat->doc, JSON_ROOT, "partial_images");
+
+	*out = 0;
+	if (json_type(&chat->doc, v) == JSON_NUMBER &&
+	    (!json_int(&chat->doc, v, out) || *out < 0 || *out > PARTIALS))
+		return fault_set(f, ERR_BAD_REQUEST, "partial_images",
+		    "'partial_images' must be a number of 0 to %d", PARTIALS);
+	return ERR_OK;
+}
+
+static enum err
+read_counts(struct chat *chat, struct fault *f)
+{
+	int64_t partials = 0, n = 1, *most = chat->task.most;
+	enum err e = read_partials(chat, &partials, f);
+
+	if (e == ERR_OK)
+		e = rd_positive(&chat->doc, "n", 1, &n, f);
+	if (e == ERR_OK && n > IMAGES)
+		e = fault_set(f, ERR_BAD_REQUEST, "n", "'n' is more than %d",
+		    IMAGES);
+	if (e != ERR_OK)
+		return e;
+	most[UNIT_IMAGE] = n;
+	most[UNIT_OUTPUT] = n * (tokens_of_one(chat) +
+	    partials * PARTIAL_TOKENS);
+	return ERR_OK;
+}
+
+static enum err
+images_read_request(struct arena *a, struct chat *chat, struct fault *f)
+{
+	const struct json *doc = &chat->doc;
+	enum err e;
+
+	e = rd_types(doc, members, sizeof members / sizeof members[0], true,
+	    f);
+	if (e == ERR_OK)
+		e = canon_model(chat, a, f);
+	if (e == ERR_OK && !json_nonempty(doc, json_get(doc, JSON_ROOT,
+	    "prompt")))
+		e = fault_set(f, ERR_BAD_REQUEST, "prompt",
+		    "'prompt' is missing or empty");
+	if (e == ERR_OK)
+		e = read_counts(chat, f);
+	if (e != ERR_OK)
+		return e;
+	chat->task.door = IMAGES_DOOR;
+	chat->task.texts = 1;
+	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
+	    JSON_TRUE;
+	chat->choices = 1;
+	chat->user = rd_word(doc, "user", a);
+	return ERR_OK;
+}
+
+static enum err
+images_read_chat(struct arena *a, struct chat *chat, struct fault *f)
+{
+	struct message *m = arena_zalloc(a, sizeof *m);
+	struct parts parts = { .arena = a };
+
+	canon_defaults(chat);
+	if (m == NULL || !parts_text(&parts, PART_TEXT, canon_str(&chat->doc,
+	    json_get(&chat->doc, JSON_ROOT, "prompt"), a)))
+		return fault_memory(f);
+	m->role = ROLE_USER;
+	m->parts = parts.list;
+	m->part_count = parts.count;
+	chat->messages = m;
+	chat->message_count = 1;
+	canon_given(chat);
+	chat->whole = true;
+	return canon_extras(chat, a, known, sizeof known / sizeof known[0],
+	    f);
+}
+
+struct str
+images_prompt(const struct chat *chat)
+{
+	return chat->messages[0].part_count > 0 ?
+	    chat->messages[0].parts[0].text : canon_lit("");
+}
+
+enum err
+images_no_stream(const struct chat *chat, struct fault *f)
+{
+	return !chat->stream ? ERR_OK : fault_set(f, ERR_BAD_REQUEST,
+	    "stream", "the provider has no streams of images");
+}
+
+/* ----------------------------------------------------------- provider */
+
+/* Together's width and height, and its word for base64. */
+static void
+say_pixels(struct edits *e, const struct chat *chat, struct arena *a)
+{
+	struct str width, height;
+	int64_t w, h;
+
+	if (json_is(&chat->doc, json_get(&chat->doc, JSON_ROOT,
+	    "response_format"), "b64_json"))
+		edits_set(e, JSON_ROOT, "response_format", "\"base64\"", 8);
+	if (!images_size(chat, &w, &h))
+		return;
+	width = canon_printf(a, "%lld", (long long)w);
+	height = canon_printf(a, "%lld", (long long)h);
+	edits_remove(e, JSON_ROOT, "size");
+	edits_set(e, JSON_ROOT, "width", width.p, width.len);
+	edits_set(e, JSON_ROOT, "height", height.p, height.len);
+}
+
+static enum err
+images_write_request(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	unsigned quirks = d->provider->quirks;
+	struct str model = canon_quoted(a, d->model);
+	struct buf body;
+	struct edits e;
+
+	if (model.p == NULL)
+		return fault_memory(f);
+	call->method = "POST";
+	call->url = openai_url(a, d, (quirks & QUIRK_IMAGES_PATH) != 0 ?
+	    "images" : "images/generations");
+	edits_init(&e, &chat->doc, a);
+	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
+	if ((quirks & QUIRK_IMAGE_PIXELS) != 0)
+		say_pixels(&e, chat, a);
+	buf_init(&body, LIMIT_BODY * 2);
+	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
+	    fault_memory(f), f);
+}
+
+/* Tokens of an answer or a last event; in chat's words at OpenRouter. */
+static bool
+read_usage(const struct json *doc, struct usage *out)
+{
+	uint32_t u = json_get(doc, JSON_ROOT, "usage");
+	int64_t in = 0, of = 0;
+	bool any;
+
+	any = reply_tokens(doc, u, "input_tokens", &in);
+	any |= reply_tokens(doc, u, "output_tokens", &of);
+	if (!any)
+		return openai_usage(doc, out);
+	memset(out, 0, sizeof *out);
+	out->n[UNIT_INPUT] = in;
+	out->n[UNIT_OUTPUT] = of;
+	out->known = true;
+	return true;
+}
+
+/* Is each image paid by its tokens, and not by itself? */
+static bool
+sells_tokens(const struct deployment *d)
+{
+	return price_rate(&d->price, UNIT_IMAGE, 0) == 0 &&
+	    price_rate(&d->price, UNIT_OUTPUT, 0) > 0;
+}
+
+static void
+untold(const struct chat *chat, const struct deployment *d, struct usage *u,
+    int64_t count)
+{
+	const int64_t *most = chat->task.most;
+
+	u->known = true;
+	if (!sells_tokens(d) || most[UNIT_IMAGE] == 0)
+		return;
+	u->n[UNIT_OUTPUT] = most[UNIT_OUTPUT] / most[UNIT_IMAGE] * count;
+	u->estimated = true;
+}
+
+enum err
+images_counted(const struct chat *chat, const struct deployment *d,
+    struct reply *reply, size_t count, struct fault *f)
+{
+	if (count == 0)
+		return reply_bad(f, "no images");
+	if (!reply->usage.known)
+		untold(chat, d, &reply->usage, (int64_t)count);
+	reply->usage.n[UNIT_IMAGE] = (int64_t)count;
+	reply->finish = FINISH_STOP;
+	return ERR_OK;
+}
+
+static enum err
+images_read_reply(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *body, size_t len,
+    struct reply *reply, struct fault *f)
+{
+	struct json *doc = arena_alloc(a, sizeof *doc);
+	uint32_t data;
+	enum err e;
+
+	if (doc == NULL)
+		return ERR_INTERNAL;
+	e = reply_parse(a, body, len, doc, reply, f);
+	if (e != ERR_OK || reply->error != NULL)
+		return e;
+	data = json_get(doc, JSON_ROOT, "data");
+	read_usage(doc, &reply->usage);
+	reply->from = &adapter_images;
+	reply->doc = doc;
+	reply->raw = canon_raw(doc, JSON_ROOT);
+	reply->model = canon_str(doc, json_get(doc, JSON_ROOT, "model"), a);
+	return images_counted(chat, d, reply, json_type(doc, data) ==
+	    JSON_ARRAY ? json_count(doc, data) : 0, f);
+}
+
+/* ------------------------------------------------------------- stream */
+
+/* What a stream has brought. */
+struct seen {
+	struct usage begun; /* partial images, each of which costs */
+	struct usage told;  /* of all images that are whole */
+	bool ended;
+};
+
+static struct seen *
+seen_of(struct stream *s)
+{
+	if (s->own == NULL)
+		s->own = arena_zalloc(s->arena, sizeof(struct seen));
+	return s->own;
+}
+
+/* One image is whole, with the usage of it. */
+static void
+add_usage(struct stream *s, struct seen *seen, const struct json *doc)
+{
+	struct usage u;
+	unsigned i;
+
+	memset(&u, 0, sizeof u);
+	if (!read_usage(doc, &u))
+		untold(s->chat, s->deployment, &u, 1);
+	u.n[UNIT_IMAGE] = 1;
+	for (i = 0; i < UNIT_COUNT; i++)
+		seen->told.n[i] = at_most(seen->told.n[i] + u.n[i],
+		    TOKENS_MAX);
+	seen->told.known = true;
+	seen->told.estimated |= u.estimated;
+}
+
+static enum err
+end_stream(struct stream *s, struct seen *seen, bool mark, delta_fn *emit,
+    void *arg, struct fault *f)
+{
+	struct delta d;
+
+	(void)s;
+	if (seen->ended)
+		return ERR_OK;
+	if (!seen->told.known)
+		return reply_cut(f, seen->begun.known);
+	seen->ended = true;
+	memset(&d, 0, sizeof d);
+	d.kind = DELTA_END;
+	d.from = &adapter_images;
+	d.raw = canon_lit(mark ? "[DONE]" : "");
+	return emit(arg, &d);
+}
+
+static enum err
+one_event(struct stream *s, struct seen *seen, const struct sse_event *ev,
+    const struct json *doc, delta_fn *emit, void *arg)
+{
+	uint32_t type = json_get(doc, JSON_ROOT, "type");
+	struct delta d;
+
+	memset(&d, 0, sizeof d);
+	d.kind = DELTA_META;
+	d.from = &adapter_images;
+	d.event = ev->name;
+	d.doc = doc;
+	d.raw = canon_raw(doc, JSON_ROOT);
+	if (json_is(doc, type, "image_generation.partial_image")) {
+		d.kind = DELTA_CONTENT;
+		seen->begun.known = seen->begun.estimated = true;
+		seen->begun.n[UNIT_OUTPUT] += PARTIAL_TOKENS;
+		d.begun = seen->begun;
+	} else if (json_is(doc, type, "image_generation.completed")) {
+		d.kind = DELTA_CONTENT;
+		d.finish = FINISH_STOP;
+		add_usage(s, seen, doc);
+		d.usage = seen->told;
+	}
+	return emit(arg, &d);
+}
+
+static enum err
+images_read_event(struct stream *s, const struct sse_event *ev,
+    delta_fn *emit, void *arg, struct fault *f)
+{
+	struct seen *seen = seen_of(s);
+	struct json doc;
+	enum err e;
+
+	if (seen == NULL)
+		return ERR_INTERNAL;
+	if (ev == NULL)
+		return end_stream(s, seen, false, emit, arg, f);
+	if (ev->len == 6 && memcmp(ev->data, "[DONE]", 6) == 0)
+		return end_stream(s, seen, true, emit, arg, f);
+	e = reply_event(s->scratch, ev->data, ev->len, &doc, f);
+	if (e != ERR_OK)
+		return e;
+	return errors_present(&doc) ? reply_error(s->scratch, &doc, emit,
+	    arg) : one_event(s, seen, ev, &doc, emit, arg);
+}
+
+/* ------------------------------------------------------------ answers */
+
+enum err
+images_add(struct arena *a, struct reply *reply, struct str type,
+    struct str base64, struct fault *f)
+{
+	size_t n = reply->choice_count;
+	struct choice *list = arena_resize(a, reply->choices,
+	    n * sizeof *list, (n + 1) * sizeof *list);
+	struct part *p = arena_zalloc(a, sizeof *p);
+
+	if (list == NULL || p == NULL)
+		return ERR_INTERNAL;
+	if (base64.len == 0 || !canon_is_base64(base64))
+		return reply_bad(f, "an image that is no base64");
+	p->kind = PART_IMAGE;
+	p->media_type = type;
+	p->data = base64;
+	memset(&list[n], 0, sizeof *list);
+	list[n].index = (int64_t)n;
+	list[n].parts = p;
+	list[n].part_count = 1;
+	list[n].finish = FINISH_STOP;
+	reply->choices = list;
+	reply->choice_count = n + 1;
+	return ERR_OK;
+}
+
+/* Usage in the form that OpenAI has for images, where there is any. */
+static void
+put_usage(struct json_writer *w, const struct usage *u)
+{
+	int64_t in = usage_input(u), of = usage_output(u);
+
+	if (in + of == 0)
+		return;
+	jw_key(w, "usage");
+	jw_object(w);
+	canon_put_int(w, "input_tokens", in);
+	jw_key(w, "input_tokens_details");
+	jw_object(w);
+	canon_put_int(w, "image_tokens", 0);
+	canon_put_int(w, "text_tokens", in);
+	jw_end_object(w);
+	canon_put_int(w, "output_tokens", of);
+	canon_put_int(w, "total_tokens", in + of);
+	jw_end_object(w);
+}
+
+static enum err
+images_write_reply(struct arena *a, const struct chat *chat,
+    const struct reply *reply, const struct answer_meta *meta,
+    struct buf *out)
+{
+	struct json_writer w;
+	size_t i;
+
+	(void)a;
+	(void)chat;
+	(void)meta;
+	if (reply->from == &adapter_images && reply->raw.len > 0) {
+		buf_put(out, reply->raw.p, reply->raw.len);
+		return out->failed ? ERR_INTERNAL : ERR_OK;
+	}
+	jw_init(&w, out);
+	jw_object(&w);
+	canon_put_int(&w, "created", (int64_t)time(NULL));
+	jw_key(&w, "data");
+	jw_array(&w);
+	for (i = 0; i < reply->choice_count; i++) {
+		jw_object(&w);
+		canon_put_str(&w, "b64_json", reply->choices[i].parts->data);
+		jw_end_object(&w);
+	}
+	jw_end_array(&w);
+	put_usage(&w, &reply->usage);
+	jw_end_object(&w);
+	return out->failed ? ERR_INTERNAL : ERR_OK;
+}
+
+static enum err
+images_write_delta(struct stream *s, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out)
+{
+	(void)s;
+	(void)meta;
+	if (d->raw.len > 0)
+		canon_put_event(out, d->event == NULL || *d->event == '\0' ?
+		    NULL : d->event, d->raw, "\n\n");
+	return out->failed ? ERR_INTERNAL : ERR_OK;
+}
+
+static void
+images_write_stream_error(struct stream *s, enum err e,
+    const struct fault *f, const struct answer_meta *meta, struct buf *out)
+{
+	struct json_writer w;
+
+	(void)s;
+	(void)meta;
+	buf_puts(out, "event: error\ndata: ");
+	jw_init(&w, out);
+	jw_object(&w);
+	canon_put_str(&w, "type", canon_lit("error"));
+	jw_key(&w, "error");
+	openai_write_error_object(&w, e, f);
+	jw_end_object(&w);
+	buf_puts(out, "\n\n");
+}
+
+const struct adapter adapter_images = {
+	.name = IMAGES_DOOR,
+	.large_events = true,
+	.framing = FRAMING_SSE,
+	.read_request = images_read_request,
+	.read_chat = images_read_chat,
+	.write_reply = images_write_reply,
+	.write_delta = images_write_delta,
+	.write_error = openai_write_error,
+	.write_stream_error = images_write_stream_error,
+	.write_request = images_write_request,
+	.read_reply = images_read_reply,
+	.read_event = images_read_event,
+	.classify = errors_classify,
+};

@@ -1,0 +1,182 @@
+"""What the upstream of the tests answers to requests for images and speech,
+written from the providers' own references. A strict judge as doors.py: what a
+provider does not know is refused. Pictures are no pictures and speech is no
+speech, but bytes that tell what they were made of.
+"""
+
+import base64
+import hashlib
+import json
+import time
+
+from doors import Refused, count, members
+
+
+def bytes_of(what, size):
+    """So many bytes that tell what they were made of; every value occurs."""
+    seed = hashlib.sha256(what.encode()).digest()
+    return (seed + bytes(range(256)) * (size // 256 + 1))[:size]
+
+
+def picture(prompt, i=0, size=300):
+    return base64.b64encode(
+        b"\x89PNG\r\n\x1a\n" + bytes_of(f"{prompt}/{i}", size)).decode()
+
+
+def among(doc, name, words, otherwise=None):
+    value = doc.get(name, otherwise)
+    if value is not None and value not in words:
+        raise Refused(f"{name} is none of {words}")
+    return value
+
+
+def refusal(e):
+    return json.dumps({"error": {
+        "message": f"{e}", "type": "invalid_request_error", "param": None,
+        "code": None}}).encode()
+
+
+# --- images -----------------------------------------------------------------
+
+PER_IMAGE = {   # gpt-image-1: platform.openai.com/docs/guides/image-generation
+    "low": {"1024x1024": 272, "1024x1536": 408, "1536x1024": 400},
+    "medium": {"1024x1024": 1056, "1024x1536": 1584, "1536x1024": 1568},
+    "high": {"1024x1024": 4160, "1024x1536": 6240, "1536x1024": 6208}}
+PARTIAL = 100
+
+
+def openai_checked(doc):
+    members(doc, "model", "prompt", "n", "size", "quality", "background",
+            "output_format", "output_compression", "moderation", "user",
+            "stream", "partial_images", "style", "response_format")
+    among(doc, "quality", ["low", "medium", "high", "auto", "hd", "standard"])
+    among(doc, "size", list(PER_IMAGE["low"]) + ["auto"])
+    among(doc, "output_format", ["png", "jpeg", "webp"])
+    among(doc, "background", ["transparent", "opaque", "auto"])
+    among(doc, "moderation", ["low", "auto"])
+    among(doc, "response_format", ["url", "b64_json"])
+    if not 1 <= doc.get("n", 1) <= 10:
+        raise Refused("n is 1 to 10")
+    if not doc["prompt"]:
+        raise Refused("no prompt")
+
+
+def tokens(doc, partials=0):
+    size = doc.get("size", "auto")
+    return PER_IMAGE[doc.get("quality", "high")][
+        "1024x1536" if size == "auto" else size] + PARTIAL * partials
+
+
+def usage(doc, output):
+    n = count(doc["prompt"])
+    return {"input_tokens": n, "output_tokens": output,
+            "total_tokens": n + output,
+            "input_tokens_details": {"image_tokens": 0, "text_tokens": n},
+            "output_tokens_details": {"image_tokens": output,
+                                      "text_tokens": 0}}
+
+
+def openai_images(doc, bill):
+    openai_checked(doc)
+    n = doc.get("n", 1)
+    u = usage(doc, n * tokens(doc))
+    bill(u["input_tokens"], u["output_tokens"])
+    form = doc.get("response_format", "b64_json")
+    data = [{form: picture(doc["prompt"], i) if form == "b64_json" else
+             f"https://images.invalid/{i}.png"} for i in range(n)]
+    return {"created": 1700000000, "data": data, "usage": u}
+
+
+def dalle(doc, bill):
+    """dall-e-3 tells no usage; it is sold by the image."""
+    members(doc, "model", "prompt", "n", "size", "quality", "style",
+            "response_format", "user")
+    bill(0, 0)
+    return {"created": 1700000000, "data": [
+        {"url": "https://images.invalid/1.png", "revised_prompt": "So."}
+        for _ in range(doc.get("n", 1))]}
+
+
+def together(doc, bill):
+    """docs.together.ai/reference/post-images-generations"""
+    members(doc, "model", "prompt", "n", "steps", "width", "height", "seed",
+            "image_url", "negative_prompt", "guidance_scale",
+            "response_format", "output_format", "image_loras",
+            "disable_safety_checker")
+    among(doc, "response_format", ["url", "base64"])
+    bill(0, 0)
+    data = [{"index": i, **({"b64_json": picture(doc["prompt"], i)}
+             if doc.get("response_format") == "base64" else
+             {"url": f"https://images.invalid/{i}.png"})}
+            for i in range(doc.get("n", 1))]
+    return {"id": "x", "model": doc["model"], "object": "list", "data": data,
+            "width": doc.get("width"), "height": doc.get("height")}
+
+
+def router(doc, bill):
+    """openrouter.ai/docs: chat's words for usage, an address of its own."""
+    members(doc, "model", "prompt", "n", "size", "quality",
+            "response_format", "output_format", "aspect_ratio", "resolution")
+    n = count(doc["prompt"])
+    bill(n, 1120)
+    return {"created": 0, "data": [
+        {"b64_json": picture(doc["prompt"]), "media_type": "image/png"}],
+        "usage": {"prompt_tokens": n, "completion_tokens": 1120,
+                  "total_tokens": n + 1120,
+                  "completion_tokens_details": {"image_tokens": 1120}}}
+
+
+IMAGES = {"openai": ("/v1/images/generations", openai_images),
+          "dalle": ("/v1/images/generations", dalle),
+          "together": ("/v1/images/generations", together),
+          "router": ("/v1/images", router)}
+
+
+async def m_images(x, form="openai", ms=0.0, cut=0, size=300):
+    """Images in one of the forms of IMAGES; streamed ones as events, broken
+    off behind so many."""
+    end, answer = IMAGES[form]
+    bill = lambda i, o: x.bill_tokens(o, i)
+    try:
+        if not x.path.endswith(end):
+            raise Refused("no such address: " + x.path)
+        if form == "openai" and x.stream:
+            await image_stream(x, x.json, ms, cut, size)
+            return
+        body = answer(x.json, bill)
+    except (Refused, KeyError, TypeError, IndexError) as e:
+        await x.reply(400, refusal(e))
+        return
+    await x.sleep(ms / 1000)
+    await x.reply(200, body)
+
+
+async def image_stream(x, doc, ms, cut, size):
+    openai_checked(doc)
+    partials = doc.get("partial_images", 0)
+    x.bill_tokens(0, count(doc["prompt"]))
+    await x.head()
+    for i in range(partials):
+        await x.sleep(ms / 1000)
+        x.content_leaves()
+        x.bill_tokens(PARTIAL)
+        await x.event({"type": "image_generation.partial_image",
+                       "partial_image_index": i, "created_at": 1700000000,
+                       "b64_json": picture(doc["prompt"], i, size),
+                       "size": "1024x1024", "quality": "high",
+                       "background": "auto", "output_format": "png",
+                       "sent": time.time()},
+                      name="image_generation.partial_image")
+        if cut and i + 1 >= cut:
+            x.cut()
+    await x.sleep(ms / 1000)
+    x.bill_tokens(tokens(doc))
+    x.content_leaves()
+    await x.event({"type": "image_generation.completed",
+                   "created_at": 1700000000,
+                   "b64_json": picture(doc["prompt"], 99, size),
+                   "size": "1024x1024", "quality": "high",
+                   "background": "auto", "output_format": "png",
+                   "usage": usage(doc, tokens(doc, partials))},
+                  name="image_generation.completed")
+    await x.end()
