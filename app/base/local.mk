@@ -4,6 +4,7 @@ libbase_a_SOURCES = \
 	app/base/buf.c app/base/buf.h \
 	app/base/clock.c app/base/clock.h \
 	app/base/err.c app/base/err.def app/base/err.h \
+	app/base/form.c app/base/form.h \
 	app/base/hash.c app/base/hash.h \
 	app/base/json.c app/base/json.h app/base/jsonedit.c \
 	app/base/jsonkeys.c \

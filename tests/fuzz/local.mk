@@ -93,3 +93,8 @@ tests_fuzz_fuzz_ledger_SOURCES = tests/fuzz/fuzz_ledger.c
 tests_fuzz_fuzz_ledger_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_ledger_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/ledger
+
+noinst_PROGRAMS += tests/fuzz/fuzz_form
+tests_fuzz_fuzz_form_SOURCES = tests/fuzz/fuzz_form.c
+tests_fuzz_fuzz_form_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_form_LDADD = libbase.a $(DEPS_LIBS)

@@ -250,6 +250,10 @@ tests_unit_test_completions_SOURCES = tests/unit/test_completions.c tests/unit/a
 tests_unit_test_completions_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_completions_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_form
+tests_unit_test_form_SOURCES = tests/unit/test_form.c
+tests_unit_test_form_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_form_LDADD = libbase.a $(DEPS_LIBS) $(TESTDEPS_LIBS)
 check_PROGRAMS += tests/unit/test_percent
 tests_unit_test_percent_SOURCES = tests/unit/test_percent.c
 tests_unit_test_percent_CPPFLAGS = $(UNIT_CPPFLAGS)

@@ -1,0 +1,300 @@
+/* Multipart bodies: where their parts are. */
+#include "app/base/form.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+
+static const char type_word[] = "multipart/form-data";
+
+static enum err
+bad(struct fault *f, const char *what)
+{
+	return fault_set(f, ERR_BAD_REQUEST, NULL,
+	    "the multipart body is malformed: %s", what);
+}
+
+bool
+form_is(const char *type)
+{
+	size_t n = sizeof type_word - 1;
+
+	return type != NULL && strncasecmp(type, type_word, n) == 0 &&
+	    (type[n] == '\0' || strchr("; \t", type[n]) != NULL);
+}
+
+/* ---- header fields ---- */
+
+/* What follows the quote at p up to the next one; NULL: there is none. */
+static const char *
+quoted(struct arena *a, const char *p, const char *end, const char **rest)
+{
+	char *out = arena_alloc(a, (size_t)(end - p) + 1), *o = out;
+
+	if (out == NULL)
+		return NULL;
+	for (; p < end && *p != '"'; p++) {
+		if (*p == '\\' && p + 1 < end && (p[1] == '"' || p[1] == '\\'))
+			p++;
+		else if (end - p > 2 && memcmp(p, "%22", 3) == 0) {
+			*o++ = '"';
+			p += 2;
+			continue;
+		}
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return NULL;
+		*o++ = *p;
+	}
+	if (p == end)
+		return NULL;
+	*o = '\0';
+	*rest = p + 1;
+	return out;
+}
+
+static const char *
+token(struct arena *a, const char *p, const char *end, const char **rest)
+{
+	const char *q = p;
+
+	while (q < end && strchr("; \t\r\n\"", *q) == NULL)
+		q++;
+	*rest = q;
+	return q == p ? NULL : arena_dup(a, p, (size_t)(q - p));
+}
+
+static const char *
+blanks(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t' || *p == ';'))
+		p++;
+	return p;
+}
+
+/* The value of a parameter behind the first word: boundary, name … */
+static const char *
+parameter(struct arena *a, const char *p, const char *end, const char *name)
+{
+	size_t n = strlen(name);
+	const char *v, *rest;
+	bool found;
+
+	while (p < end && *p != ';')
+		p++;
+	for (;;) {
+		p = blanks(p, end);
+		found = (size_t)(end - p) > n &&
+		    strncasecmp(p, name, n) == 0 && p[n] == '=';
+		while (p < end && *p != '=' && *p != ';')
+			p++;
+		if (p == end)
+			return NULL;
+		if (*p == ';')
+			continue;
+		p++;
+		v = p < end && *p == '"' ? quoted(a, p + 1, end, &rest) :
+		    token(a, p, end, &rest);
+		if (v == NULL || found)
+			return v;
+		p = rest;
+	}
+}
+
+/* The line of a header up to its end; *p goes on behind it. */
+static bool
+next_line(const char **p, const char *end, const char **line,
+    const char **stop)
+{
+	const char *nl = memchr(*p, '\n', (size_t)(end - *p));
+
+	if (nl == NULL)
+		return false;
+	*line = *p;
+	*stop = nl > *p && nl[-1] == '\r' ? nl - 1 : nl;
+	*p = nl + 1;
+	return true;
+}
+
+static bool
+is_field(const char *line, const char *stop, const char *name,
+    const char **value)
+{
+	size_t n = strlen(name);
+
+	if ((size_t)(stop - line) <= n || strncasecmp(line, name, n) != 0 ||
+	    line[n] != ':')
+		return false;
+	*value = blanks(line + n + 1, stop);
+	return true;
+}
+
+/* The header of a part at *p, up to its empty line. */
+static enum err
+read_head(struct form_part *part, struct arena *a, const char **p,
+    const char *end, struct fault *f)
+{
+	const char *line, *stop, *value, *rest;
+
+	if (end - *p > FORM_HEAD)
+		end = *p + FORM_HEAD;
+	part->type = "";
+	for (;;) {
+		if (!next_line(p, end, &line, &stop))
+			return bad(f, "a part's header has no end");
+		if (line == stop)
+			break;
+		if (is_field(line, stop, "content-disposition", &value)) {
+			part->name = parameter(a, value, stop, "name");
+			part->filename = parameter(a, value, stop,
+			    "filename");
+		} else if (is_field(line, stop, "content-type", &value)) {
+			part->type = token(a, value, stop, &rest);
+			if (part->type == NULL)
+				part->type = "";
+		}
+	}
+	return part->name == NULL ? bad(f, "a part has no name") : ERR_OK;
+}
+
+/* ---- parts ---- */
+
+/* The next delimiter line at or behind p: "\r\n--boundary", NULL: none. */
+static const char *
+find_mark(const char *p, const char *end, const char *mark, size_t n)
+{
+	return memmem(p, (size_t)(end - p), mark, n);
+}
+
+static struct form_part *
+add_part(struct form *form)
+{
+	struct form_part *p;
+
+	if (form->count == FORM_PARTS)
+		return NULL;
+	p = &form->part[form->count++];
+	memset(p, 0, sizeof *p);
+	return p;
+}
+
+/* What stands behind a delimiter: blanks and a line end, or "--". */
+static bool
+behind_mark(const char **p, const char *end, bool *last)
+{
+	*last = end - *p >= 2 && memcmp(*p, "--", 2) == 0;
+	if (*last)
+		return true;
+	while (*p < end && (**p == ' ' || **p == '\t'))
+		++*p;
+	if (end - *p >= 2 && memcmp(*p, "\r\n", 2) == 0) {
+		*p += 2;
+		return true;
+	}
+	return false;
+}
+
+static enum err
+read_parts(struct form *form, struct arena *a, const char *mark, size_t n,
+    const char *p, const char *end, struct fault *f)
+{
+	struct form_part *part;
+	bool last = false;
+	const char *next;
+	enum err e;
+
+	/* The first delimiter may stand at the very beginning. */
+	if ((size_t)(end - p) >= n - 2 && memcmp(p, mark + 2, n - 2) == 0) {
+		p += n - 2;
+	} else {
+		p = find_mark(p, end, mark, n);
+		if (p == NULL)
+			return bad(f, "its boundary does not stand in it");
+		p += n;
+	}
+	for (;;) {
+		if (!behind_mark(&p, end, &last))
+			return bad(f, "a boundary that does not end its line");
+		if (last)
+			return ERR_OK;
+		part = add_part(form);
+		if (part == NULL)
+			return bad(f, "too many parts");
+		e = read_head(part, a, &p, end, f);
+		if (e != ERR_OK)
+			return e;
+		/* An empty part: its line end is that of the delimiter. */
+		next = find_mark(p - 2, end, mark, n);
+		if (next == NULL)
+			return bad(f, "it has no end");
+		part->data = p;
+		part->len = next < p ? 0 : (size_t)(next - p);
+		p = next + n;
+	}
+}
+
+enum err
+form_read(struct form *form, struct arena *a, const char *content_type,
+    const char *body, size_t len, struct fault *f)
+{
+	const char *b = parameter(a, content_type,
+	    content_type + strlen(content_type), "boundary");
+	char mark[FORM_BOUNDARY + 5];
+	int n;
+
+	memset(form, 0, sizeof *form);
+	if (b == NULL || *b == '\0' || strlen(b) > FORM_BOUNDARY)
+		return bad(f, "its type names no boundary");
+	form->part = arena_alloc(a, FORM_PARTS * sizeof *form->part);
+	if (form->part == NULL)
+		return fault_memory(f);
+	n = snprintf(mark, sizeof mark, "\r\n--%s", b);
+	return read_parts(form, a, mark, (size_t)n, body, body + len, f);
+}
+
+const struct form_part *
+form_find(const struct form *form, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < form->count; i++)
+		if (strcmp(form->part[i].name, name) == 0)
+			return &form->part[i];
+	return NULL;
+}
+
+/* ---- writing ---- */
+
+static void
+put_quoted(struct buf *out, const char *name, const char *s)
+{
+	buf_printf(out, "; %s=\"", name);
+	for (; *s != '\0'; s++)
+		if (*s == '"')
+			buf_puts(out, "%22");
+		else if (*s != '\r' && *s != '\n')
+			buf_putc(out, *s);
+	buf_putc(out, '"');
+}
+
+void
+form_put(struct buf *out, const char *boundary, const struct form_part *p)
+{
+	buf_printf(out, "--%s\r\nContent-Disposition: form-data", boundary);
+	put_quoted(out, "name", p->name);
+	if (p->filename != NULL)
+		put_quoted(out, "filename", p->filename);
+	if (*p->type != '\0')
+		buf_printf(out, "\r\nContent-Type: %s", p->type);
+	buf_puts(out, "\r\n\r\n");
+	buf_put(out, p->data, p->len);
+	buf_puts(out, "\r\n");
+}
+
+void
+form_end(struct buf *out, const char *boundary)
+{
+	buf_printf(out, "--%s--\r\n", boundary);
+}

@@ -1,0 +1,58 @@
+/*
+ * A body of multipart/form-data (RFC 7578 over RFC 2046) in memory: its parts
+ * where they stand, nothing is copied but their names. Own code, as the parsers
+ * that are well kept belong to a server or a mail program and want its world.
+ * Header fields are read as browsers and SDKs write them: name and filename
+ * quoted, with %22 and \" for a quote.
+ */
+#ifndef TOLLGATE_BASE_FORM_H
+#define TOLLGATE_BASE_FORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "app/base/err.h"
+
+struct arena;
+struct buf;
+
+#define FORM_PARTS 128	     /* of one body */
+#define FORM_HEAD 4096	     /* bytes of the header of a part */
+#define FORM_BOUNDARY 70     /* RFC 2046, 5.1.1 */
+
+struct form_part {
+	const char *name;     /* UTF-8 as it came, without control characters */
+	const char *filename; /* NULL: it is a plain field */
+	const char *type;     /* of its content, "" = not said */
+	const char *data;     /* in the body */
+	size_t len;
+};
+
+struct form {
+	struct form_part *part;
+	size_t count;
+};
+
+/* Is that the type of such a body? "multipart/form-data; boundary=…" */
+bool form_is(const char *content_type);
+
+/*
+ * Read the body of that type. ERR_BAD_REQUEST: it has no boundary or more
+ * parts than FORM_PARTS, a part without a name, or no end; the body must live
+ * as long as the form.
+ */
+enum err form_read(struct form *form, struct arena *a,
+    const char *content_type, const char *body, size_t len, struct fault *f);
+
+/* The first part of that name, or NULL. */
+const struct form_part *form_find(const struct form *form, const char *name);
+
+/*
+ * Write one part; the boundary must not stand in any data. form_end closes the
+ * body. Quotes and line ends in names are escaped as browsers do.
+ */
+void form_put(struct buf *out, const char *boundary,
+    const struct form_part *p);
+void form_end(struct buf *out, const char *boundary);
+
+#endif

@@ -1,0 +1,218 @@
+/* Multipart bodies, well formed and not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "app/base/arena.h"
+#include "app/base/buf.h"
+#include "app/base/form.h"
+#include "app/base/limits.h"
+
+#define TYPE "multipart/form-data; boundary=xx"
+
+struct read {
+	struct arena *a;
+	struct form form;
+	struct fault f;
+	char *body; /* of exactly its length, so that overruns are seen */
+	enum err e;
+};
+
+static void
+take(struct read *r, const char *type, const char *body, size_t len)
+{
+	memset(r, 0, sizeof *r);
+	r->a = arena_new(MIB(1));
+	r->body = malloc(len + 1);
+	assert_non_null(r->body);
+	memcpy(r->body, body, len);
+	r->body = realloc(r->body, len == 0 ? 1 : len);
+	r->e = form_read(&r->form, r->a, type, r->body, len, &r->f);
+}
+
+static void
+drop(struct read *r)
+{
+	free(r->body);
+	arena_free(r->a);
+}
+
+static void
+is_part(const struct read *r, size_t i, const char *name,
+    const char *filename, const char *type, const char *data)
+{
+	const struct form_part *p = &r->form.part[i];
+
+	assert_true(i < r->form.count);
+	assert_string_equal(p->name, name);
+	if (filename == NULL)
+		assert_null(p->filename);
+	else
+		assert_string_equal(p->filename, filename);
+	assert_string_equal(p->type, type);
+	assert_int_equal(p->len, strlen(data));
+	assert_memory_equal(p->data, data, p->len);
+}
+
+static void
+test_plain(void **state)
+{
+	static const char body[] =
+	    "--xx\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\n"
+	    "whisper-1\r\n"
+	    "--xx\r\ncontent-disposition: form-data; name=\"file\"; "
+	    "filename=\"a \\\"b%22.mp3\"\r\nContent-Type: audio/mpeg\r\n\r\n"
+	    "ID3\r\n--x\r\n\r\n"
+	    "--xx \t\r\nContent-Disposition: form-data; name=empty\r\n\r\n"
+	    "\r\n--xx--\r\nafter";
+	struct read r;
+
+	(void)state;
+	take(&r, TYPE, body, sizeof body - 1);
+	assert_int_equal(r.e, ERR_OK);
+	assert_int_equal(r.form.count, 3);
+	is_part(&r, 0, "model", NULL, "", "whisper-1");
+	is_part(&r, 1, "file", "a \"b\".mp3", "audio/mpeg",
+	    "ID3\r\n--x\r\n");
+	is_part(&r, 2, "empty", NULL, "", "");
+	assert_ptr_equal(form_find(&r.form, "file"), &r.form.part[1]);
+	assert_null(form_find(&r.form, "none"));
+	drop(&r);
+}
+
+static void
+test_types(void **state)
+{
+	static const char body[] = "preamble\r\n--a'b c\r\nContent-Disposition"
+	    ": form-data; name=\"n\"\r\n\r\nv\r\n--a'b c--";
+	struct read r;
+
+	(void)state;
+	assert_true(form_is("multipart/form-data"));
+	assert_true(form_is("Multipart/Form-Data;boundary=x"));
+	assert_false(form_is("multipart/form-datax"));
+	assert_false(form_is("application/json"));
+	assert_false(form_is(NULL));
+	take(&r, "multipart/form-data; charset=utf-8; boundary=\"a'b c\"", body,
+	    sizeof body - 1);
+	assert_int_equal(r.e, ERR_OK);
+	is_part(&r, 0, "n", NULL, "", "v");
+	drop(&r);
+}
+
+/* Every beginning of a good body, and bodies that are wrong. */
+static void
+test_bad(void **state)
+{
+	static const char good[] = "--xx\r\nContent-Disposition: form-data; "
+	    "name=\"a\"\r\n\r\nv\r\n--xx--";
+	static const char *const wrong[][2] = {
+		{ "multipart/form-data", good },
+		{ "multipart/form-data; boundary=", good },
+		{ "multipart/form-data; boundary=\"", good },
+		{ "multipart/form-data; boundary=yy", good },
+		{ TYPE, "" },
+		{ TYPE, "--xx" },
+		{ TYPE, "--xxjunk\r\n\r\nv\r\n--xx--" },
+		{ TYPE, "--xx\r\n\r\nno name\r\n--xx--" },
+		{ TYPE, "--xx\r\nContent-Disposition: form-data; name=\"a\r\n"
+			"\r\nv\r\n--xx--" },
+		{ TYPE, "--xx\r\nContent-Disposition: form-data; name=\"\1\""
+			"\r\n\r\nv\r\n--xx--" },
+	};
+	struct read r;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof good - 1; i++) {
+		take(&r, TYPE, good, i);
+		assert_int_equal(r.e, ERR_BAD_REQUEST);
+		drop(&r);
+	}
+	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		take(&r, wrong[i][0], wrong[i][1], strlen(wrong[i][1]));
+		assert_int_equal(r.e, ERR_BAD_REQUEST);
+		assert_string_not_equal(r.f.text, "");
+		drop(&r);
+	}
+}
+
+/* As many parts as may be, and one more; a head without end. */
+static void
+test_bounds(void **state)
+{
+	static const struct form_part part = { .name = "n", .type = "",
+		.data = "v", .len = 1 };
+	struct read r;
+	struct buf b;
+	int n, i;
+
+	(void)state;
+	for (n = FORM_PARTS; n <= FORM_PARTS + 1; n++) {
+		buf_init(&b, MIB(1));
+		for (i = 0; i < n; i++)
+			form_put(&b, "xx", &part);
+		form_end(&b, "xx");
+		take(&r, TYPE, b.data, b.len);
+		assert_int_equal(r.e, n <= FORM_PARTS ? ERR_OK :
+							ERR_BAD_REQUEST);
+		drop(&r);
+		buf_free(&b);
+	}
+	buf_init(&b, MIB(1));
+	buf_puts(&b, "--xx\r\nContent-Disposition: form-data; name=\"a\"\r\n");
+	for (i = 0; i < FORM_HEAD; i++)
+		buf_putc(&b, 'x');
+	buf_puts(&b, "\r\n\r\nv\r\n--xx--");
+	take(&r, TYPE, b.data, b.len);
+	assert_int_equal(r.e, ERR_BAD_REQUEST);
+	drop(&r);
+	buf_free(&b);
+}
+
+/* What is written is read as it was. */
+static void
+test_written(void **state)
+{
+	static const struct form_part parts[] = {
+		{ "a\"b", NULL, "", "one", 3 },
+		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9 },
+	};
+	struct read r;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, MIB(1));
+	form_put(&b, "xx", &parts[0]);
+	form_put(&b, "xx", &parts[1]);
+	form_end(&b, "xx");
+	take(&r, TYPE, b.data, b.len);
+	assert_int_equal(r.e, ERR_OK);
+	assert_int_equal(r.form.count, 2);
+	is_part(&r, 0, "a\"b", NULL, "", "one");
+	assert_string_equal(r.form.part[1].filename, "x\"y.wav");
+	assert_int_equal(r.form.part[1].len, 9);
+	assert_memory_equal(r.form.part[1].data, parts[1].data, 9);
+	drop(&r);
+	buf_free(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
