@@ -59,6 +59,7 @@ struct http_call {
 	size_t header_count;
 	const char *body;
 	size_t body_len;
+	const char *type; /* of the body, NULL = JSON */
 	size_t part;  /* in: which of the parts is written, 0.. */
 	size_t parts; /* out: so many calls it takes, 0 = one */
 };
@@ -98,6 +99,7 @@ struct adapter {
 
 	bool bare; /* its official clients stumble over comments in SSE */
 	bool bodiless; /* its requests have none: their document is {} */
+	bool form;     /* they are multipart/form-data: chat.form */
 
 	/*
 	 * Read a checked request into the first part of chat (already

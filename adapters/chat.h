@@ -23,6 +23,7 @@
 #include "policy/price.h"
 
 struct adapter;
+struct form;
 struct upstream_error;
 
 struct str {
@@ -137,6 +138,7 @@ struct chat {
 	bool free;		       /* nothing of it is paid for: a count, a kept answer */
 	bool background;	       /* its provider works on when nobody listens */
 	struct task task;
+	const struct form *form;       /* of a multipart body, whose fields doc has */
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */
 	unsigned needs;		       /* CAP_* */
@@ -208,6 +210,7 @@ struct reply {
 	const struct upstream_error *error; /* not NULL: this instead of all else */
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised body of that dialect */
+	const char *type;	    /* of raw, where it is no JSON; else NULL */
 	const struct json *doc;	    /* the same as it was parsed, or NULL */
 	struct str id, model;	    /* as the provider gave them */
 	int64_t created;	    /* seconds since 1970, 0 = not said */

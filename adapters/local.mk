@@ -68,3 +68,4 @@ libadapters_a_SOURCES += adapters/responses_input.c
 libadapters_a_SOURCES += adapters/responses_items.c adapters/responses_items.h
 libadapters_a_SOURCES += adapters/responses_tell.c adapters/responses_tell.h
 libadapters_a_SOURCES += adapters/responses_write.c
+libadapters_a_SOURCES += adapters/transcripts.c adapters/transcripts.h

@@ -223,10 +223,17 @@ answer_bytes(struct request *r, const char *p, size_t len)
 }
 
 void
+answer_body(struct request *r, int status, const char *type,
+    const char *body, size_t len)
+{
+	answer_head(r, status, type, (long long)len);
+	answer_bytes(r, body, len);
+}
+
+void
 answer_json(struct request *r, int status, const char *body, size_t len)
 {
-	answer_head(r, status, "application/json", (long long)len);
-	answer_bytes(r, body, len);
+	answer_body(r, status, "application/json", body, len);
 }
 
 void

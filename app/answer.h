@@ -18,7 +18,9 @@ void answer_head(struct request *r, int status, const char *type,
 /* Send bytes of the body; sets r->full when the client is slow. */
 void answer_bytes(struct request *r, const char *p, size_t len);
 
-/* A whole answer with a JSON body. */
+/* A whole answer; the same with a JSON body. */
+void answer_body(struct request *r, int status, const char *type,
+    const char *body, size_t len);
 void answer_json(struct request *r, int status, const char *body,
     size_t len);
 

@@ -124,7 +124,8 @@ set_task(struct bounds *b, const struct chat *chat)
 	const int64_t *most = chat->task.most;
 
 	*b = (struct bounds){ .output = most[UNIT_OUTPUT],
-		.input = REQUEST_TOKENS + (int64_t)chat->doc.len,
+		.input = REQUEST_TOKENS + (int64_t)chat->doc.len +
+		    most[UNIT_AUDIO_INPUT],
 		.searches = most[UNIT_SEARCH], .fees = most };
 	return ERR_OK;
 }

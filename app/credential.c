@@ -99,7 +99,8 @@ credential_add(struct arena *a, const struct provider *p,
 	if (p->auth >= sizeof schemes / sizeof schemes[0] ||
 	    schemes[p->auth].add == NULL)
 		return ERR_INTERNAL;
-	e = http_call_header(call, "content-type", "application/json");
+	e = http_call_header(call, "content-type", call->type != NULL ?
+	    call->type : "application/json");
 	if (e == ERR_OK && schemes[p->auth].early)
 		e = schemes[p->auth].add(&c, call);
 	/* Elsewhere these are parts of the address. */

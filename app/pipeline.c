@@ -17,6 +17,7 @@
 #include "app/auth.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
+#include "app/base/form.h"
 #include "app/base/limits.h"
 #include "app/endpoint.h"
 #include "app/explain.h"
@@ -51,6 +52,44 @@ static void (*const closing[])(struct request *r) = {
 	record_write, /* one line: who, what, where, how much */
 };
 
+/* A multipart body: its fields are the document, its files stay apart. */
+static enum err
+read_form(struct request *r)
+{
+	const char *type = request_header(r, "CONTENT_TYPE"), *text;
+	struct form *form = arena_zalloc(r->arena, sizeof *form);
+	struct buf b;
+	enum err e;
+
+	if (form == NULL)
+		return fault_memory(&r->fault);
+	if (!form_is(type))
+		return fault_set(&r->fault, ERR_BAD_REQUEST, NULL,
+		    "the body must be multipart/form-data");
+	e = form_read(form, r->arena, type, r->x->body, r->x->body_len,
+	    &r->fault);
+	if (e != ERR_OK)
+		return e;
+	buf_init(&b, LIMIT_BODY * 2);
+	form_json(form, &b);
+	text = b.failed ? NULL : arena_dup(r->arena, b.data, b.len);
+	r->chat.form = form;
+	e = text == NULL ? fault_memory(&r->fault) :
+	    json_parse(&r->chat.doc, r->arena, text, b.len, &r->fault);
+	buf_free(&b);
+	return e;
+}
+
+static enum err
+read_document(struct request *r)
+{
+	const char *text = r->surface->bodiless ? "{}" : r->x->body;
+
+	return r->surface->form ? read_form(r) : json_parse(&r->chat.doc,
+	    r->arena, text, r->surface->bodiless ? 2 : r->x->body_len,
+	    &r->fault);
+}
+
 static enum verdict
 step_read(struct request *r)
 {
@@ -69,10 +108,7 @@ step_read(struct request *r)
 	r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
 	r->chat.free = r->chat.count;
 	r->chat.beta = beta == NULL ? "" : beta;
-	e = r->surface->bodiless ?
-	    json_parse(&r->chat.doc, r->arena, "{}", 2, &r->fault) :
-	    json_parse(&r->chat.doc, r->arena, r->x->body, r->x->body_len,
-		&r->fault);
+	e = read_document(r);
 	if (e == ERR_OK)
 		e = facts_narrow(r->arena, &r->chat, &r->fault);
 	if (e == ERR_OK)

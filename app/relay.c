@@ -387,7 +387,8 @@ send_reply(struct attempt *at, const struct reply *reply)
 	if (e == ERR_OK) {
 		forward_commit(at);
 		r->forward->whole = true;
-		answer_json(r, 200, out.data, out.len);
+		answer_body(r, 200, reply->type == NULL ? "application/json" :
+		    reply->type, out.data, out.len);
 	}
 	buf_free(&out);
 	return e;

@@ -38,7 +38,7 @@ EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/corpus/facts_more.py tests/corpus/test_pairs.py \
 	tests/corpus/test_requests.py tests/corpus/test_sdk_dialects.py
 EXTRA_DIST += tests/lib/doors_media.py tests/stack/test_media.py
-EXTRA_DIST += tests/lib/doors.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/pool.py tests/lib/reader.py \
+EXTRA_DIST += tests/lib/doors.py tests/lib/doors_audio.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/pool.py tests/lib/reader.py \
 	tests/lib/recording.py tests/lib/upstream.py \
 	tests/corpus/conftest.py tests/corpus/exceptions.txt \
 	tests/corpus/test_lies.py tests/corpus/test_timers.py \
@@ -50,7 +50,7 @@ EXTRA_DIST += tests/lib/doors.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/p
 
 # The one command of CI, and what it runs against real web servers.
 EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
-	tests/stack/test_limits.py tests/stack/test_store.py tests/stack/test_crash.py tests/stack/stores.py tests/stack/test_keys.py tests/stack/test_admin.py tests/stack/test_usage_lies.py \
+	tests/stack/test_limits.py tests/stack/test_store.py tests/stack/test_crash.py tests/stack/stores.py tests/stack/test_keys.py tests/stack/test_admin.py tests/stack/test_usage_lies.py tests/stack/test_audio.py \
 	tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py tests/stack/test_doors.py \

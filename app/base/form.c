@@ -7,8 +7,13 @@
 
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/json.h"
 
 static const char type_word[] = "multipart/form-data";
+
+/* RFC 2046, 5.1.1: bchars. */
+static const char boundary_chars[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZ'()+_,-./:=? ";
 
 static enum err
 bad(struct fault *f, const char *what)
@@ -245,8 +250,10 @@ form_read(struct form *form, struct arena *a, const char *content_type,
 	int n;
 
 	memset(form, 0, sizeof *form);
-	if (b == NULL || *b == '\0' || strlen(b) > FORM_BOUNDARY)
+	if (b == NULL || *b == '\0' || strlen(b) > FORM_BOUNDARY ||
+	    b[strspn(b, boundary_chars)] != '\0')
 		return bad(f, "its type names no boundary");
+	form->boundary = b;
 	form->part = arena_alloc(a, FORM_PARTS * sizeof *form->part);
 	if (form->part == NULL)
 		return fault_memory(f);
@@ -263,6 +270,49 @@ form_find(const struct form *form, const char *name)
 		if (strcmp(form->part[i].name, name) == 0)
 			return &form->part[i];
 	return NULL;
+}
+
+static bool
+is_list(const struct form_part *p)
+{
+	size_t n = strlen(p->name);
+
+	return n > 2 && strcmp(p->name + n - 2, "[]") == 0;
+}
+
+static void
+put_name(struct json_writer *w, const struct form_part *p)
+{
+	char name[FORM_HEAD];
+
+	snprintf(name, sizeof name, "%.*s",
+	    (int)strlen(p->name) - (is_list(p) ? 2 : 0), p->name);
+	jw_key(w, name);
+}
+
+void
+form_json(const struct form *form, struct buf *out)
+{
+	const struct form_part *p, *other;
+	struct json_writer w;
+
+	jw_init(&w, out);
+	jw_object(&w);
+	for (p = form->part; p < form->part + form->count; p++) {
+		if (p->filename != NULL || form_find(form, p->name) != p)
+			continue;
+		put_name(&w, p);
+		if (!is_list(p)) {
+			jw_stringn(&w, p->data, p->len);
+			continue;
+		}
+		jw_array(&w);
+		for (other = p; other < form->part + form->count; other++)
+			if (strcmp(other->name, p->name) == 0)
+				jw_stringn(&w, other->data, other->len);
+		jw_end_array(&w);
+	}
+	jw_end_object(&w);
 }
 
 /* ---- writing ---- */

@@ -29,6 +29,7 @@ struct form_part {
 };
 
 struct form {
+	const char *boundary;
 	struct form_part *part;
 	size_t count;
 };
@@ -44,12 +45,18 @@ bool form_is(const char *content_type);
 enum err form_read(struct form *form, struct arena *a,
     const char *content_type, const char *body, size_t len, struct fault *f);
 
+/*
+ * Its plain fields as a JSON object of strings; those whose name ends in "[]",
+ * as lists under the name without it. Of fields of one name the first counts.
+ */
+void form_json(const struct form *form, struct buf *out);
+
 /* The first part of that name, or NULL. */
 const struct form_part *form_find(const struct form *form, const char *name);
 
 /*
- * Write one part; the boundary must not stand in any data. form_end closes the
- * body. Quotes and line ends in names are escaped as browsers do.
+ * Write one part; the boundary must not stand in any data (that of the form
+ * that the parts are of does not). form_end closes the body. Quotes and line ends in names are escaped as browsers do.
  */
 void form_put(struct buf *out, const char *boundary,
     const struct form_part *p);

@@ -10,6 +10,8 @@ import base64
 import json
 import struct
 
+import doors_audio
+
 
 class Refused(Exception):
     """A 400, as the provider would."""
@@ -295,6 +297,8 @@ DOORS = {
     "/v2/embed": cohere_embed,
     "/invoke": bedrock_invoke,
     "/api/embed": ollama_embed,
+    "/v1/audio/transcriptions": doors_audio.transcriptions,
+    "/v1/audio/translations": doors_audio.translations,
 }
 
 
