@@ -31,6 +31,8 @@ static const struct departure {
 	    true, false },
 	{ QUIRK_EMBED_BYTES, "", { 512, 120000 }, "dimensions", false, true,
 	    true },
+	{ QUIRK_EMBED_STRICT, "", { 2048, 300000 }, "dimensions", false, false,
+	    false },
 	{ 0, "", { 2048, 300000 }, "dimensions", true, false, false },
 };
 

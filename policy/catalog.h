@@ -63,8 +63,9 @@ enum quirk {
 	QUIRK_EMBED_BYTES = 1 << 16, /* as signed bytes (Perplexity) */
 	QUIRK_IMAGES_PATH = 1 << 17, /* images at /images, not
 				      * /images/generations */
-	QUIRK_IMAGE_PIXELS = 1 << 18 /* images: width and height, no size;
+	QUIRK_IMAGE_PIXELS = 1 << 18, /* images: width and height, no size;
 				      * base64, not b64_json */
+	QUIRK_EMBED_STRICT = 1 << 19 /* refuses input_type for embeddings */
 };
 
 /*

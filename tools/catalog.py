@@ -129,6 +129,52 @@ MORE = [
      "https://dev.writer.com"),
 ]
 
+# Models of embeddings that models.dev lacks: USD a million input tokens, and the
+# longest input. From the makers' own pages, or where we could not read those,
+# from resellers without a markup, all read 2026-11: docs.voyageai.com/docs/
+# pricing and /docs/embeddings, cohere.com/pricing, docs.perplexity.ai/docs/
+# embeddings, ai.google.dev/gemini-api/docs/pricing, openrouter.ai (Titan).
+EMBEDDINGS = [
+    ("amazon-bedrock", "amazon.titan-embed-text-v1",
+     "Titan Embeddings G1 - Text", "0.1", 8192),
+    ("amazon-bedrock", "amazon.titan-embed-text-v2:0",
+     "Titan Text Embeddings V2", "0.02", 8192),
+    ("amazon-bedrock", "cohere.embed-english-v3", "Embed English v3", "0.1",
+     512),
+    ("amazon-bedrock", "cohere.embed-multilingual-v3",
+     "Embed Multilingual v3", "0.1", 512),
+    ("amazon-bedrock", "cohere.embed-v4:0", "Embed v4", "0.12", 128000),
+    ("cohere", "embed-english-light-v3.0", "Embed English Light v3", "0.1",
+     512),
+    ("cohere", "embed-english-v3.0", "Embed English v3", "0.1", 512),
+    ("cohere", "embed-multilingual-light-v3.0",
+     "Embed Multilingual Light v3", "0.1", 512),
+    ("cohere", "embed-multilingual-v3.0", "Embed Multilingual v3", "0.1",
+     512),
+    ("cohere", "embed-v4.0", "Embed v4", "0.12", 128000),
+    ("google", "gemini-embedding-2", "Gemini Embedding 2", "0.2", 8192),
+    ("google-vertex", "gemini-embedding-2", "Gemini Embedding 2", "0.2",
+     8192),
+    ("perplexity", "pplx-embed-v1-0.6b", "Perplexity Embed v1 0.6B", "0.004",
+     32000),
+    ("perplexity", "pplx-embed-v1-4b", "Perplexity Embed v1 4B", "0.03",
+     32000),
+    ("voyage", "voyage-3", "Voyage 3", "0.06", 32000),
+    ("voyage", "voyage-3-large", "Voyage 3 Large", "0.18", 32000),
+    ("voyage", "voyage-3-lite", "Voyage 3 Lite", "0.02", 32000),
+    ("voyage", "voyage-3.5", "Voyage 3.5", "0.06", 32000),
+    ("voyage", "voyage-3.5-lite", "Voyage 3.5 Lite", "0.02", 32000),
+    ("voyage", "voyage-4", "Voyage 4", "0.06", 32000),
+    ("voyage", "voyage-4-large", "Voyage 4 Large", "0.12", 32000),
+    ("voyage", "voyage-4-lite", "Voyage 4 Lite", "0.02", 32000),
+    ("voyage", "voyage-code-2", "Voyage Code 2", "0.12", 16000),
+    ("voyage", "voyage-code-3", "Voyage Code 3", "0.18", 32000),
+    ("voyage", "voyage-finance-2", "Voyage Finance 2", "0.12", 32000),
+    ("voyage", "voyage-law-2", "Voyage Law 2", "0.12", 16000),
+    ("voyage", "voyage-multilingual-2", "Voyage Multilingual 2", "0.12",
+     32000),
+]
+
 # Further names that a provider's own SDK or documentation has for its key.
 MORE_ENV = {
     "azure": ["AZURE_OPENAI_API_KEY"],
@@ -183,8 +229,11 @@ RESPONSES_ONLY = re.compile(
 # switches it by a flag; at Perplexity the two sides must take turns. Images
 # have an address of their own at OpenRouter (openrouter.ai/docs) and another
 # form of sizes at Together (docs.together.ai/reference/post-images-generations).
+# Words that begin with embed tell of embeddings: what OpenAI refuses, how others
+# depart.
 PROVIDER_QUIRKS = [
     (r"mistral", "random_seed short_ids plain_turns embed_mistral"),
+    (r"openai|azure(-cognitive-services)?", "embed_strict"),
     (r"voyage", "embed_voyage"),
     (r"groq|cerebras", "plain_turns"),
     (r"deepseek|moonshotai(-cn)?|kimi-for-coding|(zai|zhipuai)"
@@ -434,6 +483,12 @@ def model_row(row, source, provider):
     return out
 
 
+def embeddings_row(provider, name, title, cost, context):
+    return {"provider": provider, "name": name, "title": title,
+            "context": context, "caps": "text_in text_out",
+            "price": {"input": cost, "output": "0"}}
+
+
 def lines(rows):
     return ",\n".join(json.dumps(row, ensure_ascii=False,
                                  separators=(",", ":")) for row in rows)
@@ -455,6 +510,9 @@ def main():
         table[name]["aliases"] = aliases
     rows = [model_row(row, sources[row["provider"]], table[row["provider"]])
             for row in models["rows"]]
+    known = {(row["provider"], row["name"]) for row in rows}
+    rows += [embeddings_row(*row) for row in EMBEDDINGS
+             if row[:2] not in known]
     rows.sort(key=lambda row: (row["provider"].encode(),
                                row["name"].encode()))
     head = {"form": 1, "source": "https://models.dev, commit "

@@ -38,6 +38,11 @@ const scenarios = {
       { ...request, stream: true })) events.push(e);
     return { events };
   },
+  async embeddings(request) {
+    const r = await client.embeddings.create(request);
+    return { data: r.data.map((d) => Array.from(d.embedding)),
+      usage: r.usage };
+  },
   async models() {
     const ids = [];
     for await (const m of client.models.list()) ids.push(m.id);

@@ -2,6 +2,7 @@
 offers it, priced and bounded as any other request."""
 
 import json
+import subprocess
 
 import openai
 import pytest
@@ -44,6 +45,7 @@ MORE = {
                    "model": "amazon.titan-embed-text-v1"},
     "bedrock-other": {"adapter": "bedrock", "auth": "bearer",
                       "model": "amazon.nova-lite-v1:0"},
+    "strict": {"provider": "openai", "model": "text-embedding-3-small"},
     "perplexity": {"provider": "perplexity", "model": "pplx-embed-v1-0.6b"},
 }
 
@@ -122,6 +124,25 @@ def test_embeddings(sdk, dialect, given):
     assert r.object == "list" and r.model
 
 
+def test_node_embeddings(books, node_modules):
+    """Node's SDK asks for base64 too, and unpacks it by itself."""
+    asks = [{"what": "embeddings", "request": {
+        "model": "embed-" + d, "input": ["one", "two words"]}}
+        for d in DIALECTS]
+    out = subprocess.run(
+        ["node", __file__.replace("test_doors.py", "sdk.cjs"),
+         books.front.url + "/v1", books.secret["other"]], check=True,
+        timeout=60, input="".join(json.dumps(a) + "\n" for a in asks),
+        text=True, stdout=subprocess.PIPE,
+        env={"NODE_PATH": str(node_modules), "PATH": "/usr/bin:/bin"}).stdout
+    answers = [json.loads(line) for line in out.splitlines()]
+    assert len(answers) == len(asks)
+    for said in answers:
+        assert near(said["data"][0], doors.vector("one")), said
+        assert near(said["data"][1], doors.vector("two words")), said
+        assert said["usage"]["prompt_tokens"] == 3
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_embeddings_forms(books, dialect):
     """Numbers where numbers are asked for, and as many as were asked for."""
@@ -188,6 +209,7 @@ def test_purpose(books, name, said, path, word):
     ("cohere", {"input_type": "SEMANTIC_SIMILARITY", "x": 1},
      "input_type, x"),
     ("bedrock", {"user": "u"}, "user"),
+    ("strict", {"user": "u", "input_type": "query"}, "input_type"),
     ("voyage", {"user": "u", "input_type": "CLUSTERING"}, "user, input_type"),
     ("mistral", {"user": "u", "input_type": "query"}, "user, input_type")])
 def test_dropped(books, name, given, told):

@@ -262,7 +262,7 @@ azure(void **state)
 	assert_true(catalog_provider(*state, "azure", &p));
 	assert_int_equal(p.auth, AUTH_HEADER);
 	assert_string_equal(p.auth_header, "api-key");
-	assert_int_equal(p.quirks, QUIRK_MAX_COMPLETION);
+	assert_int_equal(p.quirks, QUIRK_MAX_COMPLETION | QUIRK_EMBED_STRICT);
 	assert_true(catalog_provider(*state, "cloudflare", &p));
 	assert_non_null(strstr(p.base_url, "${CLOUDFLARE_ACCOUNT_ID}"));
 }
