@@ -13,6 +13,7 @@
 #include "app/base/arena.h"
 
 #define INPUTS 100000	/* of one request */
+#define ALWAYS 2048	/* so many are taken: OpenAI's own bound */
 #define DIMENSIONS 65536
 
 static const struct rd_member members[] = {
@@ -112,6 +113,25 @@ check_inputs(struct chat *chat, struct arena *a, struct fault *f)
 	return e;
 }
 
+/*
+ * What no answer has room for is refused before it is paid. Providers' own
+ * digits are fewer than the most by a half.
+ */
+static enum err
+check_room(const struct chat *chat, struct fault *f)
+{
+	size_t most = LIMIT_REPLY * 2 / embeddings_size(chat);
+
+	if (!chat->task.base64)
+		most = most * 3 / 2;
+	if (most < ALWAYS)
+		most = ALWAYS;
+	if (chat->task.texts <= most)
+		return ERR_OK;
+	return fault_set(f, ERR_TOO_LARGE, "input", "more than %zu inputs, "
+	    "whose vectors would not fit in one answer", most);
+}
+
 /* Other forms of vectors than OpenAI's would be read as if they were these. */
 static enum err
 check_format(struct chat *chat, struct fault *f)
@@ -148,6 +168,8 @@ embeddings_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK && chat->task.dimensions > DIMENSIONS)
 		e = fault_set(f, ERR_BAD_REQUEST, "dimensions",
 		    "'dimensions' is more than %d", DIMENSIONS);
+	if (e == ERR_OK)
+		e = check_room(chat, f);
 	if (e != ERR_OK)
 		return e;
 	chat->task.door = EMBEDDINGS_DOOR;

@@ -19,6 +19,12 @@ struct embeddings_bound {
 	int64_t tokens; /* of them all, 0 = any number */
 };
 
+/*
+ * Bytes of a vector in an answer, at most: of 4,096 numbers where the client
+ * did not say how many, and with all digits of a double where it wants digits.
+ */
+size_t embeddings_size(const struct chat *chat);
+
 /* The inputs of one call. */
 struct embeddings_slice {
 	size_t first, count;

@@ -47,6 +47,18 @@ departure_of(const struct deployment *d)
 	return x;
 }
 
+/* Its bound, and no more vectors than an answer has room for. */
+static struct embeddings_bound
+bound_of(const struct chat *chat, const struct departure *x)
+{
+	struct embeddings_bound bound = x->bound;
+	size_t most = LIMIT_REPLY / embeddings_size(chat);
+
+	if (bound.texts > most)
+		bound.texts = most > 0 ? most : 1;
+	return bound;
+}
+
 /* ----------------------------------------------------------- requests */
 
 /* The inputs of a part as they came, as a list. */
@@ -134,8 +146,9 @@ edit_request(struct arena *a, const struct chat *chat,
 {
 	const struct departure *x = departure_of(d);
 	struct str model = canon_quoted(a, d->model), some;
-	struct embeddings_slice s = embeddings_slice(chat, call->part,
-	    &x->bound, &call->parts);
+	struct embeddings_bound bound = bound_of(chat, x);
+	struct embeddings_slice s = embeddings_slice(chat, call->part, &bound,
+	    &call->parts);
 	struct edits e;
 
 	if (model.p == NULL)
@@ -298,6 +311,7 @@ embeddings_read_reply(struct arena *a, const struct chat *chat,
     struct reply *reply, struct fault *f)
 {
 	const struct departure *x = departure_of(d);
+	struct embeddings_bound bound = bound_of(chat, x);
 	struct json *doc;
 	uint32_t data;
 	enum err e;
@@ -312,5 +326,5 @@ embeddings_read_reply(struct arena *a, const struct chat *chat,
 	reply->raw = canon_raw(doc, JSON_ROOT);
 	reply->model = canon_str(doc, json_get(doc, JSON_ROOT, "model"), a);
 	e = read_vectors(a, chat, x, data, reply, f);
-	return e == ERR_OK ? embeddings_counted(chat, reply, &x->bound, f) : e;
+	return e == ERR_OK ? embeddings_counted(chat, reply, &bound, f) : e;
 }

@@ -7,7 +7,23 @@
 #include "adapters/reply.h"
 #include "app/base/arena.h"
 
+#define FLOAT 4 /* bytes of a float32 */
+
 /* ----------------------------------------------------------- requests */
+
+#define LONGEST 4096 /* numbers of a vector; few models make more */
+#define DIGITS 22    /* of a double, its sign and a comma */
+#define FRAME 64     /* what stands around a vector */
+
+size_t
+embeddings_size(const struct chat *chat)
+{
+	size_t n = chat->task.dimensions > 0 ?
+	    (size_t)chat->task.dimensions : LONGEST;
+
+	return FRAME + (chat->task.base64 ? (n * FLOAT + 2) / 3 * 4 :
+	    n * DIGITS);
+}
 
 /* So many inputs from `first` on go into one call. */
 static size_t
@@ -168,8 +184,6 @@ embeddings_open(struct arena *a, const struct adapter *from, const char *body,
 	reply->finish = FINISH_STOP;
 	return ERR_OK;
 }
-
-#define FLOAT 4 /* bytes of a float32 */
 
 /* How many numbers a vector has; 0: it is none. */
 static size_t

@@ -285,6 +285,28 @@ def test_embeddings_settle(books):
             billed(books.site, *modes, rates=(N, 0)) - before)
 
 
+@pytest.mark.parametrize("n, more", [
+    (2300, {}), (3000, {"dimensions": 3072}),
+    (9000, {"encoding_format": "base64"}),
+    (60000, {"dimensions": 512, "encoding_format": "base64"})])
+def test_no_room(books, n, more):
+    """What no answer can hold is refused before anybody is asked."""
+    mode = books.site.tag("m/doors/tag=openai")
+    before = asked(books.site, mode)
+    r = embed(books, "other", "embed-openai", ["a"] * n, **more)
+    assert r.status == 413 and r.error()["param"] == "input", r.body[:300]
+    assert asked(books.site, mode) == before
+
+
+def test_large_vectors(books):
+    """Answers of the full size come through, in calls that have room."""
+    given = [f"t {i}" for i in range(2048)]
+    r = embed(books, "other", "embed-openai", given, encoding_format="base64",
+              dimensions=3072)
+    assert r.status == 200, r.body[:300]
+    assert len(r.json()["data"]) == 2048
+
+
 def test_a_part_fails(books):
     """What the parts before cost is paid, and the client hears why."""
     r = embed(books, "failing", "embed-fails", ["a b"] * 2100)
