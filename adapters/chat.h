@@ -117,6 +117,8 @@ struct task {
 	int64_t most[UNIT_COUNT]; /* it can use beside its input tokens */
 	int64_t dimensions; /* of a vector, 0 = not said */
 	bool base64;	    /* vectors as base64 of float32, not as numbers */
+	bool bytes;	    /* the answer is a body of bytes, no JSON and no
+			     * events, given on as it comes */
 	struct str purpose; /* what vectors are for: "search_query" … */
 };
 
@@ -210,12 +212,14 @@ struct reply {
 	const struct upstream_error *error; /* not NULL: this instead of all else */
 	const struct adapter *from; /* the dialect that raw is in */
 	struct str raw;		    /* normalised body of that dialect */
-	const char *type;	    /* of raw, where it is no JSON; else NULL */
+	const char *type;	    /* of what is written, where it is no JSON */
 	const struct json *doc;	    /* the same as it was parsed, or NULL */
 	struct str id, model;	    /* as the provider gave them */
 	int64_t created;	    /* seconds since 1970, 0 = not said */
 	struct usage usage;
 	enum finish finish;	    /* of the first choice */
+	bool streams;		    /* write_reply makes what was asked for of
+				     * it, though that was a stream */
 	int64_t text_bytes;	    /* of all content, to estimate usage */
 	struct choice *choices;	    /* only when another dialect will write it */
 	size_t choice_count;

@@ -35,6 +35,7 @@ libadapters_a_SOURCES += adapters/gemini_embed.c
 libadapters_a_SOURCES += adapters/ollama_embed.c
 libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h
 libadapters_a_SOURCES += adapters/images.c adapters/images.h
+libadapters_a_SOURCES += adapters/speech.c adapters/speech.h
 libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
 libadapters_a_SOURCES += adapters/gemini_answer.c
 libadapters_a_SOURCES += adapters/gemini_args.c adapters/gemini_args.h

@@ -264,11 +264,14 @@ answer_error(struct request *r)
 void
 answer_close(struct request *r)
 {
+	/* Of bytes nothing else tells that they are not all. */
+	bool cut = r->begun && r->err != ERR_OK && r->chat.task.bytes;
+
 	r->ended = clock_mono();
 	if (!r->begun && !r->gone && r->err != ERR_OK)
 		answer_error(r);
-	if (r->begun)
+	if (r->begun && !cut)
 		exchange_end(r->x);
 	else
-		exchange_abort(r->x); /* the client left before a byte */
+		exchange_abort(r->x); /* or the client left before a byte */
 }

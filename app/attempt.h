@@ -62,6 +62,7 @@ struct attempt {
 	struct stream writer; /* towards the client */
 	struct buf out;	   /* stream bytes not yet sent */
 	int64_t content;   /* when the last content came, clock_mono */
+	const char *type;  /* of a body of bytes, in the request's arena */
 	bool streaming;	   /* the body is read as events */
 	bool judged;	   /* what kind of body it is is known */
 };

@@ -51,6 +51,8 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/images/generations", "images", "images", "images",
 	    false, false, NULL },
+	{ "POST", "/v1/audio/speech", "speech", "speech", "speech",
+	    false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
 	    false, false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",

@@ -28,7 +28,7 @@ static const char explain_usage[] =
     "the order they would be tried, and why others are out. Nothing is "
     "sent.\n"
     "WORD: chat, responses, completions, messages, generate (then with\n"
-    "--model), embeddings or images; the first ones are guessed from the body\n"
+    "--model), embeddings, images or speech; the first ones are guessed from the body\n"
     "when left out.\n";
 
 static const char rank_usage[] =
@@ -60,6 +60,7 @@ static const struct {
 	{ "chat", "openai", "messages" },
 	{ "embeddings", "embeddings", NULL },
 	{ "images", "images", NULL },
+	{ "speech", "speech", NULL },
 };
 #define ENDPOINTS (sizeof endpoints / sizeof endpoints[0])
 

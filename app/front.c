@@ -76,7 +76,8 @@ send_out(struct outlet *o)
 	ssize_t n;
 
 	for (turn = 0; turn < TURN && ready; turn++) {
-		more = pending(o) > 0 || (o->ended && !o->finished);
+		more = pending(o) > 0 ||
+		    (o->ended && !o->cut && !o->finished);
 		if (o->gone || !more)
 			break;
 		ready = ops->ready(o);
@@ -119,6 +120,8 @@ outlet_pump(struct outlet *o)
 
 	if (!o->gone && !send_out(o))
 		mark_dirty(o);
+	if (o->cut && pending(o) == 0)
+		o->gone = true;
 	tell(o);
 	if (!o->ended || (!o->gone && !o->finished))
 		return;
@@ -223,7 +226,7 @@ exchange_end(struct exchange *x)
 void
 exchange_abort(struct exchange *x)
 {
-	outlet_of(x)->gone = true;
+	outlet_of(x)->cut = true;
 	exchange_end(x);
 }
 

@@ -103,7 +103,10 @@ bool exchange_gone(const struct exchange *x);
  */
 void exchange_end(struct exchange *x);
 
-/* Break it off: the client must see a truncated answer, not an end. */
+/*
+ * Break it off behind what is queued: the client must see a truncated answer,
+ * not an end. As CGI it cannot be told.
+ */
 void exchange_abort(struct exchange *x);
 
 #endif

@@ -262,7 +262,7 @@ static ssize_t
 request_put(struct outlet *o, const char *p, size_t n)
 {
 	const struct fcgi_request *r = (struct fcgi_request *)(void *)o;
-	bool last = o->ended && n <= RECORD_LAST;
+	bool last = o->ended && !o->cut && n <= RECORD_LAST;
 	/* The end of STDOUT; the end of the request, with its status 0. */
 	unsigned char head[RECORD_HEAD], end[2 * RECORD_HEAD + RECORD_BODY];
 	struct iovec iov[3];

@@ -45,6 +45,7 @@ struct outlet {
 	bool gone;	/* the client's side is gone, or ours had to give up */
 	bool told;	/* the owner knows that it is gone */
 	bool ended;	/* by the owner */
+	bool cut;	/* without an end, when all is out */
 	bool finished;	/* the end is written */
 };
 

@@ -96,8 +96,9 @@ count_seen(struct attempt *at)
 	struct usage *u = &at->usage;
 
 	u->known = true;
-	if (at->told.known && u->n[UNIT_IMAGE] > 0 && usage_output(u) == 0)
-		return; /* sold by the image: there are no tokens to tell */
+	if ((u->n[UNIT_IMAGE] > 0 || u->n[UNIT_CHARACTERS] > 0) &&
+	    usage_output(u) == 0)
+		return; /* sold by the piece: there are no tokens to tell */
 	if (usage_input(u) == 0) {
 		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,
 		    at->deployment->id, at->deployment->provider->adapter);
@@ -167,7 +168,8 @@ send_out(struct attempt *at)
 
 	if (r->forward->winner == NULL) {
 		forward_commit(at);
-		answer_head(r, 200, r->chat.stream_list ?
+		answer_head(r, 200, at->type != NULL ? at->type :
+		    r->chat.stream_list ?
 		    "application/json; charset=utf-8" :
 		    "text/event-stream; charset=utf-8", -1);
 	}
@@ -344,7 +346,8 @@ relay_event(void *arg, const struct sse_event *ev)
 		ev = &inside;
 	}
 	if (e == ERR_OK) {
-		ev = mended(at, ev, &own);
+		if (at->frames.framing != FRAMING_RAW)
+			ev = mended(at, ev, &own);
 		e = at->adapter->read_event(&at->reader, ev,
 		    relay_delta, at, &f);
 	}
@@ -447,7 +450,7 @@ end_body(struct attempt *at)
 
 	if (e != ERR_OK)
 		return e;
-	if (r->chat.stream)
+	if (r->chat.stream && !reply.streams)
 		return broken(at, "not_a_stream",
 		    "a whole answer where a stream was asked for");
 	if (at->parts > 1) {
@@ -490,6 +493,31 @@ looks_like_events(const char *p, size_t len)
 	return false;
 }
 
+static void
+gather(struct attempt *at)
+{
+	buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
+	    LIMIT_ERROR_BODY);
+}
+
+/*
+ * Bytes are what is neither an error nor Mistral's answer; their type goes to
+ * the client, and nothing else of their head.
+ */
+static bool
+judge_bytes(struct attempt *at, const char *type)
+{
+	if (type == NULL)
+		type = "application/octet-stream";
+	if (at->status / 100 != 2 || strcasestr(type, "json") != NULL ||
+	    strncasecmp(type, "text/", 5) == 0)
+		return false;
+	at->type = strlen(type) > LIMIT_TYPE ? "application/octet-stream" :
+	    keep(at, type);
+	frames_init(&at->frames, FRAMING_RAW, LIMIT_EVENT);
+	return true;
+}
+
 /* Is this body read as events, or gathered whole? Decided once. */
 static void
 judge(struct attempt *at, const char *p, size_t len)
@@ -502,6 +530,12 @@ judge(struct attempt *at, const char *p, size_t len)
 	    strcasestr(type, "vnd.amazon.eventstream") != NULL;
 
 	at->judged = true;
+	if (at->request->chat.task.bytes) {
+		at->streaming = judge_bytes(at, type);
+		if (!at->streaming)
+			gather(at);
+		return;
+	}
 	at->streaming = at->request->chat.stream && at->status / 100 == 2 &&
 	    (messages || at->adapter->framing != FRAMING_SSE ||
 		(type != NULL && strcasestr(type, "event-stream") != NULL) ||
@@ -511,8 +545,7 @@ judge(struct attempt *at, const char *p, size_t len)
 		    at->adapter->framing, at->adapter->large_events ?
 		    LIMIT_EVENT_LARGE : LIMIT_EVENT);
 	else
-		buf_init(&at->body, at->status / 100 == 2 ? LIMIT_REPLY :
-		    LIMIT_ERROR_BODY);
+		gather(at);
 }
 
 enum err
@@ -579,9 +612,11 @@ relay_ping(struct request *r)
 {
 	static const char ping[] = ": ping\n\n";
 
+	r->forward->quiet = clock_mono();
+	if (r->chat.task.bytes) /* nothing may stand between them */
+		return;
 	if (r->surface->bare) /* an empty line is nothing to anybody */
 		answer_bytes(r, "\n", 1);
 	else
 		answer_bytes(r, ping, sizeof ping - 1);
-	r->forward->quiet = clock_mono();
 }

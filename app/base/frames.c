@@ -88,6 +88,24 @@ messages_end(struct frames *f, sse_fn *fn, void *arg)
 	return eventstream_end(&f->part);
 }
 
+static enum err
+raw_feed(struct frames *f, const char *p, size_t len, sse_fn *fn, void *arg)
+{
+	struct sse_event ev = { .name = "", .data = p, .len = len };
+
+	(void)f;
+	return len == 0 ? ERR_OK : fn(arg, &ev);
+}
+
+static enum err
+raw_end(struct frames *f, sse_fn *fn, void *arg)
+{
+	(void)f;
+	(void)fn;
+	(void)arg;
+	return ERR_OK;
+}
+
 static const struct {
 	enum err (*feed)(struct frames *f, const char *p, size_t len,
 	    sse_fn *fn, void *arg);
@@ -96,6 +114,7 @@ static const struct {
 	[FRAMING_SSE] = { sse_rows_feed, sse_rows_end },
 	[FRAMING_LINES] = { lines_feed, lines_end },
 	[FRAMING_EVENTSTREAM] = { messages_feed, messages_end },
+	[FRAMING_RAW] = { raw_feed, raw_end },
 };
 
 void

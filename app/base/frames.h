@@ -15,7 +15,8 @@
 enum framing {
 	FRAMING_SSE,
 	FRAMING_LINES,	    /* one JSON text a line (NDJSON) */
-	FRAMING_EVENTSTREAM /* application/vnd.amazon.eventstream */
+	FRAMING_EVENTSTREAM, /* application/vnd.amazon.eventstream */
+	FRAMING_RAW	    /* bytes: an event is what came at once */
 };
 
 struct frames {

@@ -27,6 +27,7 @@
 #define LIMIT_REPLY MIB(64)	     /* a whole answer */
 #define LIMIT_ERROR_BODY KIB(256)    /* an answer with an error status */
 #define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */
+#define LIMIT_TYPE 127		     /* bytes of a content type that is given on */
 #define LIMIT_REPLY_LINES 256	     /* header lines of an answer, count */
 #define LIMIT_HELD KIB(256)	     /* stream bytes held before content */
 #define HELD_ECHOES 4		     /* and so often the request, which some echo */

@@ -180,3 +180,65 @@ async def image_stream(x, doc, ms, cut, size):
                    "usage": usage(doc, tokens(doc, partials))},
                   name="image_generation.completed")
     await x.end()
+
+
+# --- speech -----------------------------------------------------------------
+
+FORMATS = {"mp3": "audio/mpeg", "opus": "audio/opus", "aac": "audio/aac",
+           "flac": "audio/flac", "wav": "audio/wav", "pcm": "audio/pcm"}
+
+
+def speech_checked(doc):
+    members(doc, "model", "input", "voice", "instructions",
+            "response_format", "speed", "stream_format")
+    among(doc, "response_format", list(FORMATS))
+    among(doc, "stream_format", ["audio", "sse"])
+    if not isinstance(doc["voice"], (str, dict)):
+        raise Refused("no voice")
+    if not 0.25 <= doc.get("speed", 1) <= 4:
+        raise Refused("speed is 0.25 to 4")
+
+
+def stamp(piece, i):
+    """A piece of audio that begins with when it was sent."""
+    head = b"%d:%.6f;" % (i, time.time())
+    return head + piece[len(head):]
+
+
+async def m_speech(x, pieces=4, ms=0.0, size=1000, cut=0, form="openai"):
+    """So many pieces of speech of this size, with times in them; broken off
+    behind so many. form: openai, or mistral's JSON."""
+    doc = x.json
+    try:
+        if not x.path.endswith("/v1/audio/speech"):
+            raise Refused("no such address: " + x.path)
+        speech_checked(doc)
+    except (Refused, KeyError, TypeError) as e:
+        await x.reply(400, refusal(e))
+        return
+    x.bill_tokens(0, len(doc["input"]))   # sold by the character
+    audio = bytes_of(doc["input"], size)
+    if form == "mistral":
+        await x.reply(200, {"audio_data": base64.b64encode(audio).decode()})
+        return
+    sse = doc.get("stream_format") == "sse"
+    await x.head(200, "text/event-stream" if sse else
+                 FORMATS[doc.get("response_format", "mp3")],
+                 [("x-secret", "none of the client's business")])
+    for i in range(pieces):
+        await x.sleep(ms / 1000)
+        x.content_leaves()
+        x.entry["taken"] = x.taken()
+        if sse:
+            await x.event({"type": "speech.audio.delta",
+                           "audio": base64.b64encode(audio).decode()})
+        else:
+            x.events += 1
+            await x.send(stamp(audio, i))
+        if cut and i + 1 >= cut:
+            x.cut()
+    if sse:
+        await x.event({"type": "speech.audio.done", "usage": {
+            "input_tokens": count(doc["input"]), "output_tokens": 50,
+            "total_tokens": count(doc["input"]) + 50}})
+    await x.end()

@@ -1444,6 +1444,7 @@ MODES = {
     "ok": (m_ok, "echo"),
     "doors": (m_doors, "what is no chat"),
     "kept": (m_kept, "answers that a provider keeps"),
+    "speech": (doors_media.m_speech, "speech, paced, time stamped"),
     "images": (doors_media.m_images, "images, whole and streamed"),
     "stream": (m_stream, "paced, time stamped"),
     "late": (m_late, "fixed TTFT"),

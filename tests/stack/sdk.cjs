@@ -32,6 +32,11 @@ const scenarios = {
     const r = await client.images.generate(request);
     return { data: r.data, usage: r.usage };
   },
+  async speech(request) {
+    const r = await client.audio.speech.create(request);
+    const data = await r.arrayBuffer();
+    return { bytes: data.byteLength, type: r.headers.get('content-type') };
+  },
   async imageStream(request) {
     const events = [];
     for await (const e of await client.images.generate(

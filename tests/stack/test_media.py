@@ -1,6 +1,7 @@
 """Images and speech with the official SDKs: priced, held and settled to the
 nano-dollar, given on as they come."""
 
+import base64
 import json
 import subprocess
 import time
@@ -14,12 +15,17 @@ from client import Call, bearer
 from house import Site, wait_until
 from servers import chosen, open_front
 
+SPEECH = "/v1/audio/speech"
 IMAGES = "/v1/images/generations"
 FRONTS = [n for n in ("lighttpd", "apache-proxy") if n in chosen()] or \
     chosen()[:1]
 RATES = (5000, 40000)     # n$ a token of gpt-image-1
 GPT = {"input": 5, "output": 40}
 EACH = 120_000_000        # n$ an image of dall-e-3
+CHAR = 15000              # n$ a character of tts-1
+TTS = {"characters": 15}
+MINI = {"input": "0.6", "audio_output": 12}
+TEXT = "Zürich is a town of words."
 PROMPT = "a red stop sign"
 
 
@@ -49,6 +55,22 @@ def policy(site):
     p.model("fallback", {"to": site.tag("m/status/500/tag=f"), "price": GPT},
             {"to": site.tag("m/images/openai/tag=f"), "price": GPT})
     p.model("no-images", {"to": "m/ok/tag=no", "adapter": "anthropic"})
+    model("tts", "m/speech/4/tag=s", TTS)
+    model("tts-paced", "m/speech/5/300/tag=s", TTS)
+    model("tts-silent", "m/speech/2/6000/tag=s", TTS)
+    model("tts-cut", "m/speech/4/50/1000/2/tag=s", TTS)
+    model("tts-long", "m/speech/640/0/16384/tag=s", TTS)
+    model("tts-flood", "m/speech/4096/0/16384/tag=s", TTS)
+    model("tts-mini", "m/speech/4/0/16000/tag=m", MINI)
+    model("voxtral", "m/speech/1/0/5000/0/mistral/tag=s", TTS)
+    model("odd", "m/ok/tag=odd", TTS)
+    p.model("tts-fallback", {"to": site.tag("m/status/500/tag=sf"),
+                             "price": TTS},
+            {"to": site.tag("m/speech/4/tag=sf"), "price": TTS})
+    p.key("few", budget=usd(100 * CHAR) + " / day")
+    for name in ("talker", "heard", "breaks", "leaves", "mini", "sse",
+                 "voxtral"):
+        p.key(name, budget=usd(10**12) + " / day")
     for name in ("rich", "sdk", "stream", "leaver", "cutter", "each"):
         p.key(name, budget=usd(10**12) + " / day")
     p.key("poor", budget=usd(6000 * 40000) + " / day")
@@ -259,3 +281,171 @@ def test_images_not_offered(books):
     r = images(books, "rich", "no-images")
     assert r.status == 400 and r.error()["param"] == "model", r.body
     assert r.error()["message"].endswith("offers images")
+
+
+# --- speech -----------------------------------------------------------------
+
+def say(books, key, model, text=TEXT, **more):
+    return post(books, key, SPEECH, {"model": model, "input": text,
+                                     "voice": "alloy", **more})
+
+
+def talk(books, key, model, text=TEXT, more=(), **how):
+    return begin(books, key, SPEECH, {"model": model, "input": text,
+                                      "voice": "alloy", **dict(more)}, **how)
+
+
+def stamps(data, size):
+    """The times in pieces of this size."""
+    return [float(data[i:i + 40].split(b";")[0].split(b":")[1])
+            for i in range(0, len(data), size)]
+
+
+def test_speech(books, node_modules):
+    """Both SDKs hear every byte, and characters are paid to the n$."""
+    want = media.bytes_of(TEXT, 1000)
+    with client(books, "talker") as sdk:
+        r = sdk.audio.speech.create(
+            model="tts", input=TEXT, voice="alloy", response_format="wav",
+            speed=1.5, instructions="Speak up.")
+        assert r.response.headers["content-type"] == "audio/wav"
+        assert "x-secret" not in r.response.headers
+        data = r.read()
+    assert len(data) == 4000
+    for i in range(4):
+        piece = data[i * 1000:][:1000]
+        assert piece[40:] == want[40:] and piece.startswith(b"%d:" % i)
+    told = node(books, "talker", node_modules, "speech",
+                {"model": "tts", "input": TEXT, "voice": "nova"})
+    assert told["type"] == "audio/mpeg" and told["bytes"] == 4000, told
+    settled(books.site, "talker", 2 * len(TEXT) * CHAR, 2)
+
+
+def test_speech_comes_as_it_is_made(books):
+    """Each piece within a moment of when the provider sent it."""
+    late = []
+    with client(books, "heard") as sdk, \
+            sdk.audio.speech.with_streaming_response.create(
+                model="tts-paced", input=TEXT, voice="alloy") as r:
+        for piece in r.iter_bytes(1000):
+            late.append(time.time() - stamps(piece, 1000)[0])
+    assert len(late) == 5 and max(late) < 0.25, late
+    settled(books.site, "heard", len(TEXT) * CHAR)
+
+
+def test_nothing_between_bytes(books):
+    """No keep-alive comments, however long the provider is silent."""
+    with talk(books, "rich", "tts-silent") as c:
+        r = c.read()
+    assert len(r.body) == 2000 and r.complete
+
+
+def test_speech_broken_off(books):
+    """It ends as what was broken off, behind all that came."""
+    with talk(books, "breaks", "tts-cut") as c:
+        r = c.read()
+    assert r.status == 200 and len(r.body) == 2000 and not r.complete
+    settled(books.site, "breaks", len(TEXT) * CHAR)
+    with client(books, "rich") as sdk, pytest.raises(Exception):
+        sdk.audio.speech.create(model="tts-cut", input=TEXT,
+                                voice="alloy").read()
+
+
+def test_speech_client_leaves(books):
+    mode = books.site.tag("m/speech/4096/0/16384/tag=s")
+    before = len(books.site.upstream.bill(mode)["aborted"])
+    with talk(books, "leaves", "tts-flood", receive_buffer=65536) as c:
+        c.head()
+        next(c.pieces())
+    wait_until(lambda: len(books.site.upstream.bill(mode)["aborted"]) >
+               before, 8, "aborted upstream")
+    settled(books.site, "leaves", len(TEXT) * CHAR, seconds=8)
+
+
+def test_speech_of_10_mb(books):
+    """All of it comes; a client that does not read holds it back."""
+    with talk(books, "rich", "tts-long") as c:
+        r = c.read()
+    assert r.complete and len(r.body) == 640 * 16384
+    want = media.bytes_of(TEXT, 16384)
+    assert all(r.body[i * 16384 + 40:(i + 1) * 16384] == want[40:]
+               for i in range(640))
+    mode = books.site.tag("m/speech/4096/0/16384/tag=s")
+    with talk(books, "rich", "tts-flood", receive_buffer=65536) as c:
+        c.head()
+        taken = -1
+        while taken != books.site.upstream.bill(mode)["taken"]:
+            taken = books.site.upstream.bill(mode)["taken"]
+            time.sleep(1.0)
+        assert 0 < taken < 16 << 20, taken
+
+
+def test_speech_fallback(books):
+    r = say(books, "rich", "tts-fallback")
+    assert r.status == 200 and len(r.body) == 4000
+    assert r.headers["x-tollgate-fallbacks"] == "1"
+
+
+def test_speech_tokens(books):
+    """Sold by tokens that nobody tells: by the time that the bytes take."""
+    say(books, "mini", "tts-mini")           # 4 s of mp3
+    def fits():
+        row = spent(books.site, "mini")
+        out = row["cost_nano"] - 84 * 12000
+        return row["held_nano"] == 0 and 0 < out < 40 * 600
+    wait_until(fits, 5, "settled")
+
+
+def test_speech_events(books):
+    with talk(books, "sse", "tts-mini", more={"stream_format": "sse"}) as c:
+        docs = c.read().documents()
+    assert [d["type"] for d in docs] == ["speech.audio.delta"] * 4 + \
+        ["speech.audio.done"]
+    settled(books.site, "sse", 600 * 6 + 12000 * 50)
+
+
+def test_mistral(books):
+    """Its JSON becomes what was asked for."""
+    want = media.bytes_of(TEXT, 5000)
+    r = say(books, "voxtral", "voxtral", response_format="opus")
+    assert r.status == 200 and r.body == want
+    assert r.headers["content-type"] == "audio/opus"
+    with talk(books, "voxtral", "voxtral",
+              more={"stream_format": "sse"}) as c:
+        docs = c.read().documents()
+    assert base64.b64decode(docs[0]["audio"]) == want
+    assert docs[1]["type"] == "speech.audio.done"
+    settled(books.site, "voxtral", 2 * len(TEXT) * CHAR, 2)
+
+
+def test_no_speech(books):
+    """What is no audio is no answer."""
+    r = say(books, "rich", "odd")
+    assert r.status == 502 and r.error()["type"] == "bad_upstream", r.body
+    r = say(books, "rich", "tts", voice=7)
+    assert r.status == 400 and r.error()["param"] == "voice"
+    r = say(books, "rich", "tts", speed=9)
+    assert r.status == 400 and "speed" in r.error()["message"]
+
+
+def test_speech_over_budget(books):
+    mode = books.site.tag("m/speech/4/tag=s")
+    before = asked(books.site, mode)
+    refusal(say(books, "few", "tts", "x" * 101), 429, "budget_exceeded")
+    assert asked(books.site, mode) == before
+    assert say(books, "few", "tts", "x" * 100).status == 200
+
+
+@pytest.mark.parametrize("body, param", [
+    ({"model": "tts", "voice": "alloy"}, "input"),
+    ({"model": "tts", "voice": "alloy", "input": ""}, "input"),
+    ({"model": "tts", "voice": "alloy", "input": ["a"]}, "input"),
+    ({"model": "tts", "voice": "a", "input": "a", "speed": "1"}, "speed"),
+    ({"model": "tts", "voice": "a", "input": "a", "response_format": 1},
+     "response_format"),
+    ({"voice": "alloy", "input": "a"}, "model"),
+])
+def test_bad_speech(books, body, param):
+    r = post(books, "rich", SPEECH, body)
+    assert r.status == 400, r.body
+    assert r.error()["param"] == param

@@ -57,6 +57,7 @@ static const struct {
 	{ FRAMING_LINES, "{\"a\":1}\r\n\r\n \n{\"b\":2}",
 	  "|{\"a\":1};|{\"b\":2};" },
 	{ FRAMING_LINES, "\n\n\n", "" },
+	{ FRAMING_RAW, "", "" },
 	{ FRAMING_LINES, "data: x\n", "|data: x;" },
 	{ FRAMING_SSE, "event: a\ndata: x\n\ndata: y\n\n", "a|x;|y;" },
 	{ FRAMING_SSE, "data: x\r\n\r\ndata: y", "|x;|y;" },
