@@ -53,11 +53,15 @@
 	S(USAGE, "SELECT who, requests, input, output, cached, cost " \
 	    "FROM usage WHERE who >= ?1 AND who < ?2") \
 	S(OFFSET, "SELECT offset FROM clock") \
-	S(FORGET_DONE, "DELETE FROM done WHERE id IN (SELECT id FROM done " \
-	    "WHERE at < ?1 ORDER BY id LIMIT 1000)") \
-	S(FORGET_COUNTERS, "DELETE FROM counter WHERE name IN (SELECT name " \
-	    "FROM counter WHERE forget > 0 AND forget < ?1 AND held = 0 " \
-	    "LIMIT 200) RETURNING name")
+	/* Ids begin with their time: the first are the oldest. */ \
+	S(FORGET_DONE, "DELETE FROM done WHERE id IN (SELECT id FROM (" \
+	    "SELECT id, at FROM done ORDER BY id LIMIT 1000) " \
+	    "WHERE at < ?1)") \
+	S(WALK_COUNTERS, "SELECT max(name) FROM (SELECT name FROM counter " \
+	    "WHERE name > ?1 ORDER BY name LIMIT 2000)") \
+	S(FORGET_COUNTERS, "DELETE FROM counter WHERE name > ?2 AND " \
+	    "name <= ?3 AND forget > 0 AND forget < ?1 AND held = 0 " \
+	    "RETURNING name")
 
 enum sql_statement {
 #define SQL_ENUM(name, text) SQL_##name,

@@ -29,6 +29,7 @@
 #define ADOPT (600 * SECOND)
 #define JUMP (2 * SECOND)
 #define BOOT 40 /* bytes of a boot's id, with a NUL */
+#define FORGET_TICKS 5
 #define WAL_PAGES 16384 /* after which a checkpoint insists */
 
 struct checkpoint {
@@ -49,6 +50,7 @@ struct embedded {
 	struct checkpoint *checkpoint;
 	uv_loop_t *loop;
 	unsigned ticks;
+	char walked[NAME_SIZE]; /* the last counter that was looked at */
 	bool closing;
 };
 
@@ -290,9 +292,10 @@ checkpoint(struct embedded *e)
 
 /* Counters that nobody needs, and the slots of those that are rates. */
 static int
-forget_counters(struct embedded *e, int64_t now)
+drop_counters(struct embedded *e, int64_t now, const char *last)
 {
-	sqlite3_stmt *s = sql_start(&e->d, SQL_FORGET_COUNTERS, "i", now);
+	sqlite3_stmt *s = sql_start(&e->d, SQL_FORGET_COUNTERS, "itt", now,
+	    e->walked, last);
 	int rc, drop = SQLITE_DONE;
 
 	while ((rc = sqlite3_step(s)) == SQLITE_ROW && drop == SQLITE_DONE)
@@ -302,12 +305,47 @@ forget_counters(struct embedded *e, int64_t now)
 	return rc == SQLITE_DONE && drop == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/*
+ * A stretch of the counters at a time, however many there are: others wait
+ * for the lock meanwhile.
+ */
+static int
+forget_counters(struct embedded *e, int64_t now)
+{
+	sqlite3_stmt *s = sql_start(&e->d, SQL_WALK_COUNTERS, "t", e->walked);
+	char last[NAME_SIZE] = "";
+	int rc = sqlite3_step(s);
+
+	if (rc == SQLITE_ROW && sqlite3_column_text(s, 0) != NULL)
+		snprintf(last, sizeof last, "%s",
+		    (const char *)sqlite3_column_text(s, 0));
+	sqlite3_reset(s);
+	if (rc != SQLITE_ROW)
+		return rc;
+	rc = *last == '\0' ? SQLITE_OK : drop_counters(e, now, last);
+	if (rc == SQLITE_OK)
+		memcpy(e->walked, last, sizeof last);
+	return rc;
+}
+
 static int
 forget(struct embedded *e, int64_t now)
 {
 	int rc = sql_do(&e->d, SQL_FORGET_DONE, "i", now - DONE_KEEP);
 
 	return rc == SQLITE_DONE ? forget_counters(e, now) : rc;
+}
+
+/* Not all at once; while there is more, in each tick. */
+static void
+forget_some(struct embedded *e)
+{
+	int rc;
+
+	if (*e->walked == '\0' && e->ticks % FORGET_TICKS != 0)
+		return;
+	rc = begin(e);
+	finish(e, rc == SQLITE_OK ? forget(e, now_of(e)) : rc);
 }
 
 /* All times of the file by so much: its clock is another one now. */
@@ -448,10 +486,7 @@ tick(void *b)
 	}
 	if (++e->ticks % 10 == 0)
 		check_clock(e);
-	if (e->ticks % 30 == 0) {
-		rc = begin(e);
-		finish(e, rc == SQLITE_OK ? forget(e, now_of(e)) : rc);
-	}
+	forget_some(e);
 	checkpoint(e);
 }
 

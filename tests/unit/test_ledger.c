@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -651,6 +652,115 @@ test_many_settles(void **state)
 	world_free(b.w);
 }
 
+/* ---- as many end users as somebody likes to name ---- */
+
+#define USERS 10000
+
+/* Entries of the store: rows, or keys. */
+static int64_t
+entries(struct world *w)
+{
+	static const char *const words[] = { "DBSIZE", NULL };
+	char text[64] = "";
+	sqlite3_stmt *s;
+	sqlite3 *db;
+	int64_t n;
+
+	if (w->redis) {
+		redis_cli(&w->server, text, sizeof text, words);
+		return atoll(text);
+	}
+	snprintf(text, sizeof text, "%.40s/ledger.db", w->server.dir);
+	assert_int_equal(sqlite3_open(text, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM "
+	    "counter) + (SELECT count(*) FROM slot) + (SELECT count(*) FROM "
+	    "lease) + (SELECT count(*) FROM done)", -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	n = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return n;
+}
+
+/* Stores forget by and by. */
+static int64_t
+entries_later(struct world *w, int64_t most)
+{
+	int i;
+
+	for (i = 0; i < 200 && entries(w) > most; i++) {
+		world_ticks(w, 1);
+		world_run(w, 50);
+	}
+	return entries(w);
+}
+
+static void
+ask_as(struct world *w, int user)
+{
+	char name[32];
+	struct counter c[] = {
+		{ .scope = name, .kind = COUNTER_RPM, .limit = 3 },
+		{ .scope = name, .kind = COUNTER_TPM, .limit = 1000 },
+		{ .scope = name, .kind = COUNTER_PARALLEL, .limit = 1 },
+		{ .scope = name, .kind = COUNTER_MONEY, .span = SPAN_DAY,
+			.limit = 1000 } };
+	const struct want claims[] = { { &c[0], 1 }, { &c[1], 100 },
+		{ &c[2], 1 }, { &c[3], 100 } };
+	const int64_t actual[] = { 0, 10, 0, 10 };
+	struct hold h = hold_new(w);
+
+	snprintf(name, sizeof name, "end:1:k:user-%d", user);
+	ok(hold(w, &h, claims, 4));
+	ok(settle(w, &h, actual, NULL, 0));
+	arena_reset(w->arena);
+}
+
+static long
+resident(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
+	fclose(f);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* Neither the worker nor, in time, the store keeps anything of them. */
+static void
+test_many_users(void **state)
+{
+	struct world *w = at(NOON);
+	int64_t before, most, minutes, end;
+	long memory;
+	int i;
+
+	(void)state;
+	for (i = 0; i < USERS / 10; i++)
+		ask_as(w, -i);
+	before = entries(w);
+	memory = resident();
+	for (i = 0; i < USERS; i++)
+		ask_as(w, i);
+	memory = resident() - memory;
+	most = entries(w) - before;
+	world_move(w, 5 * LEDGER_MINUTE);
+	minutes = entries_later(w, before + 2 * USERS) - before;
+	world_move(w, INT64_C(37) * 1440 * LEDGER_MINUTE);
+	end = entries_later(w, 50);
+	printf("%s: %d users, %ld KiB of memory, %lld entries, %lld after "
+	    "5 minutes, %lld after 37 days\n", over_redis ? "redis" :
+	    "embedded", USERS, memory, (long long)most, (long long)minutes,
+	    (long long)end);
+	assert_in_range(memory + 4096, 0, 2 * 4096);
+	/* A day's money, and that it was settled. */
+	assert_true(minutes <= 2 * USERS);
+	assert_in_range(end, 0, 50);
+	world_free(w);
+}
+
 static void
 test_more(void **state)
 {
@@ -1037,6 +1147,7 @@ main(void)
 		cmocka_unit_test(test_lease_renewed),
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_many_settles),
+		cmocka_unit_test(test_many_users),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_forgotten),
 		cmocka_unit_test(test_settled_meanwhile),
