@@ -39,9 +39,12 @@ struct conn {
 	struct lookup *lookup;
 	uv_poll_t poll;
 	uv_timer_t later;	/* tells of what failed at once */
-	bool polling, timing;
+	uv_prepare_t turn;	/* the end of a turn: all is written at once */
+	bool polling, timing, turning;
 	bool replying;		/* within a call of events->reply */
-	int wanted;		/* UV_READABLE | UV_WRITABLE */
+	bool stuck;		/* the socket took not all: wait for room */
+	int wanted;		/* by hiredis: UV_READABLE | UV_WRITABLE */
+	int polled;		/* what of it the loop waits for */
 	unsigned handles;	/* not yet closed */
 	const char *why;
 	struct store_item *items; /* of the reply that is told of, as digits */
@@ -86,6 +89,7 @@ fail(struct conn *c, const char *why)
 
 	c->owner = NULL;
 	close_handle(c, (uv_handle_t *)&c->later, &c->timing);
+	close_handle(c, (uv_handle_t *)&c->turn, &c->turning);
 	if (owner != NULL)
 		c->events->down(owner, why);
 }
@@ -119,6 +123,7 @@ conn_close(struct conn *c)
 		uv_cancel((uv_req_t *)&c->lookup->req);
 	}
 	close_handle(c, (uv_handle_t *)&c->later, &c->timing);
+	close_handle(c, (uv_handle_t *)&c->turn, &c->turning);
 	ac = c->ac;
 	c->ac = NULL;
 	if (ac != NULL)
@@ -126,6 +131,49 @@ conn_close(struct conn *c)
 }
 
 /* ---- libuv under hiredis ---- */
+
+static void on_poll(uv_poll_t *h, int status, int events);
+
+/*
+ * To wait until a socket can be written takes three system calls, and nearly
+ * always it can: so that is asked only when it could not, or to connect.
+ */
+static void
+set_poll(struct conn *c)
+{
+	bool up = c->ac != NULL && (c->ac->c.flags & REDIS_CONNECTED) != 0;
+	int events = up && !c->stuck ? c->wanted & ~UV_WRITABLE : c->wanted;
+
+	if (events == c->polled || !c->polling)
+		return;
+	c->polled = events;
+	if (events == 0)
+		uv_poll_stop(&c->poll);
+	else
+		uv_poll_start(&c->poll, events, on_poll);
+}
+
+/* Write what there is; what does not fit waits for room. */
+static void
+write_all(struct conn *c)
+{
+	if (c->ac != NULL && (c->wanted & UV_WRITABLE) != 0)
+		redisAsyncHandleWrite(c->ac);
+	if (c->ac == NULL)
+		return;
+	c->stuck = (c->wanted & UV_WRITABLE) != 0;
+	set_poll(c);
+}
+
+static void
+on_turn(uv_prepare_t *t)
+{
+	struct conn *c = t->data;
+
+	if (c->ac != NULL && (c->ac->c.flags & REDIS_CONNECTED) != 0 &&
+	    (c->wanted & UV_WRITABLE) != 0 && !c->stuck)
+		write_all(c);
+}
 
 static void
 on_poll(uv_poll_t *h, int status, int events)
@@ -137,21 +185,17 @@ on_poll(uv_poll_t *h, int status, int events)
 		events = UV_READABLE | UV_WRITABLE;
 	if (c->ac != NULL && (events & UV_READABLE) != 0)
 		redisAsyncHandleRead(c->ac);
-	/* What the replies gave rise to goes at once, too. */
-	if (c->ac != NULL && ((events | c->wanted) & UV_WRITABLE) != 0)
+	if (c->ac != NULL && (events & UV_WRITABLE & ~c->wanted) != 0)
 		redisAsyncHandleWrite(c->ac);
+	/* What the replies gave rise to goes at once, too. */
+	write_all(c);
 }
 
 static void
 want(struct conn *c, int events)
 {
-	if (events == c->wanted || !c->polling)
-		return;
 	c->wanted = events;
-	if (events == 0)
-		uv_poll_stop(&c->poll);
-	else
-		uv_poll_start(&c->poll, events, on_poll);
+	set_poll(c);
 }
 
 static void
@@ -308,8 +352,12 @@ conn_open(uv_loop_t *loop, const struct store_place *place,
 		free(c);
 		return NULL;
 	}
-	c->timing = true;
-	c->handles = 1;
+	uv_prepare_init(loop, &c->turn);
+	c->turn.data = c;
+	uv_prepare_start(&c->turn, on_turn);
+	uv_unref((uv_handle_t *)&c->turn);
+	c->timing = c->turning = true;
+	c->handles = 2;
 	if (place->port == 0 || is_numeric(place->host)) {
 		if (!connect_to(c, place->host))
 			fail_later(c, "it cannot be reached");
@@ -418,7 +466,7 @@ conn_write(struct conn *c)
 {
 	/* Within hiredis it is not to be called; it writes after that. */
 	if (c->ac != NULL && !c->replying && (c->wanted & UV_WRITABLE) != 0)
-		redisAsyncHandleWrite(c->ac);
+		write_all(c);
 }
 
 void
