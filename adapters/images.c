@@ -221,6 +221,31 @@ images_no_stream(const struct chat *chat, struct fault *f)
 	    "stream", "the provider has no streams of images");
 }
 
+int64_t
+images_slice(const struct chat *chat, struct http_call *call, int64_t most)
+{
+	int64_t n = chat->task.most[UNIT_IMAGE], left;
+
+	call->parts = (size_t)((n + most - 1) / most);
+	left = n - (int64_t)call->part * most;
+	return left < most ? left : most;
+}
+
+enum err
+images_refused(struct arena *a, struct reply *reply)
+{
+	struct upstream_error *e = arena_zalloc(a, sizeof *e);
+
+	if (e == NULL)
+		return ERR_INTERNAL;
+	e->fail = FAIL_REQUEST | FAIL_CONTENT;
+	e->message = "the provider's content filter refused the request";
+	e->type = e->param = "";
+	e->code = "content_filter";
+	reply->error = e;
+	return ERR_OK;
+}
+
 /* ----------------------------------------------------------- provider */
 
 /* Together's width and height, and its word for base64. */

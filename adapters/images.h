@@ -28,6 +28,16 @@ struct str images_prompt(const struct chat *chat);
 /* ERR_BAD_REQUEST where a stream is asked of those who have none. */
 enum err images_no_stream(const struct chat *chat, struct fault *f);
 
+/*
+ * How many images the part of the request that is being written asks for, at
+ * most so many in one call; sets call->parts.
+ */
+int64_t images_slice(const struct chat *chat, struct http_call *call,
+    int64_t most);
+
+/* The provider made none as its filter forbids it: reply->error says so. */
+enum err images_refused(struct arena *a, struct reply *reply);
+
 /* One more image of the answer: base64. ERR_BAD_UPSTREAM: it is none. */
 enum err images_add(struct arena *a, struct reply *reply, struct str type,
     struct str base64, struct fault *f);
@@ -41,5 +51,7 @@ enum err images_counted(const struct chat *chat, const struct deployment *d,
     struct reply *reply, size_t count, struct fault *f);
 
 extern const struct adapter adapter_images;
+extern const struct adapter adapter_gemini_images;
+extern const struct adapter adapter_bedrock_images;
 
 #endif

@@ -126,7 +126,80 @@ def router(doc, bill):
                   "completion_tokens_details": {"image_tokens": 1120}}}
 
 
-IMAGES = {"openai": ("/v1/images/generations", openai_images),
+def gemini(doc, bill):
+    """ai.google.dev/gemini-api/docs/image-generation"""
+    members(doc, "contents", "generationConfig", "safetySettings", "tools",
+            "systemInstruction")
+    config = doc["generationConfig"]
+    members(config, "responseModalities", "imageConfig", "candidateCount",
+            "temperature", "seed")
+    members(config.get("imageConfig", {}), "aspectRatio", "imageSize")
+    among(config.get("imageConfig", {}), "aspectRatio", [
+        "1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9",
+        "21:9"])
+    if "IMAGE" not in config["responseModalities"]:
+        raise Refused("no image is asked for")
+    (part,) = doc["contents"][0]["parts"]
+    n = count(part["text"])
+    bill(n, 1290)
+    return {"candidates": [{"content": {"role": "model", "parts": [
+        {"text": "Here."}, {"inlineData": {
+            "mimeType": "image/png", "data": picture(part["text"])}}]},
+        "finishReason": "STOP"}], "usageMetadata": {
+            "promptTokenCount": n, "candidatesTokenCount": 1290,
+            "totalTokenCount": n + 1290}}
+
+
+def imagen(doc, bill):
+    """ai.google.dev/gemini-api/docs/imagen"""
+    members(doc, "instances", "parameters")
+    members(doc["parameters"], "sampleCount", "aspectRatio", "imageSize",
+            "personGeneration")
+    among(doc["parameters"], "aspectRatio",
+          ["1:1", "3:4", "4:3", "9:16", "16:9"])
+    n = doc["parameters"]["sampleCount"]
+    if not 1 <= n <= 4:
+        raise Refused("sampleCount is 1 to 4")
+    prompt = doc["instances"][0]["prompt"]
+    bill(0, 0)
+    if "forbidden" in prompt:
+        return {}
+    return {"predictions": [{
+        "mimeType": "image/png", "bytesBase64Encoded": picture(prompt, i)}
+        for i in range(n)]}
+
+
+def nova(doc, bill):
+    """docs.aws.amazon.com/nova: Nova Canvas, and Titan's images"""
+    members(doc, "taskType", "textToImageParams", "imageGenerationConfig")
+    members(doc["textToImageParams"], "text", "negativeText")
+    members(doc["imageGenerationConfig"], "width", "height", "quality",
+            "cfgScale", "seed", "numberOfImages")
+    n = doc["imageGenerationConfig"]["numberOfImages"]
+    if doc["taskType"] != "TEXT_IMAGE" or not 1 <= n <= 5:
+        raise Refused("bad task")
+    bill(0, 0)
+    return {"images": [picture(doc["textToImageParams"]["text"], i)
+                       for i in range(n)], "error": None}
+
+
+def stability(doc, bill):
+    """Stability's on Bedrock"""
+    members(doc, "prompt", "aspect_ratio", "mode", "seed", "output_format",
+            "negative_prompt")
+    among(doc, "aspect_ratio", ["16:9", "1:1", "21:9", "2:3", "3:2", "4:5",
+                                "5:4", "9:16", "9:21"])
+    bill(0, 0)
+    return {"seeds": [1], "finish_reasons": [None],
+            "images": [picture(doc["prompt"])]}
+
+
+IMAGES = {"gemini": (":generateContent", gemini),
+          "imagen": (":predict", imagen),
+          "nova": ("/model/amazon.nova-canvas-v1%3A0/invoke", nova),
+          "stability": ("/model/stability.sd3-5-large-v1%3A0/invoke",
+                        stability),
+          "openai": ("/v1/images/generations", openai_images),
           "dalle": ("/v1/images/generations", dalle),
           "together": ("/v1/images/generations", together),
           "router": ("/v1/images", router)}

@@ -29,6 +29,17 @@ TEXT = "Zürich is a town of words."
 PROMPT = "a red stop sign"
 
 
+OTHERS = {
+    "banana": ("gemini", "gemini", "gemini-2.5-flash-image", GPT),
+    "imagen": ("imagen", "gemini", "imagen-4.0-generate-001",
+               {"image": "0.04"}),
+    "nova": ("nova", "bedrock", "amazon.nova-canvas-v1:0",
+             {"image": "0.08"}),
+    "sd": ("stability", "bedrock", "stability.sd3-5-large-v1:0",
+           {"image": "0.08"}),
+}
+
+
 def known(p, name, provider, mode, price):
     """A model of a provider that the catalog knows, at our address."""
     p.doc["providers"][provider] = {
@@ -54,6 +65,10 @@ def policy(site):
     known(p, "router", "openrouter", "m/images/router/tag=r", GPT)
     p.model("fallback", {"to": site.tag("m/status/500/tag=f"), "price": GPT},
             {"to": site.tag("m/images/openai/tag=f"), "price": GPT})
+    for name, (form, adapter, model_id, price) in OTHERS.items():
+        model(name, f"m/images/{form}/tag=o", price, adapter=adapter)
+        p.doc["models"][name]["targets"][0]["model"] = model_id
+        p.key("k-" + name, budget=usd(10**12) + " / day")
     p.model("no-images", {"to": "m/ok/tag=no", "adapter": "anthropic"})
     model("tts", "m/speech/4/tag=s", TTS)
     model("tts-paced", "m/speech/5/300/tag=s", TTS)
@@ -275,6 +290,32 @@ def test_images_refused(books):
     """The provider's own words come through, and nothing is paid."""
     r = images(books, "rich", "gpt-image", size="7x7")
     assert r.status == 400 and "size is none of" in r.error()["message"]
+
+
+@pytest.mark.parametrize("model", OTHERS)
+def test_other_dialects(books, model):
+    """As many as were asked for, whatever goes into one call; what a provider
+    has no word for is named."""
+    with client(books, "k-" + model) as sdk:
+        r = sdk.images.with_raw_response.generate(
+            model=model, prompt=PROMPT, n=6, size="1536x1024",
+            quality="high")
+        data = r.parse().data
+    assert r.headers["x-tollgate-dropped"] == "quality"
+    assert len(data) == 6
+    assert {d.b64_json for d in data} <= {
+        media.picture(PROMPT, i) for i in range(6)}
+    price = OTHERS[model][3]
+    settled(books.site, "k-" + model, 6 * (4 * RATES[0] + 1290 * RATES[1])
+            if price is GPT else 6 * int(float(price["image"]) * 10**9))
+    r = images(books, "rich", model, stream=True)
+    assert r.status == 400 and r.error()["param"] == "stream", r.body
+
+
+def test_refused_by_a_filter(books):
+    r = post(books, "rich", IMAGES, {"model": "imagen",
+                                     "prompt": "something forbidden"})
+    refusal(r, 400, "content_filter")
 
 
 def test_images_not_offered(books):
