@@ -124,8 +124,9 @@ read_batch(struct arena *a, const struct chat *chat, struct reply *reply,
 /* ------------------------------------------------------------- Vertex */
 
 static enum err
-write_instances(struct json_writer *w, struct str model, const struct chat *chat,
-    const struct deployment *d, struct embeddings_slice s, struct fault *f)
+write_instances(struct json_writer *w, struct str model,
+    const struct chat *chat, const struct deployment *d,
+    struct embeddings_slice s, struct fault *f)
 {
 	enum err e = ERR_OK;
 	size_t i;
