@@ -3,7 +3,7 @@
 
 Every provider of the catalog whose key is in the environment (as NAME_API_KEY)
 is served with those of its models whose dialect TOLLGATE speaks; without any,
-the demo provider at DEMO_URL. Writes DIR/policy.yaml and DIR/key; prints what
+the demo provider at DEMO_URL. TOLLGATE_STORE becomes its store. Writes DIR/policy.yaml and DIR/key; prints what
 is served.
 """
 
@@ -95,6 +95,8 @@ def write(path, text):
 def save(folder, policy):
     policy["keys"] = [{"name": "demo", "secret": "file:" + folder + "/key"}]
     policy["log"] = folder + "/records.jsonl"
+    if os.environ.get("TOLLGATE_STORE"):
+        policy["store"] = os.environ["TOLLGATE_STORE"]
     path = folder + "/policy.yaml"
     write(path, json.dumps(policy, indent=1) + "\n")
     return path

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from house import BUILD, DIGITS, TOP, free_port
+from house import BUILD, DIGITS, TOP, free_port, wait_until
+from stores import Redis
 
 NO_KEYS = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
 
@@ -22,14 +23,15 @@ NO_KEYS = {k: v for k, v in os.environ.items() if not k.endswith("_API_KEY")}
 class Demo:
     """The demo under way, from another directory than the checkout's."""
 
-    def __init__(self, port, tmp):
+    def __init__(self, port, tmp, **more):
         self.process = subprocess.Popen(
             [TOP / "deploy/demo/run"], cwd="/", text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
             # as a script does with what it starts in the background
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-            env=dict(NO_KEYS, TOLLGATE_PORT=str(port), TMPDIR=str(tmp)))
+            env=dict(NO_KEYS, TOLLGATE_PORT=str(port), TMPDIR=str(tmp),
+                     **more))
         self.said = ""
 
     def read_until(self, mark):
@@ -97,6 +99,20 @@ def test_demo(tmp):
         assert demo.interrupt() == 130
         assert left_over(tmp) == []
         assert list(tmp.iterdir()) == []
+
+
+@pytest.mark.timeout(400)
+def test_demo_on_a_redis(tmp, site):
+    """What is used is counted in the Redis that is named."""
+    port, redis = free_port(), Redis(site)
+    demo = Demo(port, tmp, TOLLGATE_STORE=redis.address).read_until("Ctrl-C")
+    command = demo.said[demo.said.index("curl"):].split("Ctrl-C")[0]
+    subprocess.run(["sh", "-c", command], capture_output=True, check=True,
+                   timeout=60)
+    wait_until(lambda: b"{tollgate}:u:" in redis.ask("KEYS", "*"), 10,
+               "counted")
+    assert demo.interrupt() == 130
+    redis.close()
 
 
 @pytest.mark.timeout(400)

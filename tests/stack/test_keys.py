@@ -10,7 +10,7 @@ import time
 import pytest
 
 from client import Call, ask, bearer, chat, chat_body, is_error, say
-from house import Policy, Site, virtual_key
+from house import Policy, Site, virtual_key, wait_until
 from servers import chosen, open_front
 from stores import Redis
 
@@ -161,6 +161,30 @@ def test_changes(front):
     keys(site, "limits", "grower", "--expires", "2020-01-01")
     status_within(front, key, 401)
     assert json.loads(keys(site, "show", "grower"))["state"] == "expired"
+
+
+def test_topped_up(front):
+    """Credit that is used up goes on from there when it is raised."""
+    site = front.site
+    key = keys(site, "create", "--name", "payer", "--models", "ok",
+               "--budget", "0.0012 USD once")
+
+    def spend():
+        """Until it is used up: how often?"""
+        for n in range(200):
+            reply = use(front, key, max_tokens=5)
+            if reply.status != 200:
+                error = is_error(reply, 429)
+                assert error["code"] in ("budget_exceeded",
+                                         "budget_reserved"), error
+                return n
+        raise AssertionError("it is never used up")
+
+    assert spend() > 0
+    keys(site, "limits", "payer", "--budget", "0.0013 USD once")
+    wait_until(lambda: use(front, key, max_tokens=5).status == 200, HELD,
+               "topped up")
+    spend()
 
 
 def test_explained(front):
