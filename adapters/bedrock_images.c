@@ -1,8 +1,8 @@
 /*
  * Images on Bedrock: InvokeModel, whose body is that of the model's maker
- * (docs.aws.amazon.com/bedrock/latest/userguide, "Amazon Titan Image Generator",
- * "Stability AI"; docs.aws.amazon.com/nova/latest/userguide, "Nova Canvas"; all
- * read 2026-11).
+ * (docs.aws.amazon.com/nova/latest/userguide/image-gen-req-resp-structure.html,
+ * read 2026-11; /bedrock/latest/userguide, "Amazon Titan Image Generator" and
+ * "Stability AI").
  */
 #include <string.h>
 

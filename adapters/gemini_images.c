@@ -2,7 +2,7 @@
  * Images at Google: generateContent of Gemini's image models, one image a call
  * (ai.google.dev/gemini-api/docs/image-generation), and predict of Imagen, up
  * to four (ai.google.dev/gemini-api/docs/imagen, cloud.google.com/vertex-ai/
- * generative-ai/docs/model-reference/imagen-api). All read 2026-11.
+ * generative-ai/docs/model-reference/imagen-api).
  */
 #include <string.h>
 

@@ -20,10 +20,12 @@
 #define LARGEST (1536 * 1024) /* pixels that the counts below are for */
 
 /*
- * The most output tokens of an image: gpt-image-1's of 1536 × 1024 pixels
- * (platform.openai.com/docs/guides/image-generation, read 2026-11: 408, 1584
- * and 6240), but no less than an image of Gemini's in 4K, which knows no
- * quality (ai.google.dev/gemini-api/docs/pricing, read 2026-11: 2000).
+ * The most output tokens of an image of up to 1536 × 1024 pixels: those of
+ * gpt-image-1 (OpenAI's guide to image generation: 408, 1584 and 6240; its
+ * prices an image say the same) are fewer than those of gpt-image-2 in high
+ * quality (7024, its calculator as quoted in community.openai.com/t/1379464,
+ * read 2026-11). Never less than an image of Gemini's in 4K (2000, by its
+ * list of prices), which knows no quality.
  */
 static const struct {
 	const char *quality; /* NULL: all others */
@@ -31,7 +33,7 @@ static const struct {
 } qualities[] = {
 	{ "low", 2000 },
 	{ "medium", 2000 },
-	{ NULL, 6240 },
+	{ NULL, 7024 },
 };
 
 static const struct rd_member members[] = {

@@ -1,6 +1,6 @@
 /*
  * POST /v1/images/generations as OpenAI defines it (platform.openai.com/docs/
- * api-reference/images and /docs/guides/image-generation, read 2026-11): the
+ * api-reference/images and the types of its SDKs, 2026-11): the
  * surface, and providers that speak the same. Other dialects' providers find
  * the prompt as the text of the one message, all else in the document, and
  * give one choice of one PART_IMAGE for each image.

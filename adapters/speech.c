@@ -12,7 +12,8 @@
 
 /*
  * gpt-4o-mini-tts costs 12 USD a million audio tokens, and "about 0.015 USD a
- * minute" (platform.openai.com/docs/pricing, read 2026-11): 1250 tokens.
+ * minute" (OpenAI's list of prices, as quoted in community.openai.com/t/1151816,
+ * read 2026-11): 1250 tokens.
  */
 #define TOKENS_MINUTE 1250
 

@@ -11,7 +11,7 @@ tests_fuzz_libfit_a_SOURCES = tests/fuzz/fuzz_anthropic.c \
 	tests/fuzz/fuzz_bedrock.c \
 	tests/fuzz/fuzz_catalog.c \
 	tests/fuzz/fuzz_cohere.c \
-	tests/fuzz/fuzz_embeddings.c \
+	tests/fuzz/fuzz_embeddings.c tests/fuzz/fuzz_media.c \
 	tests/fuzz/fuzz_eventstream.c \
 	tests/fuzz/fuzz_form.c \
 	tests/fuzz/fuzz_fcgi.c \

@@ -175,6 +175,46 @@ EMBEDDINGS = [
      32000),
 ]
 
+# Models that make images and speech, which models.dev lacks or has without a
+# price: USD a million tokens or characters, or an image. What depends on size or
+# quality stands with the dearest that can be asked for, as a price here is one
+# number. From the makers' lists of prices; that of grok-imagine-image-quality is
+# what a recorded answer of 2026 told.
+MEDIA = [
+    ("amazon-bedrock", "amazon.nova-canvas-v1:0", "Nova Canvas",
+     {"image": "0.08"}),
+    ("amazon-bedrock", "amazon.titan-image-generator-v2:0",
+     "Titan Image Generator G1 v2", {"image": "0.012"}),
+    ("google", "imagen-4.0-fast-generate-001", "Imagen 4 Fast",
+     {"image": "0.02"}),
+    ("google", "imagen-4.0-generate-001", "Imagen 4", {"image": "0.04"}),
+    ("google", "imagen-4.0-ultra-generate-001", "Imagen 4 Ultra",
+     {"image": "0.06"}),
+    ("google-vertex", "imagen-4.0-fast-generate-001", "Imagen 4 Fast",
+     {"image": "0.02"}),
+    ("google-vertex", "imagen-4.0-generate-001", "Imagen 4",
+     {"image": "0.04"}),
+    ("google-vertex", "imagen-4.0-ultra-generate-001", "Imagen 4 Ultra",
+     {"image": "0.06"}),
+    ("openai", "chatgpt-image-latest", "chatgpt-image-latest",
+     {"input": "5", "output": "32", "cached_input": "1.25"}),
+    ("openai", "dall-e-2", "DALL-E 2", {"image": "0.02"}),
+    ("openai", "dall-e-3", "DALL-E 3", {"image": "0.12"}),
+    ("openai", "gpt-4o-mini-tts", "GPT-4o mini TTS",
+     {"input": "0.6", "audio_output": "12"}),
+    ("openai", "gpt-image-1", "gpt-image-1",
+     {"input": "5", "output": "40", "cached_input": "1.25"}),
+    ("openai", "gpt-image-1-mini", "gpt-image-1-mini",
+     {"input": "2", "output": "8", "cached_input": "0.2"}),
+    ("openai", "gpt-image-1.5", "gpt-image-1.5",
+     {"input": "5", "output": "32", "cached_input": "1.25"}),
+    ("openai", "tts-1", "TTS-1", {"characters": "15"}),
+    ("openai", "tts-1-hd", "TTS-1 HD", {"characters": "30"}),
+    ("xai", "grok-imagine-image", "Grok Imagine Image", {"image": "0.02"}),
+    ("xai", "grok-imagine-image-quality", "Grok Imagine Image Quality",
+     {"image": "0.07"}),
+]
+
 # Further names that a provider's own SDK or documentation has for its key.
 MORE_ENV = {
     "azure": ["AZURE_OPENAI_API_KEY"],
@@ -489,6 +529,23 @@ def embeddings_row(provider, name, title, cost, context):
             "price": {"input": cost, "output": "0"}}
 
 
+def media_rows(rows):
+    """Rows of models that make images and speech, priced."""
+    table = {(row["provider"], row["name"]): row for row in rows}
+    for provider, name, title, cost in MEDIA:
+        speech = "image" not in cost and "tts" in name
+        row = table.get((provider, name))
+        if row is None:
+            row = {"provider": provider, "name": name, "title": title,
+                   "caps": "text_in " + ("audio_out" if speech else
+                                         "image_out")}
+            rows.append(row)
+        if "price" not in row:
+            wire = {word: row.pop(word) for word in
+                    ("adapter", "base_url", "auth", "quirks") if word in row}
+            row.update({"price": cost, **wire})
+
+
 def lines(rows):
     return ",\n".join(json.dumps(row, ensure_ascii=False,
                                  separators=(",", ":")) for row in rows)
@@ -513,6 +570,7 @@ def main():
     known = {(row["provider"], row["name"]) for row in rows}
     rows += [embeddings_row(*row) for row in EMBEDDINGS
              if row[:2] not in known]
+    media_rows(rows)
     rows.sort(key=lambda row: (row["provider"].encode(),
                                row["name"].encode()))
     head = {"form": 1, "source": "https://models.dev, commit "

@@ -99,6 +99,12 @@ tests_fuzz_fuzz_form_SOURCES = tests/fuzz/fuzz_form.c
 tests_fuzz_fuzz_form_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_form_LDADD = libbase.a $(DEPS_LIBS)
 
+noinst_PROGRAMS += tests/fuzz/fuzz_media
+tests_fuzz_fuzz_media_SOURCES = tests/fuzz/fuzz_media.c
+tests_fuzz_fuzz_media_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_media_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/media
+
 noinst_PROGRAMS += tests/fuzz/fuzz_embeddings
 tests_fuzz_fuzz_embeddings_SOURCES = tests/fuzz/fuzz_embeddings.c
 tests_fuzz_fuzz_embeddings_LDFLAGS = $(FUZZ_LINKFLAGS)
