@@ -269,6 +269,23 @@ say_pixels(struct edits *e, const struct chat *chat, struct arena *a)
 	edits_set(e, JSON_ROOT, "height", height.p, height.len);
 }
 
+/* xAI's ratios; it refuses members that it does not know. */
+static void
+say_ratio(struct edits *e, const struct chat *chat, struct arena *a)
+{
+	static const char *const ratios[] = { "1:1", "3:4", "4:3", "9:16",
+		"16:9", "2:3", "3:2" };
+	const char *ratio = images_ratio(chat, ratios, sizeof ratios /
+	    sizeof ratios[0]);
+	struct str said = canon_quoted(a, ratio == NULL ? "" : ratio);
+
+	edits_remove(e, JSON_ROOT, "size");
+	edits_remove(e, JSON_ROOT, "quality");
+	edits_remove(e, JSON_ROOT, "style");
+	if (ratio != NULL && said.p != NULL)
+		edits_set(e, JSON_ROOT, "aspect_ratio", said.p, said.len);
+}
+
 static enum err
 images_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
@@ -287,6 +304,8 @@ images_write_request(struct arena *a, const struct chat *chat,
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	if ((quirks & QUIRK_IMAGE_PIXELS) != 0)
 		say_pixels(&e, chat, a);
+	if ((quirks & QUIRK_IMAGE_RATIO) != 0)
+		say_ratio(&e, chat, a);
 	buf_init(&body, LIMIT_BODY * 2);
 	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
 	    fault_memory(f), f);

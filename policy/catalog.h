@@ -65,7 +65,9 @@ enum quirk {
 				      * /images/generations */
 	QUIRK_IMAGE_PIXELS = 1 << 18, /* images: width and height, no size;
 				      * base64, not b64_json */
-	QUIRK_EMBED_STRICT = 1 << 19 /* refuses input_type for embeddings */
+	QUIRK_EMBED_STRICT = 1 << 19, /* refuses input_type for embeddings */
+	QUIRK_IMAGE_RATIO = 1 << 20 /* images: aspect_ratio, no size, quality
+				     * and style */
 };
 
 /*

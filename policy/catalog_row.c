@@ -38,6 +38,7 @@ static const struct word quirk_words[] = {
 	{ "embed_bytes", QUIRK_EMBED_BYTES },
 	{ "images_path", QUIRK_IMAGES_PATH },
 	{ "image_pixels", QUIRK_IMAGE_PIXELS },
+	{ "image_ratio", QUIRK_IMAGE_RATIO },
 	{ "embed_strict", QUIRK_EMBED_STRICT },
 	{ NULL, 0 }
 };

@@ -268,7 +268,8 @@ RESPONSES_ONLY = re.compile(
 # and MiMo switch thinking by an object and want it back with calls; Alibaba
 # switches it by a flag; at Perplexity the two sides must take turns. Images
 # have an address of their own at OpenRouter (openrouter.ai/docs) and another
-# form of sizes at Together (docs.together.ai/reference/post-images-generations).
+# form of sizes at Together (docs.together.ai/reference/post-images-generations);
+# xAI knows ratios only (as told in docs.crazyrouter.com/images/grok, read 2026-11).
 # Words that begin with embed tell of embeddings: what OpenAI refuses, how others
 # depart.
 PROVIDER_QUIRKS = [
@@ -282,6 +283,7 @@ PROVIDER_QUIRKS = [
     (r"perplexity", "take_turns embed_bytes"),
     (r"openrouter", "images_path"),
     (r"togetherai", "image_pixels"),
+    (r"xai", "image_ratio"),
 ]
 # And single models: Alibaba's first Qwen3 think in streams only, and refuse
 # another answer unless told not to think; most of xAI's think as they like.

@@ -194,7 +194,19 @@ def stability(doc, bill):
             "images": [picture(doc["prompt"])]}
 
 
-IMAGES = {"gemini": (":generateContent", gemini),
+def xai(doc, bill):
+    """Refuses what it does not know, sizes too."""
+    members(doc, "model", "prompt", "n", "response_format", "aspect_ratio",
+            "resolution", "user")
+    bill(0, 0)
+    return {"data": [{"url": "https://images.invalid/x.jpeg",
+                      "mime_type": "image/jpeg"}],
+            "ratio": doc.get("aspect_ratio"),
+            "usage": {"cost_in_usd_ticks": 700000000}}
+
+
+IMAGES = {"xai": ("/v1/images/generations", xai),
+          "gemini": (":generateContent", gemini),
           "imagen": (":predict", imagen),
           "nova": ("/model/amazon.nova-canvas-v1%3A0/invoke", nova),
           "stability": ("/model/stability.sd3-5-large-v1%3A0/invoke",

@@ -62,6 +62,7 @@ def policy(site):
     model("dall-e-3", "m/images/dalle/tag=d", {"image": "0.12"})
     known(p, "flux", "togetherai", "m/images/together/tag=t",
           {"image": "0.003"})
+    known(p, "grok", "xai", "m/images/xai/tag=x", {"image": "0.07"})
     known(p, "router", "openrouter", "m/images/router/tag=r", GPT)
     p.model("fallback", {"to": site.tag("m/status/500/tag=f"), "price": GPT},
             {"to": site.tag("m/images/openai/tag=f"), "price": GPT})
@@ -203,6 +204,13 @@ def test_router(books):
     r = images(books, "rich", "router")
     assert r.status == 200, r.body
     assert r.headers["x-tollgate-cost"] == "0.04482"
+
+
+def test_xai(books):
+    r = images(books, "rich", "grok", size="1792x1024", quality="hd",
+               style="vivid")
+    assert r.status == 200 and r.json()["ratio"] == "16:9", r.body
+    assert r.headers["x-tollgate-cost"] == "0.07"
 
 
 def test_image_fallback(books):
