@@ -207,6 +207,13 @@ struct vector {
 	struct str numbers, base64; /* one of them is there */
 };
 
+/* How relevant a document is, by its place in the client's list. */
+struct score {
+	size_t index;
+	double value;
+	struct str digits; /* the same as it came */
+};
+
 /* A whole answer. */
 struct reply {
 	const struct upstream_error *error; /* not NULL: this instead of all else */
@@ -226,6 +233,8 @@ struct reply {
 	size_t part;		    /* in: which of several it answers, 0.. */
 	struct vector *vectors;	    /* one for each text, in their order */
 	size_t vector_count;
+	struct score *scores;	    /* of documents, the most relevant first */
+	size_t score_count;
 };
 
 enum delta_kind {

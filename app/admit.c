@@ -145,8 +145,8 @@ admit_cut(const struct request *r, struct usage *u)
 {
 	const struct admission *ad = r->admission;
 
-	return bounds_cut(ad != NULL && ad->bounds.output > 0 ? &ad->bounds :
-	    NULL, u);
+	return bounds_cut(ad != NULL && (ad->bounds.output > 0 ||
+	    ad->bounds.searches > 0) ? &ad->bounds : NULL, u);
 }
 
 int64_t

@@ -175,7 +175,8 @@ bounds_cut(const struct bounds *b, struct usage *u)
 		usage_set_output(u, output);
 		cut = true;
 	}
-	if (u->n[UNIT_SEARCH] > DOUBT * DOUBT * SEARCHES) {
+	if (u->n[UNIT_SEARCH] > DOUBT * DOUBT * SEARCHES &&
+	    (b == NULL || beyond(u->n[UNIT_SEARCH], b->searches))) {
 		u->n[UNIT_SEARCH] = b == NULL ? SEARCHES : b->searches;
 		cut = true;
 	}

@@ -28,8 +28,8 @@ static const char explain_usage[] =
     "the order they would be tried, and why others are out. Nothing is "
     "sent.\n"
     "WORD: chat, responses, completions, messages, generate (then with\n"
-    "--model), embeddings, images or speech; the first ones are guessed from the body\n"
-    "when left out.\n";
+    "--model), embeddings, moderations, rerank, images or speech; some are\n"
+    "guessed from the body when left out.\n";
 
 static const char rank_usage[] =
     "usage: tollgate rank MODEL [--format table|json]\n";
@@ -59,6 +59,8 @@ static const struct {
 	{ "messages", "anthropic", "system" },
 	{ "chat", "openai", "messages" },
 	{ "embeddings", "embeddings", NULL },
+	{ "moderations", "moderations", NULL },
+	{ "rerank", "rerank", "documents" },
 	{ "images", "images", NULL },
 	{ "speech", "speech", NULL },
 };

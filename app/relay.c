@@ -96,6 +96,8 @@ count_seen(struct attempt *at)
 	struct usage *u = &at->usage;
 
 	u->known = true;
+	if (at->request->chat.task.door != NULL && u->n[UNIT_SEARCH] > 0)
+		return; /* sold by the search */
 	if ((u->n[UNIT_IMAGE] > 0 || u->n[UNIT_CHARACTERS] > 0) &&
 	    usage_output(u) == 0)
 		return; /* sold by the piece: there are no tokens to tell */

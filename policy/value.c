@@ -297,8 +297,8 @@ value_header_name(const char *s)
 const char *
 value_path(const char *s)
 {
-	static const char *const doors[] = { "/v1", "/v1beta", "/healthz",
-		"/readyz", "/metrics" };
+	static const char *const doors[] = { "/v1", "/v1beta", "/v2",
+		"/healthz", "/readyz", "/metrics" };
 	size_t i, n = strlen(s);
 
 	if (n < 2 || s[0] != '/' || s[n - 1] == '/' ||

@@ -215,6 +215,39 @@ MEDIA = [
      {"image": "0.07"}),
 ]
 
+# Models that rank or moderate, which models.dev lacks or has without a price:
+# title, rates in USD (tokens by the million, a search each), longest input,
+# what they read. Voyage's as vercel.com/ai-gateway/models/rerank-2.5 and
+# getmaxim.ai have them (read 2026-11). Those of Cohere and Amazon (2 and 1 USD a
+# thousand searches), OpenAI (free) and Mistral are as generally known; their own
+# pages were not read, and cohere.com/pricing is said to name none by now.
+OTHERS = [
+    ("amazon-bedrock", "amazon.rerank-v1:0", "Amazon Rerank 1.0",
+     {"input": "0", "output": "0", "search": "0.001"}, 4096, "text_in"),
+    ("amazon-bedrock", "cohere.rerank-v3-5:0", "Rerank 3.5",
+     {"input": "0", "output": "0", "search": "0.002"}, 4096, "text_in"),
+    ("cohere", "rerank-english-v3.0", "Rerank English 3.0",
+     {"input": "0", "output": "0", "search": "0.002"}, 4096, "text_in"),
+    ("cohere", "rerank-multilingual-v3.0", "Rerank Multilingual 3.0",
+     {"input": "0", "output": "0", "search": "0.002"}, 4096, "text_in"),
+    ("cohere", "rerank-v3.5", "Rerank 3.5",
+     {"input": "0", "output": "0", "search": "0.002"}, 4096, "text_in"),
+    ("mistral", "mistral-moderation-latest", "Mistral Moderation",
+     {"input": "0.1", "output": "0"}, 8192, "text_in"),
+    ("openai", "omni-moderation-latest", "Omni Moderation",
+     {"input": "0", "output": "0"}, 32768, "text_in image_in"),
+    ("openai", "text-moderation-latest", "Text Moderation",
+     {"input": "0", "output": "0"}, 32768, "text_in"),
+    ("voyage", "rerank-2", "Voyage Rerank 2",
+     {"input": "0.05", "output": "0"}, 16000, "text_in"),
+    ("voyage", "rerank-2-lite", "Voyage Rerank 2 Lite",
+     {"input": "0.02", "output": "0"}, 8000, "text_in"),
+    ("voyage", "rerank-2.5", "Voyage Rerank 2.5",
+     {"input": "0.05", "output": "0"}, 32000, "text_in"),
+    ("voyage", "rerank-2.5-lite", "Voyage Rerank 2.5 Lite",
+     {"input": "0.02", "output": "0"}, 32000, "text_in"),
+]
+
 # Further names that a provider's own SDK or documentation has for its key.
 MORE_ENV = {
     "azure": ["AZURE_OPENAI_API_KEY"],
@@ -548,6 +581,11 @@ def media_rows(rows):
             row.update({"price": cost, **wire})
 
 
+def other_row(provider, name, title, price, context, reads):
+    return {"provider": provider, "name": name, "title": title,
+            "context": context, "caps": reads + " text_out", "price": price}
+
+
 def lines(rows):
     return ",\n".join(json.dumps(row, ensure_ascii=False,
                                  separators=(",", ":")) for row in rows)
@@ -573,6 +611,7 @@ def main():
     rows += [embeddings_row(*row) for row in EMBEDDINGS
              if row[:2] not in known]
     media_rows(rows)
+    rows += [other_row(*row) for row in OTHERS if row[:2] not in known]
     rows.sort(key=lambda row: (row["provider"].encode(),
                                row["name"].encode()))
     head = {"form": 1, "source": "https://models.dev, commit "

@@ -11,6 +11,7 @@ import json
 import struct
 
 import doors_audio
+import doors_rank
 
 
 class Refused(Exception):
@@ -271,6 +272,8 @@ def cohere_invoke(x, doc, bill):
 
 
 def bedrock_invoke(x, doc, bill):
+    if "rerank" in x.path:
+        return doors_rank.bedrock(x, doc, bill)
     return (titan_invoke if "titan" in x.path else cohere_invoke)(x, doc,
                                                                   bill)
 
@@ -290,6 +293,7 @@ def ollama_embed(x, doc, bill):
 
 
 DOORS = {
+    **doors_rank.DOORS,
     "/v1/embeddings": v1_embeddings,
     ":batchEmbedContents": gemini_batch,
     ":predict": vertex_predict,

@@ -48,6 +48,9 @@ const scenarios = {
     return { data: r.data.map((d) => Array.from(d.embedding)),
       usage: r.usage };
   },
+  async moderations(request) {
+    return client.moderations.create(request);
+  },
   async models() {
     const ids = [];
     for await (const m of client.models.list()) ids.push(m.id);
