@@ -106,13 +106,14 @@ step_read(struct request *r)
 	r->chat.query = r->query;
 	r->chat.word = r->endpoint->word;
 	r->chat.count = strcmp(r->endpoint->operation, "count") == 0;
-	r->chat.free = r->chat.count;
 	r->chat.beta = beta == NULL ? "" : beta;
 	e = read_document(r);
 	if (e == ERR_OK)
 		e = facts_narrow(r->arena, &r->chat, &r->fault);
 	if (e == ERR_OK)
 		e = r->surface->read_request(r->arena, &r->chat, &r->fault);
+	if (r->chat.count) /* as paths of Gemini say */
+		r->chat.free = true;
 	return e == ERR_OK ? GO : request_fault(r, e);
 }
 
