@@ -303,6 +303,7 @@ rerank_write_request(struct arena *a, const struct chat *chat,
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
 	edits_remove(&e, JSON_ROOT, "return_documents");
 	edits_remove(&e, JSON_ROOT, "rank_fields");
+	edits_remove(&e, JSON_ROOT, "max_chunks_per_doc");
 	buf_init(&body, LIMIT_BODY * 2);
 	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
 	    fault_memory(f), f);

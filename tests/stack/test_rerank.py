@@ -116,6 +116,15 @@ def test_first_version(books, name):
          "document": {"text": DOCUMENTS[1]}}]
 
 
+@pytest.mark.parametrize("name", ["cohere", "jina", "bedrock"])
+def test_odd_documents(books, name):
+    """Empty ones keep their place; a word of the first version goes."""
+    r = post(books, "other", "/v1/rerank", model=name, query=QUERY,
+             documents=["", {"text": ""}, "red"], max_chunks_per_doc=3)
+    assert r.status == 200, r.body
+    assert [x["index"] for x in r.json()["results"]] == [2, 0, 1]
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken(books, name):
     r = post(books, "other", "/v2/rerank", model=name, query=QUERY,
