@@ -15,6 +15,7 @@
 #include "app/base/percent.h"
 #include "app/metrics.h"
 #include "app/models.h"
+#include "app/nowhere.h"
 #include "app/worker.h"
 
 static enum verdict serve_health(struct request *r);
@@ -125,23 +126,6 @@ find(struct request *r, const struct endpoint *rows, size_t n,
 	return NULL;
 }
 
-/* Whose shapes an error has where no door was found: what begins so. */
-static const struct adapter *
-surface_of(const char *path)
-{
-	static const struct {
-		const char *path, *surface;
-	} prefixes[] = { { "/v1beta/", "gemini" },
-		{ "/v1/messages", "anthropic" } };
-	size_t i;
-
-	for (i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++)
-		if (strncmp(path, prefixes[i].path,
-		    strlen(prefixes[i].path)) == 0)
-			return adapter_find(prefixes[i].surface);
-	return adapter_find("openai");
-}
-
 static bool
 plain_id(const char *s)
 {
@@ -169,12 +153,12 @@ request_id(struct request *r)
 	return id == NULL ? "req_0" : id;
 }
 
+/* No door; who asks must show a key before he hears of it. */
 static enum verdict
-no_such_path(struct request *r)
+none(struct request *r)
 {
-	return request_fail(r, ERR_NOT_FOUND, NULL,
-	    "no such endpoint; see GET /v1/models and POST "
-	    "/v1/chat/completions");
+	r->endpoint = &nowhere;
+	return GO;
 }
 
 static enum verdict
@@ -183,11 +167,12 @@ found(struct request *r, const struct endpoint *e, struct str path)
 	struct str name;
 
 	r->endpoint = e;
-	r->surface = adapter_find(e->surface);
+	if (e->serve == NULL || e->admin)
+		r->surface = adapter_find(e->surface);
 	if (path_matches(e, path, &name) && name.len > 0) {
 		r->name = percent_decode(r->arena, name.p, name.len);
 		if (r->name == NULL)
-			return no_such_path(r);
+			return none(r);
 	}
 	return r->x->refused == ERR_OK ? GO :
 	    request_fault(r, r->x->refused);
@@ -206,8 +191,8 @@ endpoint_route(struct request *r)
 	r->surface = adapter_find("openai");
 	r->name = r->query = "";
 	if (uri == NULL || method == NULL || *uri != '/')
-		return no_such_path(r);
-	r->surface = surface_of(uri);
+		return none(r);
+	r->surface = nowhere_surface(r, uri);
 	len = strcspn(uri, "?");
 	if (uri[len] == '?')
 		r->query = uri + len + 1;
@@ -216,14 +201,18 @@ endpoint_route(struct request *r)
 	/* Who may not, hears what everybody hears of a path that is none. */
 	n = admin_prefix(r->policy, uri, len);
 	if (n > 0 && !admin_allowed(r))
-		return no_such_path(r);
+		return none(r);
 	path = (struct str){ uri + n, len - n };
 	e = n > 0 ? find(r, admin_doors, admin_door_count, method, path) :
 	    find(r, doors, sizeof doors / sizeof doors[0], method, path);
 	if (e != NULL)
 		return found(r, e, path);
-	return r->allow == NULL ? no_such_path(r) :
-	    request_fault(r, ERR_BAD_METHOD);
+	if (n > 0) /* who that is, is known */
+		return request_fault(r, r->allow == NULL ? ERR_NOT_FOUND :
+		    ERR_BAD_METHOD);
+	if (nowhere_known(uri, len))
+		r->allow = NULL;
+	return none(r);
 }
 
 enum verdict

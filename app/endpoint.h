@@ -4,7 +4,10 @@
 
 #include "app/request.h"
 
-/* Step: find the endpoint of method and path; 404, 405, 413 … */
+/*
+ * Step: find the endpoint of method and path; 413 … What is none has a door
+ * too (nowhere.h), so that its 404 or 405 comes behind authentication.
+ */
 enum verdict endpoint_route(struct request *r);
 
 /* Step: answer here when the house itself can, else GO. */

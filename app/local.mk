@@ -55,6 +55,7 @@ libapp_a_SOURCES += app/ledger_text.c
 libapp_a_SOURCES += app/listener.c app/listener.h
 libapp_a_SOURCES += app/metrics.c app/metrics.h
 libapp_a_SOURCES += app/models.c app/models.h
+libapp_a_SOURCES += app/nowhere.c app/nowhere.h
 libapp_a_SOURCES += app/models_cli.c app/models_cli.h
 libapp_a_SOURCES += app/pipeline.c app/pipeline.h
 libapp_a_SOURCES += app/previous.c app/previous.h
