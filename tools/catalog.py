@@ -130,10 +130,10 @@ MORE = [
 ]
 
 # Models of embeddings that models.dev lacks: USD a million input tokens, and the
-# longest input. From the makers' own pages, or where we could not read those,
-# from resellers without a markup, all read 2026-11: docs.voyageai.com/docs/
-# pricing and /docs/embeddings, cohere.com/pricing, docs.perplexity.ai/docs/
-# embeddings, ai.google.dev/gemini-api/docs/pricing, openrouter.ai (Titan).
+# longest input. Read 2026-11, of the makers' own pages: docs.voyageai.com/docs/
+# pricing and /docs/embeddings, docs.perplexity.ai/docs/embeddings; of a reseller
+# without a markup: openrouter.ai (Titan). Those of Cohere, of Google and of
+# Voyage's newest are as others list them: the makers' pages were not read.
 EMBEDDINGS = [
     ("amazon-bedrock", "amazon.titan-embed-text-v1",
      "Titan Embeddings G1 - Text", "0.1", 8192),
@@ -178,8 +178,8 @@ EMBEDDINGS = [
 # Models that make images and speech, which models.dev lacks or has without a
 # price: USD a million tokens or characters, or an image. What depends on size or
 # quality stands with the dearest that can be asked for, as a price here is one
-# number. From the makers' lists of prices; that of grok-imagine-image-quality is
-# what a recorded answer of 2026 told.
+# number. As generally known in 2026-11; the makers' own lists were not read. That
+# of grok-imagine-image-quality is what a recorded answer of 2026 told.
 MEDIA = [
     ("amazon-bedrock", "amazon.nova-canvas-v1:0", "Nova Canvas",
      {"image": "0.08"}),
@@ -215,11 +215,11 @@ MEDIA = [
      {"image": "0.07"}),
 ]
 
-# Models that rank or moderate, which models.dev lacks or has without a price:
+# Models that rank, moderate or hear, which models.dev lacks or has without a price:
 # title, rates in USD (tokens by the million, a search each), longest input,
 # what they read. Voyage's as vercel.com/ai-gateway/models/rerank-2.5 and
 # getmaxim.ai have them (read 2026-11). Those of Cohere and Amazon (2 and 1 USD a
-# thousand searches), OpenAI (free) and Mistral are as generally known; their own
+# thousand searches), OpenAI (moderation is free) and Mistral are as generally known; their own
 # pages were not read, and cohere.com/pricing is said to name none by now.
 OTHERS = [
     ("amazon-bedrock", "amazon.rerank-v1:0", "Amazon Rerank 1.0",
@@ -234,6 +234,11 @@ OTHERS = [
      {"input": "0", "output": "0", "search": "0.002"}, 4096, "text_in"),
     ("mistral", "mistral-moderation-latest", "Mistral Moderation",
      {"input": "0.1", "output": "0"}, 8192, "text_in"),
+    ("openai", "gpt-4o-mini-transcribe", "GPT-4o mini Transcribe",
+     {"input": "1.25", "output": "5", "audio_input": "3"}, 16000, "audio_in"),
+    ("openai", "gpt-4o-transcribe", "GPT-4o Transcribe",
+     {"input": "2.5", "output": "10", "audio_input": "6"}, 16000, "audio_in"),
+    ("openai", "whisper-1", "Whisper", {"second": "0.0001"}, 0, "audio_in"),
     ("openai", "omni-moderation-latest", "Omni Moderation",
      {"input": "0", "output": "0"}, 32768, "text_in image_in"),
     ("openai", "text-moderation-latest", "Text Moderation",
@@ -582,8 +587,9 @@ def media_rows(rows):
 
 
 def other_row(provider, name, title, price, context, reads):
-    return {"provider": provider, "name": name, "title": title,
-            "context": context, "caps": reads + " text_out", "price": price}
+    row = {"provider": provider, "name": name, "title": title,
+           "context": context, "caps": reads + " text_out", "price": price}
+    return {k: v for k, v in row.items() if v != 0}
 
 
 def lines(rows):
