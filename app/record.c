@@ -186,17 +186,26 @@ recorder_note(struct recorder *rec, const char *level, const char *fmt, ...)
 static void
 write_usage(struct json_writer *w, const struct attempt *at)
 {
+	static const struct {
+		enum unit unit;
+		const char *name;
+	} counts[] = {
+		{ UNIT_CACHED_INPUT, "cached_tokens" },
+		{ UNIT_REASONING, "reasoning_tokens" },
+		{ UNIT_SEARCH, "searches" },
+		{ UNIT_IMAGE, "images" },
+		{ UNIT_CHARACTERS, "characters" },
+		{ UNIT_SECOND, "seconds" },
+	};
 	const struct usage *u = &at->usage;
 	char cost[32];
+	size_t i;
 
 	number(w, "input_tokens", usage_input(u));
 	number(w, "output_tokens", usage_output(u));
-	if (u->n[UNIT_CACHED_INPUT] != 0)
-		number(w, "cached_tokens", u->n[UNIT_CACHED_INPUT]);
-	if (u->n[UNIT_REASONING] != 0)
-		number(w, "reasoning_tokens", u->n[UNIT_REASONING]);
-	if (u->n[UNIT_SEARCH] != 0)
-		number(w, "searches", u->n[UNIT_SEARCH]);
+	for (i = 0; i < sizeof counts / sizeof counts[0]; i++)
+		if (u->n[counts[i].unit] != 0)
+			number(w, counts[i].name, u->n[counts[i].unit]);
 	if (u->service != SERVICE_STANDARD)
 		pair(w, "service_tier", service_name(u->service));
 	if (u->estimated) {

@@ -98,8 +98,8 @@ count_seen(struct attempt *at)
 	u->known = true;
 	if (at->request->chat.task.door != NULL && u->n[UNIT_SEARCH] > 0)
 		return; /* sold by the search */
-	if ((u->n[UNIT_IMAGE] > 0 || u->n[UNIT_CHARACTERS] > 0) &&
-	    usage_output(u) == 0)
+	if ((u->n[UNIT_IMAGE] > 0 || u->n[UNIT_CHARACTERS] > 0 ||
+	    u->n[UNIT_SECOND] > 0) && usage_output(u) == 0)
 		return; /* sold by the piece: there are no tokens to tell */
 	if (usage_input(u) == 0) {
 		u->n[UNIT_INPUT] = canon_tokens_at(&at->request->chat,

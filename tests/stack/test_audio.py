@@ -57,6 +57,9 @@ def test_by_the_second(books):
                                              file=("a.wav", b"RIFF" * 20))
         assert r.text == doors_audio.heard(b"RIFF" * 20)
     settled(books.site, "second", 2 * doors_audio.SECONDS * SECOND, 2)
+    for row in books.site.records(key="second"):
+        text = json.dumps(row)
+        assert "estimated" not in text and '"seconds": 3' in text, row
 
 
 @pytest.mark.parametrize("how", ["text", "srt", "vtt"])
