@@ -14,6 +14,7 @@ tests_fuzz_libfit_a_SOURCES = tests/fuzz/fuzz_anthropic.c \
 	tests/fuzz/fuzz_embeddings.c tests/fuzz/fuzz_media.c \
 	tests/fuzz/fuzz_eventstream.c \
 	tests/fuzz/fuzz_form.c \
+	tests/fuzz/fuzz_rerank.c \
 	tests/fuzz/fuzz_fcgi.c \
 	tests/fuzz/fuzz_gemini.c \
 	tests/fuzz/fuzz_json.c \

@@ -106,7 +106,12 @@ tests_fuzz_fuzz_media_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/media
 
 noinst_PROGRAMS += tests/fuzz/fuzz_embeddings
-tests_fuzz_fuzz_embeddings_SOURCES = tests/fuzz/fuzz_embeddings.c
+tests_fuzz_fuzz_embeddings_SOURCES = tests/fuzz/fuzz_embeddings.c tests/fuzz/door.h
 tests_fuzz_fuzz_embeddings_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_embeddings_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/embeddings
+
+noinst_PROGRAMS += tests/fuzz/fuzz_rerank
+tests_fuzz_fuzz_rerank_SOURCES = tests/fuzz/fuzz_rerank.c tests/fuzz/door.h
+tests_fuzz_fuzz_rerank_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_rerank_LDADD = $(FUZZ_LINK)
