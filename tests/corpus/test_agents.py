@@ -341,9 +341,10 @@ def test_claude_counts(gate, up, target):
 @pytest.mark.parametrize("method", ["HEAD", "GET"])
 @pytest.mark.parametrize("uri", ["/", "/v1/messages?beta=true"])
 def test_claude_looks_whether_we_live(gate, method, uri):
-    """It asks for the address alone before its first request."""
+    """It asks for the address alone before its first request, without a
+    key."""
     answer = fcgi.request(gate.socket, method, uri, b"", CLAUDE_HEADERS)
-    assert answer.complete and answer.status in (404, 405)
+    assert answer.complete and answer.status == 401
     if method == "GET": # the web server throws away the other's body
         assert json.loads(answer.body)["error"]["message"]
 
