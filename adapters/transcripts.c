@@ -20,6 +20,9 @@
 #define SECOND_TOKENS 25 /* of audio input, at most */
 #define WORD_TOKENS 8	/* of output for a second, at most */
 #define SECONDS_MAX INT64_C(1000000)
+#define WAV_PCM 1
+#define WAV_FLOAT 3
+#define WAV_EXTENSIBLE 0xfffe
 
 /* Every field of a form is a text. */
 static const struct rd_member members[] = {
@@ -72,20 +75,31 @@ little(const char *p)
 	    (uint32_t)u[3] << 24;
 }
 
-/* Bytes a second as the header of a WAV file tells (its chunk "fmt "). */
-static uint32_t
+/*
+ * Bytes a second of a WAV file (its chunk "fmt "), by what a decoder goes by:
+ * it does not look at the rate that the header states beside that. 0: it is
+ * none, or its samples are packed.
+ */
+static uint64_t
 wav_rate(const char *p, size_t n)
 {
+	uint32_t form, channels, bits;
+
 	if (n < 44 || memcmp(p, "RIFF", 4) != 0 ||
 	    memcmp(p + 8, "WAVEfmt ", 8) != 0)
 		return 0;
-	return little(p + 28);
+	form = little(p + 20) & 0xffff;
+	channels = little(p + 20) >> 16;
+	bits = little(p + 32) >> 16;
+	if (form != WAV_PCM && form != WAV_FLOAT && form != WAV_EXTENSIBLE)
+		return 0;
+	return (uint64_t)little(p + 24) * channels * (bits / 8);
 }
 
 int64_t
 transcripts_about(const char *file, size_t bytes)
 {
-	uint32_t rate = wav_rate(file, bytes);
+	uint64_t rate = wav_rate(file, bytes);
 	int64_t most = transcripts_most(bytes), n;
 
 	n = (int64_t)(bytes / (rate > 0 ? rate : USUAL_RATE)) + 1;
@@ -100,12 +114,32 @@ file_of(const struct chat *chat)
 	return chat->form == NULL ? NULL : form_find(chat->form, "file");
 }
 
+/* A provider may take the last of them, and we the first. */
+static enum err
+check_once(const struct form *form, struct fault *f)
+{
+	const char *name;
+	size_t i, n;
+
+	for (i = 0; i < form->count; i++) {
+		name = form->part[i].name;
+		n = strlen(name);
+		if (form_find(form, name) != &form->part[i] &&
+		    (n < 2 || strcmp(name + n - 2, "[]") != 0))
+			return fault_set(f, ERR_BAD_REQUEST, name,
+			    "'%.64s' is given twice", name);
+	}
+	return ERR_OK;
+}
+
 static enum err
 check_form(const struct chat *chat, struct fault *f)
 {
 	const struct form_part *p = file_of(chat);
 	uint32_t stream = json_get(&chat->doc, JSON_ROOT, "stream");
 
+	if (chat->form != NULL && check_once(chat->form, f) != ERR_OK)
+		return ERR_BAD_REQUEST;
 	if (p == NULL || p->filename == NULL)
 		return fault_set(f, ERR_BAD_REQUEST, "file",
 		    "'file' is missing");

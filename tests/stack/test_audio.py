@@ -145,6 +145,8 @@ MODEL = ('--xx\r\nContent-Disposition: form-data; name="model"\r\n\r\n'
     (MODEL + FILE + '--xx\r\nContent-Disposition: form-data; name="stream"'
      "\r\n\r\nmaybe\r\n--xx--", FORM),
     ("", FORM),
+    (MODEL + FILE + FILE.replace("ID3", "ID3" * 9) + "--xx--", FORM),
+    (MODEL + MODEL + FILE + "--xx--", FORM),
 ])
 def test_bad(books, body, kind):
     r = raw(books, body.encode(), kind)

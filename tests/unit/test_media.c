@@ -1,6 +1,9 @@
 /* Images and speech: bounds, what providers are sent, what is no answer. */
+#include <stdlib.h>
+
 #include "adapters/images.h"
 #include "adapters/speech.h"
+#include "adapters/transcripts.h"
 #include "tests/unit/adapter_help.h"
 
 /* Read a request at a door; the whole of it too when it is taken. */
@@ -151,6 +154,35 @@ test_characters(void **state)
 	bench_free(&b);
 }
 
+/* A WAV file of ten seconds, 16 kHz, 16 bits; what a header says of itself. */
+static void
+test_seconds(void **state)
+{
+	static const char head[] = "RIFF\0\0\0\0WAVEfmt \x10\0\0\0"
+	    "\x01\0\x01\0\x80\x3e\0\0\x00\x7d\0\0\x02\0\x10\0data";
+	const size_t size = 320000;
+	char *file = calloc(1, size);
+
+	(void)state;
+	assert_non_null(file);
+	memcpy(file, head, sizeof head - 1);
+	assert_int_equal(transcripts_about(file, size), 11);
+	/* A rate that is a lie makes it no shorter. */
+	memset(file + 28, 0xff, 4);
+	assert_int_equal(transcripts_about(file, size), 11);
+	/* What is packed, or is no WAV, is as others are. */
+	file[20] = 2;
+	assert_int_equal(transcripts_about(file, size), 81);
+	assert_int_equal(transcripts_about("ID3", 3), 1);
+	/* Never more than it can be. */
+	file[20] = 1;
+	memset(file + 24, 0, 4);
+	file[24] = 1;
+	assert_int_equal(transcripts_about(file, size), 641);
+	assert_int_equal(transcripts_most(size), 641);
+	free(file);
+}
+
 int
 main(void)
 {
@@ -159,6 +191,7 @@ main(void)
 		cmocka_unit_test(test_ratios),
 		cmocka_unit_test(test_no_images),
 		cmocka_unit_test(test_characters),
+		cmocka_unit_test(test_seconds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
