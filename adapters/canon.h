@@ -167,6 +167,12 @@ const char *canon_origin(struct str format);
 const char *canon_format(const char *origin);
 
 /*
+ * The member "prompt" as the one message of a request that has nothing else
+ * that rules can see (struct adapter's read_chat). ERR_INTERNAL: no memory.
+ */
+enum err canon_prompt(struct arena *a, struct chat *chat, struct fault *f);
+
+/*
  * The member "model" → chat->model: there, bounded, printable (it goes into
  * logs and addresses).
  */

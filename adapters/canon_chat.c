@@ -15,6 +15,25 @@
 #define EXTRAS_MAX 64
 
 enum err
+canon_prompt(struct arena *a, struct chat *chat, struct fault *f)
+{
+	struct message *m = arena_zalloc(a, sizeof *m);
+	struct parts parts = { .arena = a };
+
+	canon_defaults(chat);
+	if (m == NULL || !parts_text(&parts, PART_TEXT, canon_str(&chat->doc,
+	    json_get(&chat->doc, JSON_ROOT, "prompt"), a)))
+		return fault_memory(f);
+	m->role = ROLE_USER;
+	m->parts = parts.list;
+	m->part_count = parts.count;
+	chat->messages = m;
+	chat->message_count = 1;
+	chat->whole = true;
+	return ERR_OK;
+}
+
+enum err
 canon_model(struct chat *chat, struct arena *a, struct fault *f)
 {
 	uint32_t v = json_get(&chat->doc, JSON_ROOT, "model");

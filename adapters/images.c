@@ -191,18 +191,8 @@ images_read_request(struct arena *a, struct chat *chat, struct fault *f)
 static enum err
 images_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 {
-	struct message *m = arena_zalloc(a, sizeof *m);
-	struct parts parts = { .arena = a };
-
-	canon_defaults(chat);
-	if (m == NULL || !parts_text(&parts, PART_TEXT, canon_str(&chat->doc,
-	    json_get(&chat->doc, JSON_ROOT, "prompt"), a)))
-		return fault_memory(f);
-	m->role = ROLE_USER;
-	m->parts = parts.list;
-	m->part_count = parts.count;
-	chat->messages = m;
-	chat->message_count = 1;
+	if (canon_prompt(a, chat, f) != ERR_OK)
+		return ERR_INTERNAL;
 	canon_given(chat);
 	chat->whole = true;
 	return canon_extras(chat, a, known, sizeof known / sizeof known[0],
@@ -570,18 +560,6 @@ images_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
-static enum err
-images_write_delta(struct stream *s, const struct delta *d,
-    const struct answer_meta *meta, struct buf *out)
-{
-	(void)s;
-	(void)meta;
-	if (d->raw.len > 0)
-		canon_put_event(out, d->event == NULL || *d->event == '\0' ?
-		    NULL : d->event, d->raw, "\n\n");
-	return out->failed ? ERR_INTERNAL : ERR_OK;
-}
-
 static void
 images_write_stream_error(struct stream *s, enum err e,
     const struct fault *f, const struct answer_meta *meta, struct buf *out)
@@ -607,7 +585,7 @@ const struct adapter adapter_images = {
 	.read_request = images_read_request,
 	.read_chat = images_read_chat,
 	.write_reply = images_write_reply,
-	.write_delta = images_write_delta,
+	.write_delta = openai_pass_delta,
 	.write_error = openai_write_error,
 	.write_stream_error = images_write_stream_error,
 	.write_request = images_write_request,

@@ -184,19 +184,7 @@ static enum err
 moderations_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
 {
-	struct str model = canon_quoted(a, d->model);
-	struct buf body;
-	struct edits e;
-
-	if (model.p == NULL)
-		return fault_memory(f);
-	call->method = "POST";
-	call->url = openai_url(a, d, "moderations");
-	edits_init(&e, &chat->doc, a);
-	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	buf_init(&body, LIMIT_BODY * 2);
-	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
-	    fault_memory(f), f);
+	return openai_pass_on(a, chat, d, "moderations", call, f);
 }
 
 /* OpenAI tells no usage; a verdict has no tokens of its own. */

@@ -190,6 +190,26 @@ openai_url(struct arena *a, const struct deployment *d, const char *path)
 	    *p->api_version != '\0' ? "?api-version=" : "", p->api_version);
 }
 
+enum err
+openai_pass_on(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *path, struct http_call *call,
+    struct fault *f)
+{
+	struct str model = canon_quoted(a, d->model);
+	struct buf body;
+	struct edits e;
+
+	if (model.p == NULL)
+		return fault_memory(f);
+	call->method = "POST";
+	call->url = openai_url(a, d, path);
+	edits_init(&e, &chat->doc, a);
+	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
+	buf_init(&body, LIMIT_BODY * 2);
+	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
+	    fault_memory(f), f);
+}
+
 static enum err
 openai_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)

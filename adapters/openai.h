@@ -30,6 +30,14 @@ enum err openai_read_chat(struct arena *a, struct chat *chat,
 const char *openai_url(struct arena *a, const struct deployment *d,
     const char *path);
 
+/*
+ * A door's request: the client's document at that path, with the provider's
+ * name of the model and nothing else changed (struct adapter's write_request).
+ */
+enum err openai_pass_on(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *path, struct http_call *call,
+    struct fault *f);
+
 /* The body for a provider from the canonical form, appended to out. */
 enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);
@@ -63,6 +71,10 @@ void openai_write_error(enum err e, const struct fault *f,
     const struct answer_meta *meta, struct buf *out);
 void openai_write_stream_error(struct stream *s, enum err e,
     const struct fault *f, const struct answer_meta *meta, struct buf *out);
+
+/* write_delta of doors whose events go on as they came, under their names. */
+enum err openai_pass_delta(struct stream *s, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out);
 
 /* What stands behind "error" in an answer. */
 void openai_write_error_object(struct json_writer *w, enum err e,

@@ -548,6 +548,18 @@ write_choice(struct json_writer *w, const struct choice *c, struct arena *a)
 }
 
 enum err
+openai_pass_delta(struct stream *s, const struct delta *d,
+    const struct answer_meta *meta, struct buf *out)
+{
+	(void)s;
+	(void)meta;
+	if (d->raw.len > 0)
+		canon_put_event(out, d->event == NULL || *d->event == '\0' ?
+		    NULL : d->event, d->raw, "\n\n");
+	return out->failed ? ERR_INTERNAL : ERR_OK;
+}
+
+enum err
 openai_write_reply(struct arena *a, const struct chat *chat,
     const struct reply *reply, const struct answer_meta *meta,
     struct buf *out)

@@ -167,19 +167,7 @@ static enum err
 speech_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
 {
-	struct str model = canon_quoted(a, d->model);
-	struct buf body;
-	struct edits e;
-
-	if (model.p == NULL)
-		return fault_memory(f);
-	call->method = "POST";
-	call->url = openai_url(a, d, "audio/speech");
-	edits_init(&e, &chat->doc, a);
-	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	buf_init(&body, LIMIT_BODY * 2);
-	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
-	    fault_memory(f), f);
+	return openai_pass_on(a, chat, d, "audio/speech", call, f);
 }
 
 /*
@@ -388,12 +376,9 @@ static enum err
 speech_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out)
 {
-	(void)meta;
-	if (s->chat->task.bytes)
-		buf_put(out, d->raw.p, d->raw.len);
-	else if (d->raw.len > 0)
-		canon_put_event(out, d->event == NULL || *d->event == '\0' ?
-		    NULL : d->event, d->raw, "\n\n");
+	if (!s->chat->task.bytes)
+		return openai_pass_delta(s, d, meta, out);
+	buf_put(out, d->raw.p, d->raw.len);
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 

@@ -200,26 +200,6 @@ read_translation(struct arena *a, struct chat *chat, struct fault *f)
 	return read_request(a, chat, "translations", f);
 }
 
-/* The prompt is what rules can see of it. */
-static enum err
-transcripts_read_chat(struct arena *a, struct chat *chat, struct fault *f)
-{
-	struct message *m = arena_zalloc(a, sizeof *m);
-	struct parts parts = { .arena = a };
-
-	canon_defaults(chat);
-	if (m == NULL || !parts_text(&parts, PART_TEXT, canon_str(&chat->doc,
-	    json_get(&chat->doc, JSON_ROOT, "prompt"), a)))
-		return fault_memory(f);
-	m->role = ROLE_USER;
-	m->parts = parts.list;
-	m->part_count = parts.count;
-	chat->messages = m;
-	chat->message_count = 1;
-	chat->whole = true;
-	return ERR_OK;
-}
-
 /* ----------------------------------------------------------- provider */
 
 /* The client's form with the provider's name of the model. */
@@ -435,24 +415,12 @@ transcripts_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
-static enum err
-transcripts_write_delta(struct stream *s, const struct delta *d,
-    const struct answer_meta *meta, struct buf *out)
-{
-	(void)s;
-	(void)meta;
-	if (d->raw.len > 0)
-		canon_put_event(out, d->event == NULL || *d->event == '\0' ?
-		    NULL : d->event, d->raw, "\n\n");
-	return out->failed ? ERR_INTERNAL : ERR_OK;
-}
-
 #define TRANSCRIPTS(door, reader)                                            \
 	{                                                                    \
 		.name = door, .form = true, .framing = FRAMING_SSE,          \
-		.read_request = reader, .read_chat = transcripts_read_chat,  \
+		.read_request = reader, .read_chat = canon_prompt,           \
 		.write_reply = transcripts_write_reply,                      \
-		.write_delta = transcripts_write_delta,                      \
+		.write_delta = openai_pass_delta,                            \
 		.write_error = openai_write_error,                           \
 		.write_stream_error = openai_write_stream_error,             \
 		.write_request = transcripts_write_request,                  \
