@@ -2,6 +2,7 @@
 records, at the webhook and in /metrics."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 
@@ -10,21 +11,23 @@ from house import Policy, Site, virtual_key, wait_until
 from servers import chosen, open_front
 
 
-@pytest.fixture(params=[n for n in ("lighttpd", "apache-proxy")
-                        if n in chosen()] or chosen()[:1])
-def front(request, upstream):
+FRONTS = [n for n in ("lighttpd", "apache-proxy") if n in chosen()] \
+    or chosen()[:1]
+
+
+@contextmanager
+def warned_at(upstream, name, url):
+    """A front whose policy has its webhook at an address from the start: its
+    workers read a new one each at its own time."""
     with Site(upstream) as site:
-        hook = "m/ok/tag=hook-" + request.node.name.replace("[", "-").strip(
-            "]")
-        p = Policy(site, webhook=upstream.base(hook))
+        p = Policy(site, webhook=url)
         p.doc["keys"][0].update(may="metrics")
         p.doc["keys"].append({
             "name": "thrifty", "secret": "plain:" + virtual_key(),
             "budget": {"limit": "0.1 USD / day", "warn": ["5 %", "50 %"]}})
-        p.model("ok", "m/ok/tag=" + request.param)
+        p.model("ok", "m/ok/tag=" + name)
         p.write()
-        front = open_front(site, request.param)
-        front.hook = hook
+        front = open_front(site, name)
         front.thrifty = p.doc["keys"][-1]["secret"][6:]
         yield front
 
@@ -35,35 +38,35 @@ def warnings(front):
             if d["level"] == "warning"]
 
 
-def test_warned_once(front):
-    tester = front.site.key
-    front.site.key = front.thrifty
-    for _ in range(12):
-        assert chat(front, "ok", max_tokens=2000).status == 200
-    wait_until(lambda: warnings(front) and front.site.upstream.bill(
-        front.hook)["requests"], 5, "warned")
-    assert warnings(front) == ["budget of key:thrifty: 5 % used"]
-    assert front.site.upstream.bill(front.hook)["requests"] == 1
-    told = front.site.upstream.last(front.hook)["doc"]
-    assert told.pop("time") > 1700000000
-    assert told == {"event": "budget", "scope": "key:thrifty",
-                    "used_percent": 5, "limit": "0.1", "window": "day",
-                    "soft": False}
-    body = ask(front, "GET", "/metrics", bearer(tester)).body.decode()
-    assert "tollgate_budget_warnings_total 1\n" in body
+@pytest.mark.parametrize("name", FRONTS)
+def test_warned_once(upstream, name):
+    hook = "m/ok/tag=hook-" + name
+    with warned_at(upstream, name, upstream.base(hook)) as front:
+        tester = front.site.key
+        front.site.key = front.thrifty
+        for _ in range(12):
+            assert chat(front, "ok", max_tokens=2000).status == 200
+        wait_until(lambda: warnings(front) and upstream.bill(hook)["requests"],
+                   5, "warned")
+        assert warnings(front) == ["budget of key:thrifty: 5 % used"]
+        assert upstream.bill(hook)["requests"] == 1
+        told = upstream.last(hook)["doc"]
+        assert told.pop("time") > 1700000000
+        assert told == {"event": "budget", "scope": "key:thrifty",
+                        "used_percent": 5, "limit": "0.1", "window": "day",
+                        "soft": False}
+        body = ask(front, "GET", "/metrics", bearer(tester)).body.decode()
+        assert "tollgate_budget_warnings_total 1\n" in body
 
 
-def test_webhook_away(front):
+@pytest.mark.parametrize("name", FRONTS)
+def test_webhook_away(upstream, name):
     """Nobody waits for it; the records say so."""
-    site, tester = front.site, front.site.key
-    policy = json.loads(site.policy.read_text())
-    policy["webhook"] = f"http://127.0.0.1:{site.upstream.closed_port}/"
-    site.policy.write_text(json.dumps(policy))
-    wait_until(lambda: "in force" in (site.dir / "records.jsonl").read_text(),
-               5, "in force")
-    site.key = front.thrifty
-    for _ in range(3):
-        assert chat(front, "ok", max_tokens=2000).status == 200
-    site.key = tester
-    wait_until(lambda: "the webhook cannot be reached" in
-               (site.dir / "records.jsonl").read_text(), 5, "said so")
+    away = f"http://127.0.0.1:{upstream.closed_port}/"
+    with warned_at(upstream, name, away) as front:
+        front.site.key = front.thrifty
+        for _ in range(3):
+            assert chat(front, "ok", max_tokens=2000).status == 200
+        wait_until(lambda: "the webhook cannot be reached" in
+                   (front.site.dir / "records.jsonl").read_text(), 5,
+                   "said so")
