@@ -1,5 +1,6 @@
 """Fixtures of the stack tests: the test provider, the fronts, their logs."""
 
+import json
 import os
 import subprocess
 import sys
@@ -81,3 +82,21 @@ def node_modules():
     if not (path / "openai").is_dir():
         pytest.skip("the openai package of npm is not installed")
     return path
+
+
+@pytest.fixture(scope="session")
+def node(node_modules):
+    """The official Node SDK: node(front, secret, (what, request), …) gives
+    what each scenario of sdk.cjs has to say."""
+    def run(front, secret, *asks):
+        out = subprocess.run(
+            ["node", HERE / "sdk.cjs", front.url + "/v1", secret],
+            check=True, timeout=90, text=True, stdout=subprocess.PIPE,
+            input="".join(json.dumps({"what": what, "request": request}) +
+                          "\n" for what, request in asks),
+            env={"NODE_PATH": str(node_modules),
+                 "PATH": "/usr/bin:/bin"}).stdout
+        answers = [json.loads(line) for line in out.splitlines()]
+        assert len(answers) == len(asks)
+        return answers
+    return run

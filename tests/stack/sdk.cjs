@@ -1,10 +1,19 @@
 // The official Node SDK against a front: sdk.cjs BASE_URL KEY, scenarios as
 // JSON lines on standard input, one result line for each.
 const OpenAI = require('openai');
+const { toFile } = OpenAI;
 const readline = require('readline');
 
 const [baseURL, apiKey] = process.argv.slice(2);
 const client = new OpenAI({ baseURL, apiKey, maxRetries: 0 });
+
+const file = (base64) => toFile(Buffer.from(base64, 'base64'), 'speech.mp3');
+
+async function gathered(stream) {
+  const events = [];
+  for await (const e of stream) events.push(e);
+  return { events };
+}
 
 const scenarios = {
   async chat(request) {
@@ -37,15 +46,53 @@ const scenarios = {
     const data = await r.arrayBuffer();
     return { bytes: data.byteLength, type: r.headers.get('content-type') };
   },
+  async speechPieces(request) {
+    const r = await client.audio.speech.create(request);
+    let bytes = 0, pieces = 0, begun = 0;
+    for await (const p of r.body) {
+      begun ||= Date.now();
+      pieces++;
+      bytes += p.length;
+    }
+    return { bytes, pieces, ms: Date.now() - begun };
+  },
+  async transcription({ base64, ...request }) {
+    return client.audio.transcriptions.create(
+      { ...request, file: await file(base64) });
+  },
+  async transcriptionStream({ base64, ...request }) {
+    return gathered(await client.audio.transcriptions.create(
+      { ...request, file: await file(base64), stream: true }));
+  },
+  async translation({ base64, ...request }) {
+    return client.audio.translations.create(
+      { ...request, file: await file(base64) });
+  },
+  // All that is done with an answer that its provider keeps.
+  async kept(request) {
+    const made = await client.responses.create(request);
+    const again = await client.responses.retrieve(made.id);
+    const { events } = await gathered(
+      await client.responses.retrieve(made.id, { stream: true }));
+    const items = (await gathered(client.responses.inputItems.list(
+      made.id, { limit: 2, order: 'asc' }))).events;
+    await client.responses.delete(made.id);
+    const gone = await client.responses.retrieve(made.id).catch((e) => e);
+    return { made, again, events, items, gone: gone.status };
+  },
+  async cancelled(request) {
+    const { events } = await gathered(await client.responses.create(
+      { ...request, background: true, stream: true }));
+    return client.responses.cancel(events[0].response.id);
+  },
   async imageStream(request) {
-    const events = [];
-    for await (const e of await client.images.generate(
-      { ...request, stream: true })) events.push(e);
-    return { events };
+    return gathered(await client.images.generate(
+      { ...request, stream: true }));
   },
   async embeddings(request) {
     const r = await client.embeddings.create(request);
-    return { data: r.data.map((d) => Array.from(d.embedding)),
+    return { data: r.data.map(({ embedding: v }) =>
+      typeof v === 'string' ? v : Array.from(v)),
       usage: r.usage };
   },
   async moderations(request) {

@@ -1,6 +1,7 @@
 """Speech to text with the official SDKs: forms, every answer's form, what is
 billed by the second and by tokens."""
 
+import base64
 import json
 
 import openai
@@ -27,7 +28,7 @@ def policy(site):
 
     model("by-second", "m/doors/tag=sec", second=0.0001)
     model("by-token", "m/doors/tag=tok", input=1, output=2)
-    for who in ("second", "token", "guessed", "verbose"):
+    for who in ("second", "token", "guessed", "verbose", "node"):
         p.key(who, budget=usd(10**11) + " / day")
     p.key("poor", budget=usd(1000) + " / day")
     return p
@@ -94,6 +95,26 @@ def test_stream(books):
     assert text.strip() == doors_audio.heard(MP3)
     assert events[-1].type == "transcript.text.done"
     settled(books.site, "token", 20 * N + 4 * 2 * N, 1)
+
+
+def test_node_sdk(books, node):
+    """Node's SDK: whole, as text, as events, and translated."""
+    def spoken(model, **more):
+        return {"model": model, "base64": base64.b64encode(MP3).decode(),
+                **more}
+    whole, text, stream, english = node(
+        books.front, books.secret["node"],
+        ("transcription", spoken("by-second", language="en")),
+        ("transcription", spoken("by-second", response_format="text")),
+        ("transcriptionStream", spoken("by-token")),
+        ("translation", spoken("by-second")))
+    heard = doors_audio.heard(MP3)
+    assert whole["text"] == english["text"] == heard
+    assert whole["usage"]["seconds"] == doors_audio.SECONDS
+    assert text == heard + "\n"
+    assert stream["events"][-1]["type"] == "transcript.text.done"
+    assert "".join(e["delta"] for e in stream["events"]
+                   if e["type"] == "transcript.text.delta").strip() == heard
 
 
 def test_poor(books):

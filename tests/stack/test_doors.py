@@ -1,8 +1,9 @@
 """What is no chat, with the official SDKs: each door to each dialect that
 offers it, priced and bounded as any other request."""
 
+import base64
 import json
-import subprocess
+import struct
 
 import openai
 import pytest
@@ -104,6 +105,11 @@ def embed(books, key, model, given, **more):
                 body={"model": model, "input": given, **more})
 
 
+def unpacked(text):
+    raw = base64.b64decode(text, validate=True)
+    return struct.unpack(f"<{len(raw) // 4}f", raw)
+
+
 def near(a, b):
     return len(a) == len(b) and all(abs(x - y) < 1e-6 for x, y in zip(a, b))
 
@@ -124,20 +130,17 @@ def test_embeddings(sdk, dialect, given):
     assert r.object == "list" and r.model
 
 
-def test_node_embeddings(books, node_modules):
-    """Node's SDK asks for base64 too, and unpacks it by itself."""
-    asks = [{"what": "embeddings", "request": {
-        "model": "embed-" + d, "input": ["one", "two words"]}}
-        for d in DIALECTS]
-    out = subprocess.run(
-        ["node", __file__.replace("test_doors.py", "sdk.cjs"),
-         books.front.url + "/v1", books.secret["other"]], check=True,
-        timeout=60, input="".join(json.dumps(a) + "\n" for a in asks),
-        text=True, stdout=subprocess.PIPE,
-        env={"NODE_PATH": str(node_modules), "PATH": "/usr/bin:/bin"}).stdout
-    answers = [json.loads(line) for line in out.splitlines()]
-    assert len(answers) == len(asks)
-    for said in answers:
+@pytest.mark.parametrize("more", [
+    {}, {"encoding_format": "float"}, {"encoding_format": "base64"}], ids=str)
+def test_node_embeddings(books, node, more):
+    """Node's SDK asks for base64 too and unpacks it by itself, if it is not
+    told what to ask for."""
+    for said in node(books.front, books.secret["other"], *(
+            ("embeddings", {"model": "embed-" + d,
+                            "input": ["one", "two words"], **more})
+            for d in DIALECTS)):
+        if more.get("encoding_format") == "base64":
+            said["data"] = [unpacked(v) for v in said["data"]]
         assert near(said["data"][0], doors.vector("one")), said
         assert near(said["data"][1], doors.vector("two words")), said
         assert said["usage"]["prompt_tokens"] == 3

@@ -3,7 +3,6 @@ their shape, all forms of credentials, names with slashes, bodies of all
 sizes, and each event at the client when the provider sent it."""
 
 import json
-import subprocess
 import urllib.parse
 
 import openai
@@ -66,23 +65,14 @@ def test_python_sdk_errors(sdk):
     assert "temperature" in e.value.message
 
 
-def test_node_sdk(front, node_modules):
-    ask_all = [
-        {"what": "chat", "request": {"model": "ok", "messages": HELLO}},
-        {"what": "stream", "request": {"model": "ok", "messages": HELLO}},
-        {"what": "tools", "request": {"model": "tools", "messages": HELLO,
-                                      "tools": [TOOL]}},
-        {"what": "models"},
-        {"what": "chat", "request": {"model": "none", "messages": HELLO}},
-    ]
-    out = subprocess.run(
-        ["node", __file__.replace("test_fronts.py", "sdk.cjs"),
-         front.url + "/v1", front.site.key], check=True, timeout=60,
-        input="".join(json.dumps(a) + "\n" for a in ask_all), text=True,
-        stdout=subprocess.PIPE,
-        env={"NODE_PATH": str(node_modules), "PATH": "/usr/bin:/bin"}).stdout
-    said, streamed, tools, models, missing = map(json.loads,
-                                                 out.splitlines())
+def test_node_sdk(front, node):
+    said, streamed, tools, models, missing = node(
+        front, front.site.key,
+        ("chat", {"model": "ok", "messages": HELLO}),
+        ("stream", {"model": "ok", "messages": HELLO}),
+        ("tools", {"model": "tools", "messages": HELLO, "tools": [TOOL]}),
+        ("models", None),
+        ("chat", {"model": "none", "messages": HELLO}))
     assert said["text"] == "hello there"
     assert said["usage"]["total_tokens"] == 4
     assert (streamed["text"], streamed["finish"]) == ("hello there", "stop")

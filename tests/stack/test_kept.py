@@ -120,6 +120,28 @@ def test_sdk_stream(books, sdk):
     assert asked(books.site, *modes(books, "one")) == before + 2
 
 
+def test_node_sdk(books, node):
+    """The same with Node's."""
+    kept, cancelled = node(
+        books.front, books.secret["mine"],
+        ("kept", {"model": "one", "input": [
+            {"role": "user", "content": [{"type": "input_text", "text": t}]}
+            for t in "abcde"]}),
+        ("cancelled", {"model": "one", "input": "a"}))
+    made = kept["made"]
+    assert kept["again"]["output"] == made["output"]
+    assert kept["again"]["id"] == made["id"] and "_tg" in made["id"]
+    assert [i["content"][0]["text"] for i in kept["items"]] == list("abcde")
+    assert [e["sequence_number"] for e in kept["events"]] == \
+        list(range(len(kept["events"])))
+    assert "".join(e["delta"] for e in kept["events"]
+                   if e["type"].endswith("text.delta")) == \
+        made["output_text"]
+    assert kept["events"][-1]["response"]["id"] == made["id"]
+    assert kept["gone"] == 404
+    assert cancelled["status"] == "cancelled", cancelled
+
+
 def test_only_making_is_paid(books):
     """The ledger has what the provider bills: for making them."""
     for action in (("GET", ""), ("GET", "?stream=true"),

@@ -3,7 +3,6 @@ nano-dollar, given on as they come."""
 
 import base64
 import json
-import subprocess
 import time
 
 import openai
@@ -117,19 +116,9 @@ def images(books, key, model, **more):
                                      **more})
 
 
-def node(books, key, node_modules, what, request):
-    out = subprocess.run(
-        ["node", __file__.replace("test_media.py", "sdk.cjs"),
-         books.front.url + "/v1", books.secret[key]],
-        input=json.dumps({"what": what, "request": request}) + "\n",
-        capture_output=True, text=True, timeout=60, check=True,
-        env={"NODE_PATH": str(node_modules), "PATH": "/usr/bin:/bin"}).stdout
-    return json.loads(out)
-
-
 # --- images -----------------------------------------------------------------
 
-def test_images(books, node_modules):
+def test_images(books, node):
     """Both SDKs; the ledger has what the provider bills."""
     mode = books.site.tag("m/images/openai/tag=g")
     before = billed(books.site, mode, rates=RATES)
@@ -142,15 +131,15 @@ def test_images(books, node_modules):
         media.picture(PROMPT, i) for i in range(2)]
     assert r.usage.output_tokens == 2 * 1584
     assert r.usage.input_tokens == 4
-    told = node(books, "sdk", node_modules, "images",
-                {"model": "gpt-image", "prompt": PROMPT, "quality": "low",
-                 "size": "1024x1024"})
+    told, = node(books.front, books.secret["sdk"], ("images", {
+        "model": "gpt-image", "prompt": PROMPT, "quality": "low",
+        "size": "1024x1024"}))
     assert told["data"][0]["b64_json"] == media.picture(PROMPT), told
     settled(books.site, "sdk",
             billed(books.site, mode, rates=RATES) - before)
 
 
-def test_image_stream(books, node_modules):
+def test_image_stream(books, node):
     """Events come when the provider sends them, large ones too."""
     modes = [books.site.tag(m) for m in (
         "m/images/openai/300/tag=p", "m/images/openai/0/0/3000000/tag=l")]
@@ -169,9 +158,9 @@ def test_image_stream(books, node_modules):
         media.picture(PROMPT, i) for i in (0, 1, 2, 99)]
     assert events[-1].usage.output_tokens == 4160 + 300
     assert len(late) == 3 and max(late) < 0.25, late
-    told = node(books, "stream", node_modules, "imageStream",
-                {"model": "large", "prompt": PROMPT, "partial_images": 1,
-                 "quality": "low", "size": "1024x1024"})
+    told, = node(books.front, books.secret["stream"], ("imageStream", {
+        "model": "large", "prompt": PROMPT, "partial_images": 1,
+        "quality": "low", "size": "1024x1024"}))
     assert [len(e["b64_json"]) for e in told["events"]] == [4000012] * 2
     settled(books.site, "stream", billed(books.site, *modes, rates=RATES))
 
@@ -350,7 +339,7 @@ def stamps(data, size):
             for i in range(0, len(data), size)]
 
 
-def test_speech(books, node_modules):
+def test_speech(books, node):
     """Both SDKs hear every byte, and characters are paid to the n$."""
     want = media.bytes_of(TEXT, 1000)
     with client(books, "talker") as sdk:
@@ -364,10 +353,15 @@ def test_speech(books, node_modules):
     for i in range(4):
         piece = data[i * 1000:][:1000]
         assert piece[40:] == want[40:] and piece.startswith(b"%d:" % i)
-    told = node(books, "talker", node_modules, "speech",
-                {"model": "tts", "input": TEXT, "voice": "nova"})
+    told, paced = node(
+        books.front, books.secret["talker"],
+        ("speech", {"model": "tts", "input": TEXT, "voice": "nova"}),
+        ("speechPieces", {"model": "tts-paced", "input": TEXT,
+                          "voice": "nova"}))
     assert told["type"] == "audio/mpeg" and told["bytes"] == 4000, told
-    settled(books.site, "talker", 2 * len(TEXT) * CHAR, 2)
+    assert paced["bytes"] == 5000 and paced["pieces"] == 5, paced
+    assert 900 < paced["ms"], paced       # as they are made, not at the end
+    settled(books.site, "talker", 3 * len(TEXT) * CHAR, 3)
 
 
 def test_speech_comes_as_it_is_made(books):

@@ -1,8 +1,5 @@
 """Rerank and moderations with the official SDKs."""
 
-import json
-import subprocess
-
 import cohere
 import openai
 import pytest
@@ -202,15 +199,17 @@ def test_moderate_parts(sdk):
     assert len(r.results) == 1 and r.results[0].flagged
 
 
-def test_node_moderations(books, node_modules):
-    out = subprocess.run(
-        ["node", __file__.replace("test_rerank.py", "sdk.cjs"),
-         books.front.url + "/v1", books.secret["other"]], check=True,
-        timeout=60, input=json.dumps({"what": "moderations", "request": {
-            "input": ["kill", "a"]}}) + "\n", text=True,
-        stdout=subprocess.PIPE,
-        env={"NODE_PATH": str(node_modules), "PATH": "/usr/bin:/bin"}).stdout
-    assert [r["flagged"] for r in json.loads(out)["results"]] == [True, False]
+def test_node_moderations(books, node):
+    plain, parts, priced = node(
+        books.front, books.secret["other"],
+        ("moderations", {"input": ["kill", "a"]}),
+        ("moderations", {"model": "omni-moderation-latest", "input": [
+            {"type": "text", "text": "kill"}, {"type": "image_url",
+             "image_url": {"url": "data:image/png;base64,aGVsbG8="}}]}),
+        ("moderations", {"model": "mod-priced", "input": "a"}))
+    assert [r["flagged"] for r in plain["results"]] == [True, False]
+    assert [r["flagged"] for r in parts["results"]] == [True]
+    assert [r["flagged"] for r in priced["results"]] == [False]
 
 
 def test_moderations_free(books):
