@@ -113,6 +113,7 @@ enum param_index {
 struct task {
 	const char *door;   /* the operation: "embeddings"; NULL: it is a chat */
 	size_t texts;	    /* how many there are */
+	size_t media;	    /* pictures and files in them */
 	uint32_t *sizes;    /* of each, in tokens at most, roughly; may be NULL */
 	int64_t most[UNIT_COUNT]; /* it can use beside its input tokens */
 	int64_t dimensions; /* of a vector, 0 = not said */

@@ -85,26 +85,35 @@ size_of(const struct json *doc, uint32_t v)
 	return (uint32_t)(len / 2 + 1);
 }
 
+enum err
+embeddings_begin(struct arena *a, struct chat *chat, size_t texts,
+    const char *name, struct fault *f)
+{
+	if (texts == 0)
+		return fault_set(f, ERR_BAD_REQUEST, name,
+		    "'%s' is missing or empty", name);
+	if (texts > INPUTS)
+		return fault_set(f, ERR_TOO_LARGE, name,
+		    "more than %d inputs", INPUTS);
+	chat->task.door = EMBEDDINGS_DOOR;
+	chat->task.texts = texts;
+	chat->task.sizes = arena_alloc(a, texts * sizeof *chat->task.sizes);
+	chat->choices = 1;
+	return chat->task.sizes == NULL ? fault_memory(f) : ERR_OK;
+}
+
 static enum err
 check_inputs(struct chat *chat, struct arena *a, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
 	uint32_t list = json_get(doc, JSON_ROOT, "input"), v;
-	enum err e = ERR_OK;
+	bool single = is_single(doc, list);
 	size_t n = 0;
+	enum err e;
 
-	chat->task.texts = is_single(doc, list) ? 1 : json_count(doc, list);
-	if (chat->task.texts == 0)
-		return fault_set(f, ERR_BAD_REQUEST, "input",
-		    "'input' is missing or empty");
-	if (chat->task.texts > INPUTS)
-		return fault_set(f, ERR_TOO_LARGE, "input",
-		    "more than %d inputs", INPUTS);
-	chat->task.sizes = arena_alloc(a, chat->task.texts *
-	    sizeof *chat->task.sizes);
-	if (chat->task.sizes == NULL)
-		return fault_memory(f);
-	v = is_single(doc, list) ? list : json_first(doc, list);
+	e = embeddings_begin(a, chat, single ? 1 : json_count(doc, list),
+	    "input", f);
+	v = single ? list : json_first(doc, list);
 	for (; n < chat->task.texts && e == ERR_OK; n++) {
 		e = check_input(doc, v, f);
 		chat->task.sizes[n] = size_of(doc, v);
@@ -113,22 +122,23 @@ check_inputs(struct chat *chat, struct arena *a, struct fault *f)
 	return e;
 }
 
-/*
- * What no answer has room for is refused before it is paid. Providers' own
- * digits are fewer than the most by a half.
- */
-static enum err
-check_room(const struct chat *chat, struct fault *f)
+/* Providers' own digits are fewer than the most by a half. */
+enum err
+embeddings_room(const struct chat *chat, const char *name, struct fault *f)
 {
-	size_t most = LIMIT_REPLY * 2 / embeddings_size(chat);
+	size_t most;
 
+	if (chat->task.dimensions > DIMENSIONS)
+		return fault_set(f, ERR_BAD_REQUEST, "dimensions",
+		    "a vector of more than %d dimensions", DIMENSIONS);
+	most = LIMIT_REPLY * 2 / embeddings_size(chat);
 	if (!chat->task.base64)
 		most = most * 3 / 2;
 	if (most < ALWAYS)
 		most = ALWAYS;
 	if (chat->task.texts <= most)
 		return ERR_OK;
-	return fault_set(f, ERR_TOO_LARGE, "input", "more than %zu inputs, "
+	return fault_set(f, ERR_TOO_LARGE, name, "more than %zu inputs, "
 	    "whose vectors would not fit in one answer", most);
 }
 
@@ -165,15 +175,10 @@ embeddings_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	if (e == ERR_OK)
 		e = rd_positive(doc, "dimensions", 0, &chat->task.dimensions,
 		    f);
-	if (e == ERR_OK && chat->task.dimensions > DIMENSIONS)
-		e = fault_set(f, ERR_BAD_REQUEST, "dimensions",
-		    "'dimensions' is more than %d", DIMENSIONS);
 	if (e == ERR_OK)
-		e = check_room(chat, f);
+		e = embeddings_room(chat, "input", f);
 	if (e != ERR_OK)
 		return e;
-	chat->task.door = EMBEDDINGS_DOOR;
-	chat->choices = 1;
 	chat->user = rd_word(doc, "user", a);
 	purpose = rd_word(doc, "input_type", a);
 	chat->task.purpose = canon_lit(purpose);
@@ -317,13 +322,13 @@ put_unpacked(struct arena *a, struct json_writer *w, struct str base64)
 	return true;
 }
 
-static enum err
-put_vector(struct arena *a, struct json_writer *w, const struct vector *v,
-    bool base64)
+enum err
+embeddings_put_vector(struct arena *a, struct json_writer *w, const char *key,
+    const struct vector *v, bool base64)
 {
 	struct str s = v->base64;
 
-	jw_key(w, "embedding");
+	jw_key(w, key);
 	if (base64) {
 		if (s.p == NULL)
 			s = packed(a, v->numbers);
@@ -379,7 +384,8 @@ embeddings_write_reply(struct arena *a, const struct chat *chat,
 		jw_object(&w);
 		canon_put_str(&w, "object", canon_lit("embedding"));
 		canon_put_int(&w, "index", (int64_t)i);
-		e = put_vector(a, &w, &reply->vectors[i], chat->task.base64);
+		e = embeddings_put_vector(a, &w, "embedding",
+		    &reply->vectors[i], chat->task.base64);
 		jw_end_object(&w);
 	}
 	jw_end_array(&w);
@@ -396,6 +402,7 @@ embeddings_write_reply(struct arena *a, const struct chat *chat,
 
 const struct adapter adapter_embeddings = {
 	.name = EMBEDDINGS_DOOR,
+	.takes = PARAM_BIT(PURPOSE),
 	.read_request = embeddings_read_request,
 	.read_chat = embeddings_read_chat,
 	.write_reply = embeddings_write_reply,

@@ -2,9 +2,11 @@
  * POST /v1/embeddings as OpenAI defines it (platform.openai.com/docs/
  * api-reference/embeddings, read 2026-11): the surface, and providers that
  * speak the same. Other dialects' providers read the inputs as messages of
- * one part each, a text, or a list of token numbers (PART_OTHER), and give
+ * one part each, a text, or what only one dialect knows (PART_OTHER: a list of
+ * token numbers; a content of Gemini's that is more than text), and give
  * one vector for each in reply.vectors. input_type is an extension of ours,
- * by the words of any provider that has it.
+ * by the words of any provider that has it. Gemini's own surface is
+ * gemini_embed.h.
  */
 #ifndef TOLLGATE_ADAPTERS_EMBEDDINGS_H
 #define TOLLGATE_ADAPTERS_EMBEDDINGS_H
@@ -12,6 +14,28 @@
 #include "adapters/adapter.h"
 
 #define EMBEDDINGS_DOOR "embeddings"
+
+/*
+ * A client's request begins to be read: so many inputs, whose sizes the caller
+ * writes into task.sizes. ERR_BAD_REQUEST: none; ERR_TOO_LARGE: too many; both
+ * name the member that holds them.
+ */
+enum err embeddings_begin(struct arena *a, struct chat *chat, size_t texts,
+    const char *name, struct fault *f);
+
+/*
+ * ERR_BAD_REQUEST or ERR_TOO_LARGE: vectors that are too long, or more of them
+ * than any answer has room for; it is refused before it is paid.
+ */
+enum err embeddings_room(const struct chat *chat, const char *name,
+    struct fault *f);
+
+/*
+ * "key": a vector, as an array of numbers or as base64, however it came.
+ * ERR_INTERNAL: no memory.
+ */
+enum err embeddings_put_vector(struct arena *a, struct json_writer *w,
+    const char *key, const struct vector *v, bool base64);
 
 /* What a provider takes in one call. */
 struct embeddings_bound {

@@ -139,6 +139,31 @@ depart(struct edits *e, struct arena *a, const struct chat *chat,
 		edits_remove(e, JSON_ROOT, "encoding_format");
 }
 
+/* For clients of another dialect: from the inputs as they were read. */
+static enum err
+write_inputs(const struct chat *chat, const struct deployment *d,
+    struct http_call *call, struct buf *body, struct fault *f)
+{
+	const struct departure *x = departure_of(d);
+	const char *purpose = x->purpose && x->quirk != 0 ?
+	    embeddings_purpose(chat, WORDS_VOYAGE) : NULL;
+	struct embeddings_bound bound = bound_of(chat, x);
+	struct embeddings_slice s = embeddings_slice(chat, call->part, &bound,
+	    &call->parts);
+	struct json_writer w;
+	enum err e;
+
+	jw_init(&w, body);
+	jw_object(&w);
+	canon_put_str(&w, "model", canon_lit(d->model));
+	e = embeddings_put_texts(&w, "input", chat, s, f);
+	embeddings_put_dimensions(&w, x->dimensions, chat);
+	if (purpose != NULL)
+		canon_put_str(&w, "input_type", canon_lit(purpose));
+	jw_end_object(&w);
+	return e;
+}
+
 static enum err
 edit_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct buf *body,
@@ -183,6 +208,9 @@ embeddings_lacks(const struct chat *chat, const struct deployment *d)
 	const struct departure *x = departure_of(d);
 	uint64_t lacks = x->plain ? PARAM_BIT(USER) : 0;
 
+	/* What it takes that we do not know, its own clients know. */
+	if (x->quirk == 0 && chat->surface != &adapter_embeddings)
+		lacks |= PARAM_BIT(PURPOSE);
 	if (x->quirk != 0)
 		lacks |= x->purpose ? embeddings_unsaid(chat, WORDS_VOYAGE) :
 		    PARAM_BIT(PURPOSE);
@@ -199,7 +227,9 @@ embeddings_write_request(struct arena *a, const struct chat *chat,
 	call->method = "POST";
 	call->url = openai_url(a, d, path_of(d));
 	buf_init(&body, LIMIT_BODY * 2);
-	e = edit_request(a, chat, d, call, &body, f);
+	e = chat->surface == &adapter_embeddings ?
+	    edit_request(a, chat, d, call, &body, f) :
+	    write_inputs(chat, d, call, &body, f);
 	return canon_body(a, call, &body, e, f);
 }
 

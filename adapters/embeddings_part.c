@@ -77,7 +77,8 @@ embeddings_put_text(struct json_writer *w, const struct chat *chat, size_t i,
 
 	if (p->kind != PART_TEXT)
 		return fault_set(f, ERR_BAD_REQUEST, "input",
-		    "the provider takes texts only, no lists of tokens");
+		    "the provider takes texts only, no lists of tokens "
+		    "and no media");
 	jw_stringn(w, p->text.p, p->text.len);
 	return ERR_OK;
 }

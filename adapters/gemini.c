@@ -32,12 +32,29 @@ gemini_get(const struct json *doc, uint32_t obj, const char *camel)
 	return json_get(doc, obj, snake);
 }
 
+enum err
+gemini_model(struct arena *a, struct chat *chat, size_t len, struct fault *f)
+{
+	if (len > LIMIT_MODEL_NAME)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "the model's name is longer than %d bytes",
+		    LIMIT_MODEL_NAME);
+	chat->model = arena_dup(a, chat->path, len);
+	if (chat->model == NULL)
+		return fault_memory(f);
+	if (strchr(chat->model, ' ') != NULL)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "the model's name holds a space");
+	return ERR_OK;
+}
+
 /* "MODEL:verb" of the path → chat->model and chat->stream. */
 static enum err
 read_path(struct arena *a, struct chat *chat, struct fault *f)
 {
 	size_t len = strlen(chat->path), n;
 	const char *verb;
+	enum err e;
 
 	chat->stream = len >= sizeof streamed &&
 	    strcmp(chat->path + len - (sizeof streamed - 1), streamed) == 0;
@@ -48,19 +65,12 @@ read_path(struct arena *a, struct chat *chat, struct fault *f)
 	if (len <= n || strcmp(chat->path + len - n, verb) != 0)
 		return fault_set(f, ERR_NOT_FOUND, NULL,
 		    "no such method; generateContent, "
-		    "streamGenerateContent and countTokens are known");
-	if (len - n > LIMIT_MODEL_NAME)
-		return fault_set(f, ERR_BAD_REQUEST, "model",
-		    "the model's name is longer than %d bytes",
-		    LIMIT_MODEL_NAME);
-	chat->model = arena_dup(a, chat->path, len - n);
-	if (chat->model == NULL)
-		return ERR_INTERNAL;
-	if (strchr(chat->model, ' ') != NULL)
-		return fault_set(f, ERR_BAD_REQUEST, "model",
-		    "the model's name holds a space");
-	if (!chat->stream || strstr(chat->query, "alt=sse") != NULL)
-		return ERR_OK;
+		    "streamGenerateContent, countTokens, embedContent and "
+		    "batchEmbedContents are known");
+	e = gemini_model(a, chat, len - n, f);
+	if (e != ERR_OK || !chat->stream ||
+	    strstr(chat->query, "alt=sse") != NULL)
+		return e;
 	chat->stream_list = true; /* what the API does unless told */
 	return strstr(chat->query, "alt=") == NULL ||
 	    strstr(chat->query, "alt=json") != NULL ? ERR_OK :
@@ -68,8 +78,8 @@ read_path(struct arena *a, struct chat *chat, struct fault *f)
 	    "alt must be sse or json");
 }
 
-static unsigned
-needs_of(const struct json *doc, uint32_t part)
+unsigned
+gemini_needs(const struct json *doc, uint32_t part)
 {
 	uint32_t data = gemini_get(doc, part, "inlineData");
 	struct str type = { NULL, 0 };
@@ -118,7 +128,7 @@ gemini_read_request(struct arena *a, struct chat *chat, struct fault *f)
 			continue;
 		for (p = json_first(doc, parts); p != JSON_NONE;
 		    p = json_next(doc, parts, p))
-			chat->needs |= needs_of(doc, p);
+			chat->needs |= gemini_needs(doc, p);
 	}
 	chat->choices = 1;
 	json_int(doc, gemini_get(doc, config, "candidateCount"),

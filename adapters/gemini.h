@@ -15,6 +15,16 @@
 /* A member under its camelCase name, else in snake_case; JSON_NONE. */
 uint32_t gemini_get(const struct json *doc, uint32_t obj, const char *camel);
 
+/*
+ * The first len bytes of the path → chat->model. ERR_BAD_REQUEST: too long, or
+ * with a space.
+ */
+enum err gemini_model(struct arena *a, struct chat *chat, size_t len,
+    struct fault *f);
+
+/* CAP_* of the media of a part, 0 = it has none. */
+unsigned gemini_needs(const struct json *doc, uint32_t part);
+
 /* Does this model demand what proves its calls, and take levels of thinking? */
 bool gemini_needs_proof(const char *model);
 

@@ -1,15 +1,19 @@
 /*
  * Embeddings at Google. AI Studio has batchEmbedContents
- * (ai.google.dev/api/embeddings), 100 texts a call. Vertex has predict for the
+ * (ai.google.dev/api/embeddings), 100 texts a call, and gets the requests of
+ * its own clients as they came. Vertex has predict for the
  * older models and embedContent for those behind gemini-embedding-001
  * (cloud.google.com/vertex-ai/generative-ai/docs/model-reference/
  * text-embeddings-api, and google-genai's models.py). All read 2026-11.
  */
+#include "adapters/gemini_embed.h"
+
 #include <string.h>
 
 #include "adapters/canon.h"
 #include "adapters/embeddings.h"
 #include "adapters/errors.h"
+#include "adapters/gemini.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
 
@@ -42,13 +46,18 @@ purpose_of(const struct chat *chat, const struct deployment *d)
 	    NULL;
 }
 
-/* "content": {"parts": [{"text": …}]} */
+/* "content": {"parts": [{"text": …}]}, or as Google's client wrote it. */
 static enum err
 put_content(struct json_writer *w, const struct chat *chat, size_t i,
     struct fault *f)
 {
+	const struct part *p = chat->messages[i].parts;
 	enum err e;
 
+	if (chat->surface == &adapter_gemini_embed) {
+		canon_put_raw(w, "content", p->raw);
+		return ERR_OK;
+	}
 	jw_key(w, "content");
 	jw_object(w);
 	jw_key(w, "parts");
@@ -89,17 +98,51 @@ write_row(struct json_writer *w, struct str model, const struct chat *chat,
 	return e;
 }
 
+/* A request of Google's client, but for the name of the model. */
+static void
+put_own(struct json_writer *w, struct str model, const struct json *doc,
+    uint32_t row)
+{
+	struct str name;
+	uint32_t key;
+
+	jw_object(w);
+	canon_put_str(w, "model", model);
+	for (key = json_first(doc, row); key != JSON_NONE;
+	    key = json_next(doc, row, key)) {
+		if (json_is(doc, key, "model"))
+			continue;
+		name = canon_raw(doc, key);
+		jw_raw(w, name.p, name.len);
+		buf_putc(w->out, ':');
+		w->comma = false;
+		name = canon_raw(doc, json_value(doc, key));
+		jw_raw(w, name.p, name.len);
+	}
+	jw_end_object(w);
+}
+
 static enum err
 write_batch(struct json_writer *w, struct str model, const struct chat *chat,
     const struct deployment *d, struct embeddings_slice s, struct fault *f)
 {
+	bool own = chat->surface == &adapter_gemini_embed;
+	uint32_t row = own ? gemini_embed_row(chat, s.first) : JSON_NONE;
 	enum err e = ERR_OK;
 	size_t i;
 
 	jw_key(w, "requests");
 	jw_array(w);
-	for (i = 0; i < s.count && e == ERR_OK; i++)
-		e = write_row(w, model, chat, d, s.first + i, f);
+	for (i = 0; i < s.count && e == ERR_OK; i++) {
+		if (!own) {
+			e = write_row(w, model, chat, d, s.first + i, f);
+			continue;
+		}
+		put_own(w, model, &chat->doc, row);
+		if (i + 1 < s.count)
+			row = json_next(&chat->doc, json_get(&chat->doc,
+			    JSON_ROOT, "requests"), row);
+	}
 	jw_end_array(w);
 	return e;
 }
@@ -272,13 +315,19 @@ gemini_embed_read(struct arena *a, const struct chat *chat,
 static uint64_t
 gemini_embed_lacks(const struct chat *chat, const struct deployment *d)
 {
-	return takes_purpose(d) ? embeddings_unsaid(chat, WORDS_GEMINI) :
-	    PARAM_BIT(PURPOSE);
+	if (chat->surface == &adapter_gemini_embed && form_of(d) == &studio)
+		return 0;
+	return PARAM_BIT(TITLE) | (takes_purpose(d) ? embeddings_unsaid(chat, WORDS_GEMINI) :
+	    PARAM_BIT(PURPOSE));
 }
 
 const struct adapter adapter_gemini_embed = {
 	.name = "gemini_embed",
 	.takes = PARAM_BIT(PURPOSE),
+	.read_request = gemini_embed_read_request,
+	.read_chat = gemini_embed_read_chat,
+	.write_reply = gemini_embed_write_reply,
+	.write_error = gemini_write_error,
 	.lacks = gemini_embed_lacks,
 	.write_request = gemini_embed_write,
 	.read_reply = gemini_embed_read,

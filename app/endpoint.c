@@ -40,6 +40,14 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/messages/count_tokens", "anthropic", "count_tokens",
 	    "count", false, false, NULL },
+	{ "POST", "/v1beta/models/*:embedContent", "gemini_embed",
+	    "embeddings", "embeddings", false, false, NULL },
+	{ "POST", "/v1beta/models/*:batchEmbedContents", "gemini_embed",
+	    "embeddings", "embeddings", false, false, NULL },
+	{ "POST", "/v1/models/*:embedContent", "gemini_embed",
+	    "embeddings", "embeddings", false, false, NULL },
+	{ "POST", "/v1/models/*:batchEmbedContents", "gemini_embed",
+	    "embeddings", "embeddings", false, false, NULL },
 	{ "POST", "/v1beta/models/", "gemini", "generate", "chat",
 	    false, false, NULL },
 	{ "POST", "/v1/models/", "gemini", "generate", "chat",
@@ -95,9 +103,10 @@ path_matches(const struct endpoint *e, struct str path, struct str *name)
 	size_t n = strlen(e->path);
 
 	*name = (struct str){ "", 0 };
-	if (star != NULL)
+	if (star != NULL) /* a model's name may hold slashes */
 		return frames(e->path, (size_t)(star - e->path), star + 1,
-		    path, name) && memchr(name->p, '/', name->len) == NULL;
+		    path, name) && (star[1] == ':' ||
+		    memchr(name->p, '/', name->len) == NULL);
 	if (e->path[n - 1] == '/')
 		return frames(e->path, n, "", path, name);
 	return path.len == n && memcmp(path.p, e->path, n) == 0;
@@ -119,6 +128,9 @@ find(struct request *r, const struct endpoint *rows, size_t n,
 			r->allow = NULL;
 			return &rows[i];
 		}
+		if (r->allow != NULL && strstr(r->allow, rows[i].method) !=
+		    NULL)
+			continue;
 		r->allow = r->allow == NULL ? rows[i].method :
 		    arena_printf(r->arena, "%s, %s", r->allow,
 			rows[i].method);

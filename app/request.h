@@ -33,7 +33,8 @@ enum verdict { GO, WAIT, DONE };
 struct endpoint {
 	const char *method;
 	const char *path;      /* ends in '/': the rest is a name, with
-				* slashes or not; '*': a name without */
+				* slashes or not; '*': a name without,
+				* but before a ':' */
 	const char *surface;   /* adapter whose shapes are spoken here */
 	const char *word;      /* "messages": in rules */
 	const char *operation; /* "chat": in records */

@@ -17,6 +17,13 @@ static const struct door_row rows[] = {
 	    "http://p", 0 },
 	{ "embeddings", "bedrock_embed", "cohere.embed-v4:0", "http://p",
 	    0 },
+	{ "gemini_embed", "gemini_embed", "m", "http://p", 0 },
+	{ "gemini_embed", "gemini_embed", "m", "http://p/publishers/google",
+	    0 },
+	{ "gemini_embed", "embeddings", "m", "http://p", 0 },
+	{ "gemini_embed", "embeddings", "voyage-3.5", "http://p",
+	    QUIRK_EMBED_VOYAGE },
+	{ "gemini_embed", "cohere_embed", "m", "http://p", 0 },
 };
 
 int

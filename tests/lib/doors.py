@@ -162,9 +162,10 @@ def gemini_model(x):
 
 def gemini_text(content):
     members(content, "parts", "role")
-    part, = content["parts"]
-    members(part, "text")
-    return texts(part["text"], 1)[0]
+    for part in content["parts"]:
+        members(part, "text", "inlineData")
+    return "\n".join(texts(p["text"], 1)[0] if "text" in p else
+                     p["inlineData"]["data"] for p in content["parts"])
 
 
 def gemini_usage(x, n):

@@ -7,6 +7,7 @@ import struct
 
 import openai
 import pytest
+from google import genai
 
 import doors
 from books import N, Books, asked, billed, call, refusal, settled, usd
@@ -78,6 +79,7 @@ def policy(site):
     p.model("chat-only", {"to": "m/ok/tag=chat", "adapter": "anthropic"})
     p.key("rich", budget=usd(10**9) + " / day")
     p.key("other", budget=usd(10**12) + " / day")
+    p.key("googler", budget=usd(10**9) + " / day")
     p.key("settling", budget=usd(10**9) + " / day")
     p.key("poor", budget=usd(1) + " / day")
     p.key("failing", budget=usd(10**9) + " / day")
@@ -155,6 +157,166 @@ def test_embeddings_forms(books, dialect):
     for text, d in zip(["a b", "c"], r.json()["data"]):
         assert near(d["embedding"], doors.vector(text, 16))
 
+
+# --- as Google's clients ask for them ------------------------------------------
+
+GEMINI = "/v1beta/models/embed-"
+# Whose names make Google's SDK join the contents are not among them.
+OTHERS = [d for d in DIALECTS if d != "gemini"]
+
+
+@pytest.fixture(scope="module")
+def google(books):
+    client = genai.Client(api_key=books.secret["rich"], http_options={
+        "base_url": books.front.url, "timeout": 30000})
+    yield client
+    client.close()
+
+
+def ask_google(books, key, name, body, verb="embedContent", root=GEMINI):
+    with Call(books.front.port, "POST", f"{root}{name}:{verb}",
+              [("x-goog-api-key", books.secret[key]),
+               ("Content-Type", "application/json")],
+              json.dumps(body).encode()) as c:
+        return c.read()
+
+
+def said(*texts_, **more):
+    return {"content": {"parts": [{"text": t} for t in texts_]}, **more}
+
+
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_google_sdk(books, google, dialect):
+    """Google's SDK gets vectors of any provider, in its own form."""
+    r = google.models.embed_content(model="embed-" + dialect,
+                                    contents=["one", "two words"])
+    assert len(r.embeddings) == 2
+    for text, e in zip(["one", "two words"], r.embeddings):
+        assert near(e.values, doors.vector(text)), dialect
+    r = google.models.embed_content(
+        model="embed-" + dialect, contents="Zürich",
+        config={"output_dimensionality": 16, "task_type": "RETRIEVAL_QUERY"})
+    e, = r.embeddings
+    assert near(e.values, doors.vector("Zürich", 16))
+
+
+def test_google_sdk_joins(google):
+    """Of newer models it makes one content of all."""
+    r = google.models.embed_content(model="embed-gemini",
+                                    contents=["one", "two words"])
+    e, = r.embeddings
+    assert near(e.values, doors.vector("one\ntwo words"))
+    with pytest.raises(genai.errors.ClientError) as e:
+        google.models.embed_content(model="embed-none", contents="a")
+    assert e.value.code == 404 and e.value.status == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("root", [GEMINI, "/v1/models/embed-"])
+def test_google_single(books, dialect, root):
+    r = ask_google(books, "other", dialect, said("a b", model=None), root=root)
+    assert r.status == 200, r.body
+    assert near(r.json()["embedding"]["values"], doors.vector("a b"))
+    assert r.json()["usageMetadata"]["promptTokenCount"] == 2
+    assert "x-tollgate-dropped" not in r.headers
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_google_batch(books, dialect):
+    """More requests than one call takes, in their order, in both spellings
+    (Google's server of the tests knows the first only)."""
+    size = "outputDimensionality" if dialect == "gemini" else \
+        "output_dimensionality"
+    names = [f"text {i}" for i in range(230)]
+    r = ask_google(books, "rich", dialect, {"requests": [
+        said(t, model="models/embed-" + dialect,
+             **{size: 16}) for t in names]},
+        "batchEmbedContents")
+    assert r.status == 200, r.body[:300]
+    got = [e["values"] for e in r.json()["embeddings"]]
+    assert len(got) == 230
+    assert all(near(doors.vector(t, 16), v) for t, v in zip(names, got))
+    assert r.json()["usageMetadata"]["promptTokenCount"] == 460
+
+
+def test_google_own(books):
+    """Google gets what its client said, but for the model's name."""
+    rows = [said("a", taskType="RETRIEVAL_DOCUMENT", title=t)
+            for t in ("one", "two")]
+    r = ask_google(books, "other", "gemini-001", {"requests": rows},
+                   "batchEmbedContents")
+    assert r.status == 200 and "x-tollgate-dropped" not in r.headers, r.body
+    assert sent(books, "gemini-001") == {"requests": [
+        {"model": "models/gemini-embedding-001", **row} for row in rows]}
+    image = {"parts": [{"text": "a"}, {"inlineData": {
+        "mimeType": "image/png", "data": "aGVsbG8="}}]}
+    r = ask_google(books, "other", "gemini", {"content": image})
+    assert r.status == 200, r.body
+    assert sent(books, "gemini")["requests"][0]["content"] == image
+    for name in ("openai", "cohere", "vertex-text"):
+        r = ask_google(books, "other", name, {"content": image})
+        assert r.status == 400, r.body
+        assert is_google(r)
+
+
+@pytest.mark.parametrize("name, told", [
+    ("openai", "input_type, title, x"), ("cohere", "title, x"),
+    ("voyage", "title, x"), ("vertex-001", "title"), ("ollama",
+                                                      "input_type, title, x")])
+def test_google_dropped(books, name, told):
+    r = ask_google(books, "other", name, said(
+        "a", taskType="RETRIEVAL_DOCUMENT", title="t", x=1))
+    assert r.status == 200, r.body
+    assert r.headers["x-tollgate-dropped"] == told
+
+
+def is_google(reply):
+    e = reply.json()["error"]
+    return e["code"] == reply.status and e["message"] and e["status"]
+
+
+@pytest.mark.parametrize("body", [
+    {}, {"content": "a"}, {"content": {}}, {"content": {"parts": []}},
+    said(""), said("a", "b", outputDimensionality=0),
+    said("a", outputDimensionality=10**9), said("a", model="models/other"),
+    {"content": {"parts": [{"fileData": {"fileUri": "gs://a"}}]}},
+    {"requests": []}, {"requests": {}}, {"requests": ["a"]},
+    {"requests": [said("a")], **said("b")},
+    {"requests": [said("a", taskType="CLUSTERING"), said("b")]},
+    {"requests": [said("a"), said("b", outputDimensionality=8)]}, []],
+    ids=str)
+def test_bad_google(books, body):
+    mode = books.site.tag("m/doors/tag=gemini")
+    before = asked(books.site, mode)
+    r = ask_google(books, "other", "gemini", body)
+    assert r.status == 400 and is_google(r), r.body
+    assert asked(books.site, mode) == before
+
+
+def test_google_refusals(books):
+    """In Google's shape: no key, no money, no such door, too many."""
+    for key, name, status in (("poor", "gemini", 429), ("rich", "none", 404)):
+        r = ask_google(books, key, name, said("a"))
+        assert r.status == status and is_google(r), r.body
+    r = ask_google(books, "rich", "chat-only", said("a"),
+                   root="/v1beta/models/")
+    assert r.status == 400 and is_google(r), r.body
+    r = ask_google(books, "rich", "gemini", {"requests": [said("a")] * 9000},
+                   "batchEmbedContents")
+    assert r.status == 413 and is_google(r), r.body[:300]
+
+
+def test_google_settles(books):
+    modes = [books.site.tag(f"m/doors/tag={d}") for d in DIALECTS]
+    before = billed(books.site, *modes, rates=(N, 0))
+    for d in DIALECTS:
+        assert ask_google(books, "googler", d, said("hello there")).status \
+            == 200
+    settled(books.site, "googler",
+            billed(books.site, *modes, rates=(N, 0)) - before)
+
+
+# --- the rest ------------------------------------------------------------------
 
 def test_tokens_pass(books):
     """Lists of tokens go to those who have the same tokens."""

@@ -31,6 +31,9 @@ BODIES = {
     "/count_tokens": {"messages": HELLO},
     "/input_tokens": {"input": "hello there"},
     "/embeddings": {"model": "embed", "input": "hello there"},
+    ":embedContent": {"content": {"parts": [{"text": "hello there"}]}},
+    ":batchEmbedContents": {"requests": [
+        {"content": {"parts": [{"text": "hello there"}]}}]},
     "enerateContent": {"contents": [{"parts": [{"text": "hello there"}]}]},
     ":countTokens": {"contents": [{"parts": [{"text": "hello there"}]}]},
 }
@@ -102,8 +105,7 @@ def reached(books):
 def body_of(path):
     end = path.partition("?")[0]
     more = next((b for tail, b in BODIES.items() if end.endswith(tail)), {})
-    named = {} if "enerateContent" in end or ":count" in end else \
-        {"model": "sweep"}
+    named = {} if re.search("Content|:count", end) else {"model": "sweep"}
     return json.dumps({**named, **more}).encode()
 
 
@@ -121,7 +123,8 @@ def send(books, method, path, headers=(), body=None):
 
 def filled(books, path, key):
     path = path.replace("{response_id}", books.kept.get(key, "resp_x"))
-    path = path.replace("{model}", "sweep")
+    path = path.replace("{model}", "embed" if "mbedContent" in path else
+                        "sweep")
     return re.sub(r"\{[^}]*\}", "x1", path)
 
 

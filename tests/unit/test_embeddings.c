@@ -386,6 +386,134 @@ test_usage(void **state)
 	}
 }
 
+/* ------------------------------------------------------ Google's surface */
+
+#define CONTENT(text) "\"content\":{\"parts\":[{\"text\":\"" text "\"}]}"
+#define IMAGE "\"content\":{\"parts\":[{\"text\":\"a\"},{\"inlineData\":{" \
+	"\"mimeType\":\"image/png\",\"data\":\"AAAA\"}}]}"
+
+static const struct {
+	const char *to, *model, *base;
+	unsigned quirks;
+	const char *in, *url, *body;
+} googles[] = {
+	{ "gemini_embed", "g", "http://g/v1beta", 0,
+	    "{" CONTENT("a") ",\"new\":[1, 2]}",
+	    "http://g/v1beta/models/g:batchEmbedContents",
+	    "{\"requests\":[{\"model\":\"models/g\"," CONTENT("a")
+	    ",\"new\":[1, 2]}]}" },
+	{ "gemini_embed", "g", "http://g/v1beta", 0,
+	    "{\"requests\":[{\"model\":null," IMAGE ",\"title\":\"t\"},{"
+	    CONTENT("\\u0062") "}]}",
+	    "http://g/v1beta/models/g:batchEmbedContents",
+	    "{\"requests\":[{\"model\":\"models/g\"," IMAGE
+	    ",\"title\":\"t\"},{\"model\":\"models/g\","
+	    CONTENT("\\u0062") "}]}" },
+	{ "gemini_embed", "gemini-embedding-2", VERTEX, 0,
+	    "{" IMAGE ",\"output_dimensionality\":8}",
+	    VERTEX "/models/gemini-embedding-2:embedContent",
+	    "{" IMAGE ",\"embedContentConfig\":{\"outputDimensionality\":8}}" },
+	{ "gemini_embed", "text-embedding-005", VERTEX, 0,
+	    "{" CONTENT("a") ",\"task_type\":\"CLUSTERING\"}",
+	    VERTEX "/models/text-embedding-005:predict",
+	    "{\"instances\":[{\"content\":\"a\",\"task_type\":"
+	    "\"CLUSTERING\"}],\"parameters\":{\"autoTruncate\":false}}" },
+	{ "embeddings", "m", "http://o/v1", QUIRK_EMBED_STRICT,
+	    "{\"content\":{\"parts\":[{\"text\":\"a\"},{\"text\":\"b\"}]},"
+	    "\"taskType\":\"CLUSTERING\",\"outputDimensionality\":8}",
+	    "http://o/v1/embeddings",
+	    "{\"model\":\"m\",\"input\":[\"a\\nb\"],\"dimensions\":8}" },
+	{ "embeddings", "voyage-3", "http://o/v1", QUIRK_EMBED_VOYAGE,
+	    "{\"requests\":[{" CONTENT("a") ",\"taskType\":"
+	    "\"RETRIEVAL_QUERY\",\"outputDimensionality\":8}]}",
+	    "http://o/v1/embeddings",
+	    "{\"model\":\"voyage-3\",\"input\":[\"a\"],"
+	    "\"output_dimension\":8,\"input_type\":\"query\"}" },
+	{ "ollama_embed", "m", "http://l", 0, "{" CONTENT("a") "}",
+	    "http://l/api/embed",
+	    "{\"model\":\"m\",\"input\":[\"a\"],\"truncate\":false}" },
+};
+
+static void
+start_google(struct bench *b, const char *to, const char *model,
+    const char *base, unsigned quirks)
+{
+	start(b, to, model, base, quirks);
+	b->surface = adapter_find("gemini_embed");
+}
+
+static void
+test_google(void **state)
+{
+	struct bench b;
+	const char *body;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof googles / sizeof googles[0]; i++) {
+		start_google(&b, googles[i].to, googles[i].model,
+		    googles[i].base, googles[i].quirks);
+		body = bench_ask(&b, googles[i].in, NULL);
+		assert_string_equal(body, googles[i].body);
+		assert_string_equal(b.call.url, googles[i].url);
+		bench_free(&b);
+	}
+}
+
+/* A picture counts for what it may cost, and goes to Google only. */
+static void
+test_google_media(void **state)
+{
+	struct bench b;
+	enum err e;
+
+	(void)state;
+	start_google(&b, "cohere_embed", "embed-v4.0", "http://c", 0);
+	(void)bench_ask(&b, "{" IMAGE "}", &e);
+	assert_int_equal(e, ERR_BAD_REQUEST);
+	assert_string_equal(b.fault.param, "input");
+	assert_int_equal(b.chat.task.media, 1);
+	assert_true((b.chat.needs & CAP_IMAGE_IN) != 0);
+	bench_free(&b);
+}
+
+/* Whatever the provider's form, the client gets its own. */
+static void
+test_google_answers(void **state)
+{
+	static const struct {
+		const char *to, *in, *body, *out;
+	} rows[] = {
+		{ "embeddings", "{" CONTENT("a") "}",
+		    "{\"data\":[" ROW("0", ONE_64) "],\"usage\":{"
+		    "\"prompt_tokens\":5,\"total_tokens\":5}}",
+		    "{\"embedding\":{\"values\":[1,0.100000001,-2.5]},"
+		    "\"usageMetadata\":{\"promptTokenCount\":5}}" },
+		{ "gemini_embed", "{" CONTENT("a") "}",
+		    "{\"embeddings\":[{\"values\":" ONE "}]}",
+		    "{\"embedding\":{\"values\":" ONE "},\"usageMetadata\":"
+		    "{\"promptTokenCount\":0}}" },
+		{ "ollama_embed", "{\"requests\":[{" CONTENT("a") "},{"
+		    CONTENT("b") "}]}", "{\"embeddings\":[" ONE "," TWO "]}",
+		    "{\"embeddings\":[{\"values\":" ONE "},{\"values\":" TWO
+		    "}],\"usageMetadata\":{\"promptTokenCount\":0}}" },
+	};
+	struct reply reply;
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		start_google(&b, rows[i].to, "m", "http://p", 0);
+		(void)bench_ask(&b, rows[i].in, NULL);
+		assert_int_equal(bench_reply(&b, rows[i].body, &reply),
+		    ERR_OK);
+		bench_has(&b, rows[i].out, 1);
+		assert_int_equal(b.out.len, strlen(rows[i].out));
+		bench_free(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -397,6 +525,9 @@ main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_google),
+		cmocka_unit_test(test_google_media),
+		cmocka_unit_test(test_google_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
