@@ -204,6 +204,8 @@ answer_head(struct request *r, int status, const char *type,
 {
 	struct buf b;
 
+	if (r->gone)
+		return;
 	buf_init(&b, KIB(16));
 	build_head(r, &b, status, type, length);
 	r->begun = true;
@@ -215,7 +217,7 @@ answer_head(struct request *r, int status, const char *type,
 void
 answer_bytes(struct request *r, const char *p, size_t len)
 {
-	if (len == 0)
+	if (len == 0 || r->gone)
 		return;
 	r->bytes_out += len;
 	if (!exchange_write(r->x, p, len) && !exchange_gone(r->x))

@@ -79,6 +79,7 @@ attempt_close(struct attempt *at)
 		return;
 	at->ended = clock_mono();
 	at->request->forward->running--;
+	at->request->worker->drains -= at->draining;
 	tokens_leave(&at->wait);
 	if (at->call != NULL)
 		transport_cancel(at->call);
@@ -114,7 +115,21 @@ attempt_give_up(struct attempt *at, const char *reason)
 	if (at->ended != 0)
 		return;
 	at->reason = reason;
+	at->left = true;
 	attempt_close(at);
+}
+
+bool
+attempt_drain(struct attempt *at)
+{
+	struct worker *w = at->request->worker;
+
+	if (at->ended != 0 || at->sent == 0 || w->drains >= LIMIT_DRAINS ||
+	    at->deployment->provider->on_abort != ABORT_DRAIN)
+		return false;
+	at->draining = true;
+	w->drains++;
+	return true;
 }
 
 const char *
@@ -274,7 +289,7 @@ on_done(void *arg, enum call_end end)
 		attempt_fails(at, ends[end].fail, ends[end].reason);
 	else if (relay_end(at) != ERR_OK)
 		relay_failed(at);
-	else if (at->part < at->parts)
+	else if (at->part < at->parts && !at->request->gone)
 		next_part(at);
 	else
 		forward_served(at);

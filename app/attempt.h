@@ -45,6 +45,8 @@ struct attempt {
 	enum finish finish;
 	bool served;
 	bool lost;    /* another one's content came first */
+	bool left;    /* given up while it ran: its provider may go on */
+	bool draining; /* it goes on, as its provider bills it to its end */
 	bool excused; /* its failure says nothing about the deployment */
 
 	/* What is too much for one call goes in several, one after another. */
@@ -82,6 +84,12 @@ enum attempt_begun attempt_begin(struct attempt *at);
 
 /* It failed for a reason of ours or of the wire; tells forward_failed. */
 void attempt_fails(struct attempt *at, unsigned fail, const char *reason);
+
+/*
+ * Its client has left. True: it goes on, for the usage at its end (on_abort),
+ * if the worker has a place for it (LIMIT_DRAINS).
+ */
+bool attempt_drain(struct attempt *at);
 
 /* Give it up without a failure: another one won, the client left … */
 void attempt_give_up(struct attempt *at, const char *reason);

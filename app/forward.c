@@ -165,7 +165,10 @@ fail_request(struct request *r)
 {
 	struct forward *fw = r->forward;
 
-	if (fw->failed != NULL)
+	if (r->gone)
+		request_fail(r, ERR_CLIENT_GONE, NULL, "%s",
+		    err_row(ERR_CLIENT_GONE)->text);
+	else if (fw->failed != NULL)
 		conclude(r, fw->failed);
 	else if (fw->unsaid != NULL)
 		request_fault(r, (r->fault = *fw->unsaid).code);
@@ -246,7 +249,7 @@ forward_failed(struct attempt *at)
 	struct request *r = at->request;
 	struct forward *fw = r->forward;
 
-	at->excused = !fw->renewed && fw->winner == NULL &&
+	at->excused = !fw->renewed && fw->winner == NULL && !r->gone &&
 	    fw->admitting == NULL && renewed(at);
 	attempt_close(at);
 	fw->failed = at;
@@ -315,7 +318,7 @@ next_moment(const struct request *r)
 	for (at = fw->first; at != NULL; at = at->next)
 		if (at->ended == 0)
 			sooner(&when, attempt_due(at));
-	if (fw->winner != NULL)
+	if (fw->winner != NULL && !r->gone)
 		sooner(&when, fw->quiet + PING_MS * MILLISECOND);
 	sooner(&when, fw->rest_until);
 	sooner(&when, fw->hedge_at);
@@ -366,7 +369,8 @@ on_timer(uv_timer_t *timer)
 		hedge(r);
 	if (fw->finished)
 		return;
-	if (fw->winner != NULL && now >= fw->quiet + PING_MS * MILLISECOND)
+	if (fw->winner != NULL && !r->gone &&
+	    now >= fw->quiet + PING_MS * MILLISECOND)
 		relay_ping(r);
 	forward_arm(r);
 }
@@ -650,7 +654,7 @@ forward_drained(struct request *r)
 static void
 end(struct request *r, enum err e, const char *reason)
 {
-	if (!r->forward->whole)
+	if (!r->forward->whole && r->err != ERR_CLIENT_GONE)
 		request_fail(r, e, NULL, "%s", err_row(e)->text);
 	give_up(r, reason);
 	if (r->forward->winner != NULL && !r->forward->whole && !r->gone)
@@ -658,11 +662,38 @@ end(struct request *r, enum err e, const char *reason)
 	finished(r);
 }
 
+/*
+ * Nobody listens any more: does an attempt go on all the same, for its bill?
+ * Nothing new begins.
+ */
+static bool
+drain(struct request *r)
+{
+	struct forward *fw = r->forward;
+	struct attempt *at;
+
+	for (at = fw->first; at != NULL; at = at->next)
+		if (!attempt_drain(at))
+			attempt_give_up(at, "client_gone");
+	if (fw->running == 0)
+		return false;
+	request_fail(r, ERR_CLIENT_GONE, NULL, "%s",
+	    err_row(ERR_CLIENT_GONE)->text);
+	fw->hedge_at = fw->rest_until = 0;
+	fw->admitting = NULL;
+	if (r->full)
+		forward_drained(r);
+	forward_arm(r);
+	return true;
+}
+
 void
 forward_gone(struct request *r)
 {
+	struct forward *fw = r->forward;
+
 	r->gone = true;
-	if (r->forward != NULL && !r->forward->finished)
+	if (fw != NULL && !fw->finished && (fw->whole || !drain(r)))
 		end(r, ERR_CLIENT_GONE, "client_gone");
 }
 

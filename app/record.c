@@ -216,6 +216,11 @@ write_usage(struct json_writer *w, const struct attempt *at)
 		jw_key(w, "usage_doubtful");
 		jw_bool(w, true);
 	}
+	if (at->sent != 0 && (at->draining || (at->left &&
+	    at->deployment->provider->on_abort == ABORT_DRAIN))) {
+		jw_key(w, "drained");
+		jw_bool(w, at->served);
+	}
 	if (at->cost < 0)
 		return;
 	number(w, "cost_nano", at->cost);

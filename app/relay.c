@@ -144,11 +144,11 @@ relay_settle(struct attempt *at)
 	struct usage *u = &at->usage;
 
 	*u = at->told.known ? at->told : at->begun;
-	/* What lost a race was read by its provider all the same. */
+	/* What was given up was read by its provider all the same. */
 	if (works_on(at)) {
 		count_most(at);
 	} else if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
-	    (at->lost && at->sent != 0)) {
+	    (at->left && at->sent != 0 && at->status < 400)) {
 		if (!at->request->chat.free)
 			count_seen(at);
 		at->doubtful = at->told.known && u->estimated;

@@ -27,8 +27,9 @@ void relay_ping(struct request *r);
 /*
  * Usage and cost: as the provider told; by our own count what it did not tell
  * or what content tells that it cannot be (none); cut to the request's bounds
- * where it is far beyond them (then and there it is `doubtful`). An answer of
- * the background that was left before its end counts as all that it may use.
+ * where it is far beyond them (then and there it is `doubtful`). What was
+ * given up after it was sent has had its input read. An answer of the
+ * background that was left before its end counts as all that it may use.
  */
 void relay_settle(struct attempt *at);
 

@@ -58,6 +58,7 @@ struct worker {
 	struct recorder *recorder;
 	struct arena *scratch;	/* reset after every event */
 	struct request *requests;
+	unsigned drains;	/* attempts that go on though nobody listens */
 	struct request *wake_first, *wake_last;
 	uv_idle_t wake, leaving;
 	uv_timer_t tick;	/* policy changes, drain */

@@ -99,6 +99,12 @@ struct pool_limits {
 	struct limits limits;
 };
 
+/* What becomes of a provider's answer whose client has left. */
+enum on_abort {
+	ABORT_LEAVE, /* the provider is left, too */
+	ABORT_DRAIN  /* it bills all of it anyway: read to its end */
+};
+
 /*
  * An account at an upstream. Strings are "" when not given, never NULL.
  * Secrets are in memory excluded from core dumps and cleansed at the end.
@@ -121,6 +127,7 @@ struct provider {
 	const char *access_key, *secret_key, *session_token;
 	struct limits limits;	  /* of all requests to it */
 	unsigned margin;	  /* per cent: in its deployments' prices already */
+	enum on_abort on_abort;	  /* when a client leaves */
 	bool private_net;	  /* may be reached at private addresses */
 	const struct header *headers;
 	size_t header_count;

@@ -40,6 +40,14 @@ static const struct word separators[] = {
 	{ NULL, 0, NULL }
 };
 
+static const struct word on_aborts[] = {
+	{ "abort", ABORT_LEAVE, "the call is cancelled; what had come is "
+				"paid" },
+	{ "drain", ABORT_DRAIN, "the answer is read to its end, for what the "
+				"provider says that it used" },
+	{ NULL, 0, NULL }
+};
+
 #define FORM(name, words)                                                    \
 	{ .key = #name, .type = V_TEXT, AT(src_auth, form.name),             \
 	  .max = TEXT_BYTES, .help = words }
@@ -163,6 +171,9 @@ static const struct field provider_fields[] = {
 	{ .key = "margin", .type = V_SHARE, AT(src_provider, margin), .min = 0,
 	  .max = 1000, .preset = "0 %",
 	  .help = "what is added to every price of its models, rounded up" },
+	{ .key = "on_abort", .type = V_CHOICE, AT(src_provider, p.on_abort),
+	  .words = on_aborts, .preset = "abort",
+	  .help = "what becomes of its answer when the client leaves" },
 	LIMITS(src_provider, limits, ", of all that goes to it", "not bounded"),
 	END
 };

@@ -32,6 +32,7 @@
 #define LIMIT_HELD KIB(256)	     /* stream bytes held before content */
 #define HELD_ECHOES 4		     /* and so often the request, which some echo */
 #define LIMIT_CALL_HELD MIB(32)	     /* bytes a paused HTTP/2 call may hold */
+#define LIMIT_DRAINS 16		     /* answers read on for nobody, of a worker */
 #define LIMIT_CALLS_HELD MIB(256)    /* the same, all calls of a worker */
 
 /* Towards the client. The buffer of a queue grows to at most twice this. */

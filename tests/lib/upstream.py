@@ -726,10 +726,11 @@ async def m_stream(x, n=10, delay_ms=0.0):
     await x.say(stamped(n), delay_ms / 1000)
 
 
-async def m_late(x, ms=100.0, n=3):
-    """n words after a wait before the headers (a fixed TTFT)."""
+async def m_late(x, ms=100.0, n=3, delay_ms=0.0):
+    """n words, delay_ms apart, after a wait before the headers (a fixed
+    TTFT)."""
     await x.sleep(ms / 1000)
-    await x.say(plain(n))
+    await x.say(plain(n), delay_ms / 1000)
 
 
 async def m_lognormal(x, median_ms=50.0, sigma=0.5, n=5, seed=0,

@@ -53,7 +53,8 @@ def wait_until(ready, seconds=15.0, what="ready"):
 # What a dialect's own SDK takes for a base URL below an address.
 ROOTS = {"openai": "v1", "responses": "v1", "anthropic": "",
          "gemini": "v1beta", "cohere": "", "ollama": "", "bedrock": ""}
-OF_PROVIDERS = ("adapter", "key", "region", "retention", "budget")
+OF_PROVIDERS = ("adapter", "key", "region", "retention", "budget",
+                "on_abort")
 
 
 def sanitized():

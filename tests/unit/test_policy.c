@@ -52,6 +52,7 @@ static const char full[] =
     "    key: none\n"
     "    retention: none\n"
     "    private: true\n"
+    "    on_abort: drain\n"
     "    credentials: env:DOCUMENT\n"
     "    access_key: env:KEY1\n"
     "    secret_key: env:VK1\n"
@@ -154,6 +155,7 @@ full_known_provider(const struct provider *p)
 	assert_string_equal(p->secret_key, "");
 	assert_string_equal(p->session_token, "");
 	assert_false(p->private_net);
+	assert_int_equal(p->on_abort, ABORT_LEAVE);
 	assert_int_equal(p->header_count, 2);
 	assert_string_equal(p->headers[0].name, "X-One");
 	assert_string_equal(p->headers[0].value, "uno");
@@ -174,6 +176,7 @@ full_own_provider(const struct provider *p)
 	assert_string_equal(p->organization, "");
 	assert_string_equal(p->timezone, "");
 	assert_string_equal(p->retention, "none");
+	assert_int_equal(p->on_abort, ABORT_DRAIN);
 	assert_string_equal(p->credentials, "{\n\t\"type\": \"service\"\n}");
 	assert_string_equal(p->access_key, "sk-upstream-0123456789");
 	assert_string_equal(p->secret_key, "client-secret-number-one");
