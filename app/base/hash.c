@@ -150,7 +150,8 @@ crc32(const char *p, size_t n)
 	for (; n > 0; n--) {
 		crc ^= (unsigned char)*p++;
 		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xedb88320) : 0);
+			crc = crc >> 1 ^ (-(crc & 1) &
+			    UINT32_C(0xedb88320));
 	}
 	return ~crc;
 }
@@ -205,17 +206,26 @@ hash_vkey_make(char out[HASH_VKEY_SIZE])
 	return ERR_OK;
 }
 
+/* In the same time for all, as the rest of what keys are looked at with. */
+static unsigned
+is_base62(unsigned char c)
+{
+	return ((unsigned)c - '0' < 10U) | ((c | 0x20U) - 'a' < 26U);
+}
+
 bool
 hash_vkey_check(const char *s, size_t n)
 {
 	char digits[CHECK_LEN];
+	unsigned good = 1;
 	size_t i;
 
 	if (n != HASH_VKEY_LEN || memcmp(s, HASH_VKEY_PREFIX, PREFIX_LEN) != 0)
 		return false;
 	for (i = PREFIX_LEN; i < n; i++)
-		if (s[i] == '\0' || strchr(base62, s[i]) == NULL)
-			return false;
+		good &= is_base62((unsigned char)s[i]);
+	if (good == 0)
+		return false;
 	s += PREFIX_LEN;
 	check_digits(digits, s);
 	return hash_equal(digits, CHECK_LEN, s + RANDOM_LEN, CHECK_LEN);

@@ -46,6 +46,12 @@ tests_unit_test_hash_SOURCES = tests/unit/test_hash.c
 tests_unit_test_hash_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_hash_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_timing
+tests_unit_test_timing_SOURCES = tests/unit/test_timing.c \
+	tests/unit/policy_help.h
+tests_unit_test_timing_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_timing_LDADD = $(UNIT_LINK) -lm
+
 check_PROGRAMS += tests/unit/test_catalog
 tests_unit_test_catalog_SOURCES = tests/unit/test_catalog.c
 tests_unit_test_catalog_CPPFLAGS = $(UNIT_CPPFLAGS) \
