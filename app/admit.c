@@ -667,6 +667,12 @@ admit_sent(struct request *r)
 	return ad->marked;
 }
 
+void
+admit_who(const struct request *r, struct usage_row *out)
+{
+	*out = r->admission->who;
+}
+
 /* ------------------------------------------------------------- settle */
 
 /* What each part of the hold came to. */

@@ -17,6 +17,7 @@
 struct attempt;
 struct deployment;
 struct ratelimits;
+struct usage_row;
 struct worker;
 
 /* Step: take the hold; WAIT for the store; 429, 503 when it is refused. */
@@ -45,6 +46,9 @@ bool admit_cut(const struct request *r, struct usage *u);
 
 /* Output tokens that an attempt may use at most: as bounded, or as assumed. */
 int64_t admit_output(const struct request *r);
+
+/* The row that usage of this request is noted under. */
+void admit_who(const struct request *r, struct usage_row *out);
 
 /* Closing step: the hold becomes what was used; usage is noted. */
 void admit_settle(struct request *r);

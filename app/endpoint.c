@@ -13,6 +13,7 @@
 #include "app/base/json.h"
 #include "app/base/limits.h"
 #include "app/base/percent.h"
+#include "app/filed.h"
 #include "app/metrics.h"
 #include "app/models.h"
 #include "app/nowhere.h"
@@ -67,6 +68,24 @@ static const struct endpoint doors[] = {
 	{ "POST", "/v1/images/generations", "images", "images", "images",
 	    false, false, NULL },
 	{ "POST", "/v1/audio/speech", "speech", "speech", "speech",
+	    false, false, NULL },
+	{ "POST", "/v1/files", "files", "upload", "files",
+	    false, false, NULL },
+	{ "GET", "/v1/files", "filed", "files", "files",
+	    false, false, filed_list },
+	{ "GET", "/v1/files/*", "filed", "file", "files",
+	    false, false, NULL },
+	{ "DELETE", "/v1/files/*", "filed", "file_delete", "files",
+	    false, false, NULL },
+	{ "GET", "/v1/files/*/content", "filed", "file_content", "files",
+	    false, false, NULL },
+	{ "POST", "/v1/batches", "batches", "batch_create", "batches",
+	    false, false, NULL },
+	{ "GET", "/v1/batches", "filed", "batches", "batches",
+	    false, false, filed_list },
+	{ "GET", "/v1/batches/*", "filed", "batch", "batches",
+	    false, false, NULL },
+	{ "POST", "/v1/batches/*/cancel", "filed", "batch_cancel", "batches",
 	    false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
 	    false, false, models_list },
@@ -217,12 +236,14 @@ endpoint_route(struct request *r)
 	path = (struct str){ uri + n, len - n };
 	e = n > 0 ? find(r, admin_doors, admin_door_count, method, path) :
 	    find(r, doors, sizeof doors / sizeof doors[0], method, path);
+	if (n == 0 && nowhere_foreign(r->surface, uri, len))
+		e = NULL;
 	if (e != NULL)
 		return found(r, e, path);
 	if (n > 0) /* who that is, is known */
 		return request_fault(r, r->allow == NULL ? ERR_NOT_FOUND :
 		    ERR_BAD_METHOD);
-	if (nowhere_known(uri, len))
+	if (nowhere_known(r->surface, uri, len))
 		r->allow = NULL;
 	return none(r);
 }

@@ -102,30 +102,37 @@ verdict_of(unsigned fail)
 	return i;
 }
 
-/* Turn the last failure into the client's error. */
-static void
-conclude(struct request *r, const struct attempt *at)
+enum err
+forward_verdict(const struct upstream_error *e, struct fault *f)
 {
-	const struct upstream_error *e = &at->error;
-	const char *param = attempt_redacted(at, e->param);
 	size_t i = verdict_of(e->fail);
-	struct fault *f = &r->fault;
+	enum err err = verdicts[i].err;
 
-	r->err = verdicts[i].err;
-	fault_set(f, r->err, param, "%s", err_row(r->err)->text);
+	fault_set(f, err, e->param, "%s", err_row(err)->text);
 	if (verdicts[i].words) {
 		if (*e->message != '\0')
-			fault_set(f, r->err, param, "%s",
-			    attempt_redacted(at, e->message));
+			fault_set(f, err, e->param, "%s", e->message);
 		if ((e->fail & FAIL_REQUEST) != 0) {
-			copy(f->type, sizeof f->type,
-			    attempt_redacted(at, e->type));
-			copy(f->name, sizeof f->name,
-			    attempt_redacted(at, e->code));
+			copy(f->type, sizeof f->type, e->type);
+			copy(f->name, sizeof f->name, e->code);
 		}
 	}
 	if (verdicts[i].status && e->status >= 400 && e->status < 500)
 		f->status = e->status;
+	return err;
+}
+
+/* Turn the last failure into the client's error. */
+static void
+conclude(struct request *r, const struct attempt *at)
+{
+	struct upstream_error e = at->error;
+
+	e.message = attempt_redacted(at, e.message);
+	e.type = attempt_redacted(at, e.type);
+	e.code = attempt_redacted(at, e.code);
+	e.param = attempt_redacted(at, e.param);
+	r->err = forward_verdict(&e, &r->fault);
 }
 
 /* Nobody was asked, as all rest: say so, and until when. */

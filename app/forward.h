@@ -58,6 +58,12 @@ void forward_settle(struct request *r);
 /* Give back what is left. */
 void forward_release(struct request *r);
 
+/*
+ * What a client is told of a provider's error, whose words have nothing of our
+ * credential any more; fills the fault and returns its code.
+ */
+enum err forward_verdict(const struct upstream_error *e, struct fault *f);
+
 /* The attempt that an answer is about: the winner, else the last; or NULL. */
 const struct attempt *forward_shown(const struct request *r);
 

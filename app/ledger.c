@@ -717,7 +717,9 @@ ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 		return false;
 	}
 	/* A lease that has hardly begun need not be renewed as well. */
-	if (clock_mono() - h->renewed < l->lease / 4)
+	if (h->lease > 0)
+		op->lease = h->lease;
+	else if (clock_mono() - h->renewed < l->lease / 4)
 		op->lease = 0;
 	h->sent = true;
 	run(l, op);
@@ -829,6 +831,99 @@ ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 		run(l, op);
 }
 
+/* ---- holds that outlive their process ---- */
+
+bool
+ledger_none(struct ledger *l, struct hold *h, const struct usage_row *who)
+{
+	char text[WHO_SIZE];
+
+	(void)l;
+	who_write(text, who);
+	h->who = arena_str(h->arena, text);
+	h->parts = 0;
+	h->cost = who->cost;
+	h->live = h->who != NULL && new_id(h->id);
+	return h->live;
+}
+
+void
+ledger_leave(struct ledger *l, struct hold *h, struct buf *out)
+{
+	const struct held *p;
+	unsigned i;
+
+	(void)l;
+	put_words(out, h->id, (const int64_t[]){ h->cost, h->parts }, 2, "");
+	buf_puts(out, h->who);
+	buf_putc(out, '\n');
+	for (i = 0; i < h->parts; i++) {
+		p = &h->part[i];
+		put_words(out, "", (const int64_t[]){ p->counter->kind,
+		    p->amount, p->begin, p->end }, 4, p->name);
+	}
+	close_hold(h);
+}
+
+/* "kind amount begin end name" */
+static bool
+take_part(struct arena *a, struct held *p, char *line)
+{
+	struct counter *c = arena_zalloc(a, sizeof *c);
+	long long amount, begin, end;
+	int kind, n = -1;
+
+	if (c == NULL || line == NULL || sscanf(line, "%d %lld %lld %lld %n",
+	    &kind, &amount, &begin, &end, &n) < 4 || n < 0 || kind < 0 ||
+	    kind >= COUNTER_KINDS || !amount_good(amount) || begin < 0 ||
+	    end < 0)
+		return false;
+	c->kind = (enum counter_kind)kind;
+	c->scope = "";
+	*p = (struct held){ .counter = c, .name = line + n, .begin = begin,
+		.end = end, .amount = amount };
+	return true;
+}
+
+bool
+ledger_take(struct ledger *l, struct arena *a, const char *text,
+    struct hold *h)
+{
+	long long cost;
+	unsigned i, parts;
+
+	(void)l;
+	memset(h, 0, sizeof *h);
+	if (sscanf(text, "%23s %lld %u", h->id, &cost, &parts) != 3 ||
+	    !amount_good(cost) || parts > LEDGER_PARTS ||
+	    next_line(a, &text) == NULL)
+		return false;
+	h->arena = a;
+	h->cost = cost;
+	h->who = next_line(a, &text);
+	h->part = arena_zalloc(a, (parts + 1) * sizeof *h->part);
+	if (h->who == NULL || h->part == NULL)
+		return false;
+	for (i = 0; i < parts; i++)
+		if (!take_part(a, &h->part[i], next_line(a, &text)))
+			return false;
+	h->parts = parts;
+	h->renewed = clock_mono();
+	h->live = h->sent = true;
+	return true;
+}
+
+bool
+ledger_who(struct arena *a, const char *text, struct usage_row *out)
+{
+	char *who;
+
+	if (next_line(a, &text) == NULL)
+		return false;
+	who = next_line(a, &text);
+	return who != NULL && who_read(who, out);
+}
+
 /* Rows without a hold: a settle of one that never was. */
 static void
 note(struct ledger *l, const struct usage_row *rows, unsigned n,
@@ -921,6 +1016,8 @@ renew(struct ledger *l)
 		if (now - h->renewed < l->lease / 3)
 			continue;
 		h->renewed = now;
+		if (h->sent && h->lease > 0)
+			continue; /* its lease is longer than that */
 		ids[n++] = h->id;
 		if (n == RENEW) {
 			l->backend->renew(l->b, ids, n, l->lease);

@@ -11,7 +11,8 @@
  * A hold lives as long as its worker, which renews its lease. A lease that
  * runs out (the worker died) is dropped when nothing had been sent yet, and
  * charged in full when something had; a settle that comes after all corrects
- * that to the truth.
+ * that to the truth. One that is to outlive its worker (a batch) is left with a
+ * lease of its own, as a text with which any process can settle it.
  *
  * Kinds of counters: requests and tokens in any 60 s (of a resolution of
  * LEDGER_SLOT, on the safe side), requests at once, and money in the calendar
@@ -121,6 +122,7 @@ struct hold {
 	int64_t cost;		  /* … and how much */
 	struct op *asking;	  /* hold or more is under way */
 	int64_t renewed;	  /* clock_mono of the last lease */
+	int64_t lease;		  /* µs of its own from `sent` on, 0 = the ledger's */
 	struct hold *next, **link; /* the ledger's list */
 };
 
@@ -209,6 +211,29 @@ void ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
 /* Nothing was billed. As ledger_settle with nothing. Counted requests stay. */
 void ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn,
     void *arg);
+
+/*
+ * A hold on nothing, where no counter applies: so that its settle counts once
+ * all the same. False: no randomness or no memory.
+ */
+bool ledger_none(struct ledger *l, struct hold *h,
+    const struct usage_row *who);
+
+/*
+ * Leave a hold that was sent: it lives on in the store for its own lease, and
+ * is no more this process'. Its text is appended to out. ledger_take makes it
+ * a hold again, with memory of the arena: to be settled, released or (by
+ * `sent`) given its lease anew, once. False: it is no such text, or no memory.
+ * Who takes one twice settles it once: an id is settled once within
+ * LEDGER_TAKEN behind its end.
+ */
+#define LEDGER_TAKEN (INT64_C(86400) * 1000000)
+void ledger_leave(struct ledger *l, struct hold *h, struct buf *out);
+bool ledger_take(struct ledger *l, struct arena *a, const char *text,
+    struct hold *h);
+
+/* The row that such a text is charged to; its words are of the arena. */
+bool ledger_who(struct arena *a, const char *text, struct usage_row *out);
 
 /*
  * Usage without a hold: rows that are added to what is there, once, as soon

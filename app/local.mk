@@ -6,8 +6,10 @@ libapp_a_SOURCES += app/address.c app/address.h
 libapp_a_SOURCES += app/admit.c app/admit.h
 libapp_a_SOURCES += app/admin.c app/admin.h
 libapp_a_SOURCES += app/answer.c app/answer.h
+libapp_a_SOURCES += app/ask.c app/ask.h
 libapp_a_SOURCES += app/attempt.c app/attempt.h
 libapp_a_SOURCES += app/auth.c app/auth.h
+libapp_a_SOURCES += app/batches.c app/batches.h
 libapp_a_SOURCES += app/bounds.c app/bounds.h
 libapp_a_SOURCES += app/cgi_names.c app/cgi_names.h
 libapp_a_SOURCES += app/cli.c app/cli.h
@@ -16,9 +18,11 @@ libapp_a_SOURCES += app/counters.c app/counters.h
 libapp_a_SOURCES += app/refusal.c app/refusal.h
 libapp_a_SOURCES += app/credential.c app/credential.h
 libapp_a_SOURCES += app/endpoint.c app/endpoint.h
+libapp_a_SOURCES += app/entry.c app/entry.h
 libapp_a_SOURCES += app/explain.c app/explain.h
 libapp_a_SOURCES += app/explain_cli.c app/explain_cli.h
 libapp_a_SOURCES += app/facts.c app/facts.h
+libapp_a_SOURCES += app/filed.c app/filed.h
 libapp_a_SOURCES += app/forward.c app/forward.h
 libapp_a_SOURCES += app/front.c app/front.h
 libapp_a_SOURCES += app/front_cgi.c
@@ -52,6 +56,7 @@ nodist_libapp_a_SOURCES += app/ledger_lua.h
 libapp_a_SOURCES += app/ledger_sql.c app/ledger_sql.h
 libapp_a_SOURCES += app/ledger_sqlite.c
 libapp_a_SOURCES += app/ledger_text.c
+libapp_a_SOURCES += app/lines.c app/lines.h
 libapp_a_SOURCES += app/listener.c app/listener.h
 libapp_a_SOURCES += app/metrics.c app/metrics.h
 libapp_a_SOURCES += app/models.c app/models.h
@@ -67,6 +72,10 @@ libapp_a_SOURCES += app/ratelimit.c app/ratelimit.h
 libapp_a_SOURCES += app/record.c app/record.h
 libapp_a_SOURCES += app/record_walk.c app/record_walk.h
 libapp_a_SOURCES += app/relay.c app/relay.h
+libapp_a_SOURCES += app/registry.c app/registry.h app/registry_int.h
+libapp_a_SOURCES += app/registry_redis.c
+nodist_libapp_a_SOURCES += app/registry_lua.h
+libapp_a_SOURCES += app/registry_sqlite.c
 libapp_a_SOURCES += app/reprice.c app/reprice.h
 libapp_a_SOURCES += app/reprice_cli.c app/reprice_cli.h
 libapp_a_SOURCES += app/serve.c app/serve.h
@@ -138,3 +147,17 @@ app/keystore_lua.h: app/lua/keys.lua
 	} > $@.tmp && mv $@.tmp $@
 
 app/keystore_redis.$(OBJEXT): app/keystore_lua.h
+
+# So has the registry of what is kept.
+EXTRA_DIST += app/lua/kept.lua
+BUILT_SOURCES += app/registry_lua.h
+CLEANFILES += app/registry_lua.h
+
+app/registry_lua.h: app/lua/kept.lua
+	$(AM_V_GEN)$(MKDIR_P) app && { \
+		echo "static const char lua_kept[] ="; \
+		sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' "$(srcdir)/app/lua/kept.lua" && \
+		echo ";"; \
+	} > $@.tmp && mv $@.tmp $@
+
+app/registry_redis.$(OBJEXT): app/registry_lua.h

@@ -12,6 +12,7 @@ const struct endpoint nowhere = { "", "", "openai", "none", "none", false,
 
 #define CONTENT "content within the messages themselves"
 #define KEPT "previous_response_id of POST /v1/responses"
+#define FILES "/v1/files" /* Anthropic has other ones there than OpenAI */
 #define OURS "tollgate keys and tollgate usage, or the admin API"
 
 /*
@@ -25,7 +26,6 @@ static const struct row {
 	{ "/upload/v1beta", "files", CONTENT },
 	{ "/v1/agents", "agents", NULL },
 	{ "/v1/assistants", "assistants", "POST /v1/responses" },
-	{ "/v1/batches", "batches", NULL },
 	{ "/v1/chat/completions/", "kept chat completions",
 	    "GET /v1/responses/{response_id}" },
 	{ "/v1/chatkit", "ChatKit", NULL },
@@ -33,7 +33,7 @@ static const struct row {
 	{ "/v1/conversations", "conversations", KEPT },
 	{ "/v1/environments", "agents", NULL },
 	{ "/v1/evals", "evaluations", NULL },
-	{ "/v1/files", "files", CONTENT },
+	{ FILES, "files in this form", CONTENT },
 	{ "/v1/fine_tuning", "fine-tuning", NULL },
 	{ "/v1/live", "sessions in real time", NULL },
 	{ "/v1/messages/batches", "batches", NULL },
@@ -73,10 +73,28 @@ row_of(const char *path, size_t len)
 	return NULL;
 }
 
-bool
-nowhere_known(const char *path, size_t len)
+static bool
+is_openai(const struct adapter *surface)
 {
-	return row_of(path, len) != NULL;
+	return strcmp(surface->name, "openai") == 0;
+}
+
+bool
+nowhere_known(const struct adapter *surface, const char *path, size_t len)
+{
+	const struct row *row = row_of(path, len);
+
+	return row != NULL && !(is_openai(surface) &&
+	    strcmp(row->path, FILES) == 0);
+}
+
+bool
+nowhere_foreign(const struct adapter *surface, const char *path, size_t len)
+{
+	const struct row *row = row_of(path, len);
+
+	return row != NULL && !is_openai(surface) &&
+	    strcmp(row->path, FILES) == 0;
 }
 
 /* ------------------------------------------------------------- surfaces */

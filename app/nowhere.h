@@ -16,9 +16,14 @@ extern const struct endpoint nowhere;
 
 /*
  * Is this one of the paths of the providers' APIs that tollgate knows and does
- * not offer, whatever the method?
+ * not offer to this surface's clients, whatever the method?
  */
-bool nowhere_known(const char *path, size_t len);
+bool nowhere_known(const struct adapter *surface, const char *path,
+    size_t len);
+
+/* Is the door there for OpenAI's clients, and does this one mean another? */
+bool nowhere_foreign(const struct adapter *surface, const char *path,
+    size_t len);
 
 /* Whose shapes an answer has that no door decides: by path, else by headers. */
 const struct adapter *nowhere_surface(const struct request *r,

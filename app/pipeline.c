@@ -22,6 +22,7 @@
 #include "app/endpoint.h"
 #include "app/explain.h"
 #include "app/facts.h"
+#include "app/filed.h"
 #include "app/forward.h"
 #include "app/previous.h"
 #include "app/record.h"
@@ -42,10 +43,12 @@ static const struct {
 	{ "plan", step_plan },		/* alias → ordered deployments */
 	{ "previous", previous_check },	/* who keeps what it goes on with */
 	{ "admit", admit_check },	/* hold limits and budgets */
+	{ "filed", filed_run },		/* files and batches: done here */
 	{ "forward", forward_run },	/* translate, send, fall back, stream */
 };
 
 static void (*const closing[])(struct request *r) = {
+	filed_close, /* what is under way for files and batches */
 	forward_settle, /* what the attempts cost */
 	admit_settle, /* the hold becomes what was used */
 	answer_close, /* whatever the client is still owed */
@@ -169,7 +172,9 @@ step_plan(struct request *r)
 
 	e = facts_gather(&f, &from, &r->fault);
 	r->deadline = f.deadline;
-	if (e == ERR_OK && r->surface->bodiless) {
+	if (e == ERR_OK && filed_is(r)) {
+		e = filed_plan(r, &from, &f.route);
+	} else if (e == ERR_OK && r->surface->bodiless) {
 		e = previous_plan(r, &f.route);
 	} else if (e == ERR_OK) {
 		e = plan_make(r->policy, &f.route, &f.view, r->arena, &r->plan,

@@ -9,7 +9,7 @@
 #include "policy/region.h"
 
 void
-previous_owner(const struct request *r, const struct provider *p,
+previous_owner_named(const struct request *r, const char *provider,
     struct owner *out)
 {
 	memset(out, 0, sizeof *out);
@@ -18,7 +18,14 @@ previous_owner(const struct request *r, const struct provider *p,
 	out->secret = r->policy->pepper;
 	out->secret_len = sizeof r->policy->pepper;
 	out->key = r->key->name;
-	out->provider = p->name;
+	out->provider = provider;
+}
+
+void
+previous_owner(const struct request *r, const struct provider *p,
+    struct owner *out)
+{
+	previous_owner_named(r, p->name, out);
 }
 
 /* The provider's own id where d keeps the answer, else NULL. */
@@ -100,24 +107,25 @@ not_kept(struct request *r)
 }
 
 /* Who must not have anything kept, has nothing kept. */
-static enum err
-check_retention(struct request *r, const struct route_facts *facts)
+enum err
+previous_retention(struct request *r, const struct route_facts *facts,
+    const char *what)
 {
 	if (r->key->no_retention) {
 		fault_set(&r->fault, ERR_FORBIDDEN, NULL,
 		    "of this key nothing may be kept (retention: none), so "
-		    "kept answers are not for it");
+		    "%s are not for it", what);
 		snprintf(r->fault.name, sizeof r->fault.name,
 		    "retention_not_allowed");
 		return ERR_FORBIDDEN;
 	}
 	return !facts->no_retention ? ERR_OK :
 	    fault_set(&r->fault, ERR_BAD_REQUEST, "x-tollgate-retention",
-		"a kept answer is asked for, and that nothing is kept");
+		"%s are asked for, and that nothing is kept", what);
 }
 
-static bool
-within(const struct request *r, const struct provider *p,
+bool
+previous_within(const struct request *r, const struct provider *p,
     const struct route_facts *facts)
 {
 	return region_allows(p->region, "",
@@ -127,8 +135,8 @@ within(const struct request *r, const struct provider *p,
 }
 
 /* A deployment that is the provider itself: no model, no price. */
-static enum err
-plan_alone(struct request *r, const struct provider *p)
+enum err
+previous_alone(struct request *r, const struct provider *p)
 {
 	struct deployment *d = arena_zalloc(r->arena, sizeof *d);
 	const struct deployment **order = arena_alloc(r->arena,
@@ -152,10 +160,10 @@ plan_alone(struct request *r, const struct provider *p)
 }
 
 /* Whose proof stands behind the id? */
-static const struct provider *
-keeper(struct request *r)
+const struct provider *
+previous_keeper(struct request *r, const char *id)
 {
-	struct str given = { r->chat.path, strlen(r->chat.path) };
+	struct str given = { id, strlen(id) };
 	const struct policy *p = r->policy;
 	struct owner owner;
 	size_t i;
@@ -164,8 +172,7 @@ keeper(struct request *r)
 		previous_owner(r, &p->providers[i], &owner);
 		r->chat.previous_own = owned_open(r->arena, &owner, given);
 		if (r->chat.previous_own != NULL)
-			return provider_speaking(&p->providers[i],
-			    KEPT_DIALECT);
+			return &p->providers[i];
 	}
 	return NULL;
 }
@@ -173,15 +180,16 @@ keeper(struct request *r)
 enum err
 previous_plan(struct request *r, const struct route_facts *facts)
 {
-	enum err e = check_retention(r, facts);
+	enum err e = previous_retention(r, facts, "kept answers");
 	const struct provider *p;
 
 	if (e != ERR_OK)
 		return e;
-	p = keeper(r);
+	p = previous_keeper(r, r->chat.path);
+	p = p == NULL ? NULL : provider_speaking(p, KEPT_DIALECT);
 	if (p == NULL)
 		return not_kept(r);
-	return within(r, p, facts) ? plan_alone(r, p) :
+	return previous_within(r, p, facts) ? previous_alone(r, p) :
 	    fault_set(&r->fault, ERR_NO_ROUTE, NULL,
 		"the provider that keeps this response is not in the region "
 		"that is demanded");

@@ -10,6 +10,9 @@ struct route_facts;
 void previous_owner(const struct request *r, const struct provider *p,
     struct owner *out);
 
+void previous_owner_named(const struct request *r, const char *provider,
+    struct owner *out);
+
 /*
  * Step: when the request goes on with a kept answer, only the provider that
  * keeps it stays in the plan; when no such answer is this key's, 404. Where
@@ -25,5 +28,27 @@ enum verdict previous_check(struct request *r);
  * ERR_NO_ROUTE: it is in a region where this request may not go.
  */
 enum err previous_plan(struct request *r, const struct route_facts *facts);
+
+/* --- what that is made of, for all that providers keep --- */
+
+/*
+ * Who keeps what the id names, by the proof behind it: the key's own. NULL:
+ * nobody, or it is another's. chat.previous_own is the provider's id then.
+ */
+const struct provider *previous_keeper(struct request *r, const char *id);
+
+/*
+ * May anything be kept for this request? ERR_FORBIDDEN, ERR_BAD_REQUEST.
+ * what: "kept answers".
+ */
+enum err previous_retention(struct request *r,
+    const struct route_facts *facts, const char *what);
+
+/* Is the provider where the key and the request demand it to be? */
+bool previous_within(const struct request *r, const struct provider *p,
+    const struct route_facts *facts);
+
+/* The plan is that provider, without a model, free of charge. */
+enum err previous_alone(struct request *r, const struct provider *p);
 
 #endif

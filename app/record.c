@@ -16,7 +16,9 @@
 #include "app/base/decimal.h"
 #include "app/base/json.h"
 #include "app/base/limits.h"
+#include "app/entry.h"
 #include "app/forward.h"
+#include "app/ledger.h"
 #include "app/worker.h"
 
 #define RECORD_MAX KIB(4) /* a pipe takes this much whole or not at all */
@@ -301,8 +303,46 @@ write_request(struct buf *b, const struct request *r, bool each)
 	number(&w, "bytes_out", (int64_t)r->bytes_out);
 	if (r->forward != NULL)
 		write_forward(&w, r, each);
+	else if (r->filed != NULL && r->plan.count > 0)
+		pair(&w, "provider", r->plan.order[0]->provider->name);
 	pair(&w, "policy", r->policy->hash);
 	jw_end_object(&w);
+}
+
+void
+record_batch(struct recorder *rec, const struct entry *e,
+    const struct usage_row *who)
+{
+	struct json_writer w;
+	struct buf b;
+	char cost[32];
+
+	buf_init(&b, RECORD_MAX);
+	jw_init(&w, &b);
+	jw_object(&w);
+	write_time(&w);
+	pair(&w, "level", "info");
+	pair(&w, "id", e->id);
+	pair(&w, "operation", "batch");
+	pair(&w, "key", who->key);
+	pair(&w, "team", who->team);
+	pair(&w, "user", who->user);
+	pair(&w, "model", e->model);
+	pair(&w, "provider", e->provider);
+	pair(&w, "deployment", e->deployment);
+	pair(&w, "batch", batch_status_word(e->state.status));
+	number(&w, "requests", e->lines);
+	number(&w, "answered", e->answered);
+	number(&w, "input_tokens", e->input_tokens);
+	number(&w, "output_tokens", e->output_tokens);
+	if (e->cached != 0)
+		number(&w, "cached_tokens", e->cached);
+	number(&w, "cost_nano", e->spent);
+	price_format(e->spent, cost, sizeof cost);
+	pair(&w, "cost", cost);
+	jw_end_object(&w);
+	write_line(rec, &b);
+	buf_free(&b);
 }
 
 void

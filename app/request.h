@@ -22,6 +22,7 @@
 
 struct admission;
 struct admin_job;
+struct filed;
 struct forward;
 struct request;
 struct worker;
@@ -85,6 +86,8 @@ struct request {
 	bool timer_open;
 	bool full;		 /* the client's queue is full: pause */
 	bool gone;		 /* the client left */
+
+	struct filed *filed;	 /* of files and batches, in its place */
 
 	/* answer */
 	enum err err;

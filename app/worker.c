@@ -18,6 +18,8 @@
 #include "app/base/draw.h"
 #include "app/base/limits.h"
 #include "app/base/siphash.h"
+#include "app/batches.h"
+#include "app/filed.h"
 #include "app/forward.h"
 #include "app/front.h"
 #include "app/health.h"
@@ -120,6 +122,8 @@ leave(struct worker *w)
 	w->admin = NULL;
 	health_share_free(w->health_share);
 	w->health_share = NULL;
+	batches_free(w->batches);
+	w->batches = NULL;
 	tokens_free(w->tokens);
 	w->tokens = NULL;
 	webhooks_free(w->webhooks);
@@ -178,6 +182,7 @@ on_drained(void *arg, struct exchange *x)
 {
 	(void)arg;
 	forward_drained(x->user);
+	filed_drained(x->user);
 }
 
 static void
@@ -185,6 +190,7 @@ on_gone(void *arg, struct exchange *x)
 {
 	(void)arg;
 	forward_gone(x->user);
+	filed_gone(x->user);
 }
 
 /* We were told to stop, and nothing can come any more. */
@@ -280,6 +286,7 @@ stop_all(struct worker *w)
 	for (r = w->requests; r != NULL; r = next) {
 		next = r->next;
 		forward_stop(r);
+		filed_stop(r);
 	}
 }
 
@@ -330,6 +337,7 @@ on_tick(uv_timer_t *t)
 	tokens_tick(w->tokens);
 	health_share_tick(w->health_share, w->policy);
 	keep_books(w);
+	batches_tick(w->batches);
 	if (policy_changed(w->policy, w->policy_path))
 		reload(w);
 }
@@ -416,6 +424,7 @@ open_house(struct worker *w)
 	w->tally = tally_new();
 	siphash_key(w->seen_key);
 	w->admin = admin_new();
+	w->batches = batches_new(w);
 	w->scratch = arena_new(LIMIT_ARENA);
 	w->transport = transport_new(w->loop);
 	if (w->transport != NULL)
@@ -427,6 +436,7 @@ open_house(struct worker *w)
 		open_ledger(w);
 	return w->health_share != NULL && w->recorder != NULL &&
 	    w->tally != NULL && w->keys != NULL && w->admin != NULL &&
+	    w->batches != NULL &&
 	    w->scratch != NULL && w->tokens != NULL;
 }
 

@@ -14,6 +14,7 @@
 #include "policy/policy.h"
 
 struct admin;
+struct batches;
 struct front;
 struct health;
 struct health_share;
@@ -52,6 +53,7 @@ struct worker {
 	int64_t unasked;	/* when that it does not answer was told */
 	struct tally *tally;
 	struct webhooks *webhooks;
+	struct batches *batches;
 	uint64_t seen_key[2];
 	struct seen seen[SEEN];
 	struct admin *admin;

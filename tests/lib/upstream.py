@@ -52,6 +52,7 @@ import time
 import urllib.parse
 import urllib.request
 
+import batching
 import doors
 import kept
 import doors_media
@@ -700,6 +701,13 @@ async def m_doors(x, fail_after=0):
 async def m_kept(x, n=3, delay_ms=0.0):
     """Responses that it keeps (kept.py), of n words, delay_ms apart."""
     said = await kept.answer(x, n, delay_ms / 1000)
+    if said is not None:
+        await x.reply(*said)
+
+
+async def m_batch(x, looks=1):
+    """Files and batches (batching.py) that end with the looks-th look."""
+    said = await batching.answer(x, int(looks))
     if said is not None:
         await x.reply(*said)
 
@@ -1445,6 +1453,7 @@ MODES = {
     "ok": (m_ok, "echo"),
     "doors": (m_doors, "what is no chat"),
     "kept": (m_kept, "answers that a provider keeps"),
+    "batch": (m_batch, "files and batches"),
     "speech": (doors_media.m_speech, "speech, paced, time stamped"),
     "images": (doors_media.m_images, "images, whole and streamed"),
     "stream": (m_stream, "paced, time stamped"),
@@ -1573,6 +1582,7 @@ class Server:
         self.pieces = []
         self.dials = {}
         self.kept = {}
+        self.batching = {}
         self.clear()
 
     def clear(self):

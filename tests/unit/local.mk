@@ -328,6 +328,11 @@ tests_unit_test_ledger_SOURCES = tests/unit/test_ledger.c $(LEDGER_SOURCES)
 tests_unit_test_ledger_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_batch
+tests_unit_test_batch_SOURCES = tests/unit/test_batch.c $(LEDGER_SOURCES)
+tests_unit_test_batch_CPPFLAGS = $(LEDGER_CPPFLAGS)
+tests_unit_test_batch_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_reprice
 tests_unit_test_reprice_SOURCES = tests/unit/test_reprice.c \
 	tests/unit/policy_help.h $(LEDGER_SOURCES)

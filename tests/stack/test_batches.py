@@ -1,0 +1,282 @@
+"""Files and batches with the official SDK: held while they are open, settled
+to the nano-dollar from their answers, once; seen by their own key only."""
+
+import io
+import json
+
+import openai
+import pytest
+
+from books import N, Books, billed, refusal, settled, spent, told, usd
+from client import Call, ask, bearer
+from house import Pool, Site, wait_until
+from servers import chosen, open_front
+from stores import Redis
+
+CHAT = "/v1/chat/completions"
+FRONTS = [n for n in ("lighttpd", "apache-proxy") if n in chosen()] or \
+    chosen()[:1]
+HALF = {"input": 1, "output": 2, "service_tiers": {"batch": "50 %"}}
+RATES = (N // 2, N)                    # n$ a token, in a batch
+
+
+def policy(site, store=None):
+    p = Books(site, store)
+    p.model("smart", {"to": site.tag("m/batch/tag=one"), "price": HALF})
+    p.model("slow", {"to": site.tag("m/batch/looks=1000/tag=slow"),
+                     "price": HALF})
+    p.model("plain", {"to": site.tag("m/batch/tag=plain")})
+    p.model("azure", {"to": site.tag("m/batch/tag=azure") + "/v1/x",
+                      "price": HALF})
+    p.model("chat", site.tag("m/ok/tag=chat"))
+    p.key("mine", budget=usd(10**12) + " / day", models=["*"])
+    p.key("other", budget=usd(10**12) + " / day")
+    p.key("poor", budget=usd(10**6) + " / day")
+    p.key("held", budget=usd(10**12) + " / day")
+    p.key("free")
+    p.key("forgetful", retention="none")
+    row = p.doc["providers"][p.doc["models"]["azure"]["targets"][0][
+        "provider"]]
+    row["base_url"] = site.upstream.base(site.tag(
+        "m/batch/tag=azure")) + "/deployments"
+    row["api_version"] = "2024-10-21"
+    return p
+
+
+@pytest.fixture(scope="module", params=[
+    (f, s) for f in FRONTS for s in ("embedded", "redis")
+    if s == "embedded" or f == FRONTS[0]], ids="-".join)
+def books(request, upstream):
+    with Site(upstream) as site:
+        front, store = request.param
+        site.tag = lambda mode: f"{mode}-{front}-{store}"
+        redis = Redis(site) if store == "redis" else None
+        p = policy(site, redis).write()
+        p.front = open_front(site, front)
+        yield p
+        if redis:
+            redis.close()
+
+
+def sdk_of(books, key="mine"):
+    return openai.OpenAI(base_url=books.front.url + "/v1", max_retries=0,
+                         api_key=books.secret[key], timeout=30)
+
+
+@pytest.fixture
+def sdk(books):
+    with sdk_of(books) as client:
+        yield client
+
+
+def line(name, model="smart", text="hello there", path=CHAT, **more):
+    body = {"model": model, **more}
+    if path == CHAT:
+        body.setdefault("messages", [{"role": "user", "content": text}])
+        body.setdefault("max_tokens", 20)
+    else:
+        body.setdefault("input", text)
+    return {"custom_id": name, "method": "POST", "url": path, "body": body}
+
+
+def packed(lines):
+    return io.BytesIO("".join(json.dumps(r) + "\n" for r in lines).encode())
+
+
+def lines_of(model="smart", n=3, **more):
+    return [line("r%d" % i, model, **more) for i in range(n)]
+
+
+def upload(sdk, lines):
+    return sdk.files.create(file=("in.jsonl", packed(lines)),
+                            purpose="batch")
+
+
+def order(sdk, lines, path=CHAT, **more):
+    return sdk.batches.create(input_file_id=upload(sdk, lines).id,
+                              endpoint=path, completion_window="24h", **more)
+
+
+def texts(sdk, name):
+    return [json.loads(t) for t in sdk.files.content(name).text.splitlines()]
+
+
+@pytest.mark.parametrize("model", ["smart", "azure"])
+def test_whole(books, sdk, model):
+    """Uploaded, ordered, read: paid as its provider bills, at half price."""
+    mode = books.site.tag("m/batch/tag=" + {"smart": "one"}.get(model, model))
+    before = spent(books.site, "mine")["cost_nano"]
+    was = billed(books.site, mode, rates=RATES)
+    given = upload(sdk, lines_of(model) + [line("bad", model, "fail it")])
+    assert given.purpose == "batch" and given.filename == "in.jsonl"
+    assert sdk.files.retrieve(given.id).id == given.id
+    sent = texts(sdk, given.id)
+    assert {s["body"]["model"] for s in sent} == {"up-" + model}
+    b = sdk.batches.create(input_file_id=given.id, endpoint=CHAT,
+                           completion_window="24h", metadata={"a": "b"})
+    assert b.status == "validating" and b.input_file_id == given.id
+    assert b.output_file_id is None and b.metadata == {"a": "b"}
+    got = sdk.batches.retrieve(b.id)
+    assert got.id == b.id and got.status == "completed"
+    assert (got.request_counts.total, got.request_counts.completed,
+            got.request_counts.failed) == (4, 3, 1)
+    out = texts(sdk, got.output_file_id)
+    assert [o["custom_id"] for o in out] == ["r0", "r1", "r2"]
+    assert out[0]["response"]["body"]["choices"][0]["message"]["content"]
+    bad = texts(sdk, got.error_file_id)
+    assert [o["custom_id"] for o in bad] == ["bad"]
+    cost = billed(books.site, mode, rates=RATES) - was
+    assert cost == 3 * (2 * RATES[0] + 3 * RATES[1])
+    settled(books.site, "mine", before + cost)
+    assert sdk.batches.retrieve(b.id).status == "completed"
+    settled(books.site, "mine", before + cost)
+    sdk.files.delete(given.id)
+    with pytest.raises(openai.NotFoundError):
+        sdk.files.retrieve(given.id)
+
+
+def test_other_paths(books, sdk):
+    """Embeddings, at the ordinary price of a model that has no other."""
+    mode = books.site.tag("m/batch/tag=plain")
+    before = spent(books.site, "mine")["cost_nano"]
+    path = "/v1/embeddings"
+    b = order(sdk, [line(f"e{i}", "plain", path=path) for i in range(4)],
+              path)
+    got = sdk.batches.retrieve(b.id)
+    assert got.status == "completed"
+    assert len(texts(sdk, got.output_file_id)) == 4
+    settled(books.site, "mine", before + billed(books.site, mode))
+    assert billed(books.site, mode) == 4 * 2 * N
+
+
+def test_lists(books, sdk):
+    """A key's own, the newest first, page by page."""
+    with sdk_of(books, "other") as other:
+        made = [order(other, lines_of("slow", 1)) for _ in range(3)]
+        ids = {b.id for b in made}
+        assert {b.id for b in other.batches.list()} == ids
+        assert {b.id for b in other.batches.list(limit=1)} == ids
+        files = {b.input_file_id for b in made}
+        assert files <= {f.id for f in other.files.list()}
+        assert {f.id for f in other.files.list(purpose="vision")} == set()
+        assert not ids & {b.id for b in sdk.batches.list()}
+        for b in made:
+            other.batches.cancel(b.id)
+
+
+def test_others_see_nothing(books, sdk):
+    b = order(sdk, lines_of())
+    done = sdk.batches.retrieve(b.id)
+    with sdk_of(books, "other") as other:
+        for call in (lambda: other.batches.retrieve(b.id),
+                     lambda: other.batches.cancel(b.id),
+                     lambda: other.files.retrieve(b.input_file_id),
+                     lambda: other.files.delete(b.input_file_id),
+                     lambda: other.files.content(done.output_file_id),
+                     lambda: other.batches.create(
+                         input_file_id=b.input_file_id, endpoint=CHAT,
+                         completion_window="24h")):
+            with pytest.raises(openai.NotFoundError):
+                call()
+    for name in ("batch_1", "file-1", done.output_file_id[:-1] + "x"):
+        with pytest.raises(openai.NotFoundError):
+            sdk.files.content(name)
+
+
+def test_held(books):
+    """What it may cost is held while it is open; cancelled, it is paid for
+    what was done."""
+    mode = books.site.tag("m/batch/looks=1000/tag=slow")
+    with sdk_of(books, "held") as sdk:
+        b = order(sdk, lines_of("slow", 5))
+        row = spent(books.site, "held")
+        most = row["held_nano"]
+        assert row["cost_nano"] == 0 and most > 5 * 20 * RATES[1]
+        assert sdk.batches.retrieve(b.id).status == "in_progress"
+        assert spent(books.site, "held")["held_nano"] == most
+        assert sdk.batches.cancel(b.id).status == "cancelling"
+        assert spent(books.site, "held")["held_nano"] == most
+    assert billed(books.site, mode, rates=RATES) == 0
+
+
+def test_budget(books):
+    """What does not fit does not reach the provider."""
+    mode = books.site.tag("m/batch/tag=one")
+    with sdk_of(books, "poor") as sdk:
+        given = upload(sdk, lines_of(n=50))
+        before = books.site.upstream.bill(mode)["requests"]
+        with pytest.raises(openai.RateLimitError) as e:
+            sdk.batches.create(input_file_id=given.id, endpoint=CHAT,
+                               completion_window="24h")
+        assert e.value.code == "budget_exceeded"
+        assert books.site.upstream.bill(mode)["requests"] == before
+    settled(books.site, "poor", 0)
+
+
+def test_no_budget(books):
+    """A key without limits is counted as well, once."""
+    with sdk_of(books, "free") as sdk:
+        b = order(sdk, lines_of())
+        for _ in range(3):
+            assert sdk.batches.retrieve(b.id).status == "completed"
+    settled(books.site, "free", 3 * (2 * RATES[0] + 3 * RATES[1]), 3)
+
+
+def test_nobody_asks(books):
+    """It is settled though no client looks, and one line of the record
+    tells."""
+    with sdk_of(books, "free") as sdk:
+        before = spent(books.site, "free")["cost_nano"]
+        b = order(sdk, lines_of(n=2))
+    settled(books.site, "free", before + 2 * (2 * RATES[0] + 3 * RATES[1]),
+            seconds=40)
+    rows = [json.loads(t) for t in (books.site.dir / "records.jsonl")
+            .read_text(encoding="utf-8").splitlines()]
+    rows = [r for r in rows if r.get("operation") == "batch" and
+            r["id"] == b.id]
+    assert len(rows) == 1 and rows[0]["answered"] == 2
+    assert rows[0]["cost_nano"] == 2 * (2 * RATES[0] + 3 * RATES[1])
+
+
+@pytest.mark.parametrize("wrong, words", [
+    ([], "empty"),
+    ([{"custom_id": "a"}], "line 1: 'method'"),
+    ([line("a"), line("a")], "line 2: its 'custom_id'"),
+    ([line("a"), line("b", "slow")], "line 2: all lines must name"),
+    ([line("a"), line("b", path="/v1/embeddings")], "line 2: all lines"),
+    ([line("a", stream=True)], "line 1: a batch has no streams"),
+    ([line("a", messages=[])], "line 1: 'messages' must hold"),
+    ([line("a", path="/v1/images/generations")], "line 1: 'url' must be"),
+    ([line("a", "chat", max_tokens="x")], "line 1: 'max_tokens'"),
+])
+def test_wrong_lines(sdk, wrong, words):
+    with pytest.raises(openai.BadRequestError) as e:
+        upload(sdk, wrong)
+    assert words in str(e.value)
+
+
+def test_wrong_orders(books, sdk):
+    given = upload(sdk, lines_of())
+    with pytest.raises(openai.BadRequestError):
+        sdk.batches.create(input_file_id=given.id, endpoint="/v1/responses",
+                           completion_window="24h")
+    with pytest.raises(openai.NotFoundError):
+        sdk.batches.create(input_file_id="file-1", endpoint=CHAT,
+                           completion_window="24h")
+    with pytest.raises(openai.NotFoundError):
+        upload(sdk, [line("a", "none")])
+
+
+def test_retention(books):
+    """Of whom nothing may be kept, nothing is."""
+    mode = books.site.tag("m/batch/tag=one")
+    before = books.site.upstream.bill(mode)["requests"]
+    with sdk_of(books, "forgetful") as sdk:
+        for call in (lambda: upload(sdk, lines_of()),
+                     lambda: sdk.files.list(), lambda: sdk.batches.list(),
+                     lambda: sdk.files.retrieve("file-1"),
+                     lambda: sdk.batches.retrieve("batch_1")):
+            with pytest.raises(openai.PermissionDeniedError) as e:
+                call()
+            assert e.value.code == "retention_not_allowed"
+    assert books.site.upstream.bill(mode)["requests"] == before
