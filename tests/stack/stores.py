@@ -24,6 +24,7 @@ class Redis:
         self.process = self.site.start("redis", [
             "redis-server", "--port", "0", "--unixsocket", self.path,
             "--unixsocketperm", "777", "--save", "", "--appendonly", "no",
+            "--enable-debug-command", "yes",
             "--dir", self.dir])
         wait_until(self.answers, 15, "answering")
 
@@ -32,13 +33,18 @@ class Redis:
 
     def ask(self, *words):
         """The first piece of the reply to a command, as it stands."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
-            s.connect(str(self.path))
-            s.sendall(b"*%d\r\n" % len(words) + b"".join(
-                b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode())
-                for w in words))
+        with self.give(*words) as s:
             return s.recv(65536)
+
+    def give(self, *words):
+        """The socket on which a command went out."""
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(5)
+        s.connect(str(self.path))
+        s.sendall(b"*%d\r\n" % len(words) + b"".join(
+            b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode())
+            for w in words))
+        return s
 
     def stop(self):
         self.site.stop(self.process)
