@@ -115,7 +115,8 @@ struct task {
 	size_t texts;	    /* how many there are */
 	size_t media;	    /* pictures and files in them */
 	uint32_t *sizes;    /* of each, in tokens at most, roughly; may be NULL */
-	int64_t most[UNIT_COUNT]; /* it can use beside its input tokens */
+	int64_t most[UNIT_COUNT]; /* it can use; of INPUT: beside a token
+				   * for each byte of the body */
 	int64_t dimensions; /* of a vector, 0 = not said */
 	bool base64;	    /* vectors as base64 of float32, not as numbers */
 	bool bytes;	    /* the answer is a body of bytes, no JSON and no

@@ -107,6 +107,7 @@ static enum err
 rerank_read_request(struct arena *a, struct chat *chat, struct fault *f)
 {
 	const struct json *doc = &chat->doc;
+	size_t len = 0;
 	int64_t n;
 	enum err e;
 
@@ -130,6 +131,10 @@ rerank_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	chat->task.door = RERANK_DOOR;
 	chat->task.texts = 1 + json_count(doc, json_get(doc, JSON_ROOT,
 	    "documents"));
+	(void)json_raw(doc, json_get(doc, JSON_ROOT, "query"), &len);
+	/* Where tokens are sold, the query's count with every document. */
+	chat->task.most[UNIT_INPUT] = (int64_t)(len *
+	    (chat->task.texts - 2));
 	chat->task.most[UNIT_SEARCH] = searches(chat, 1);
 	chat->choices = 1;
 	chat->user = "";
@@ -216,18 +221,25 @@ rerank_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 }
 
 void
-rerank_put(struct json_writer *w, const struct chat *chat, const char *top)
+rerank_put_documents(struct json_writer *w, const struct chat *chat)
 {
-	int64_t n;
 	size_t i;
 
-	canon_put_text(w, "query", chat->messages[0].parts[0].text);
 	jw_key(w, "documents");
 	jw_array(w);
 	for (i = 1; i < chat->message_count; i++)
 		jw_stringn(w, chat->messages[i].parts[0].text.p,
 		    chat->messages[i].parts[0].text.len);
 	jw_end_array(w);
+}
+
+void
+rerank_put(struct json_writer *w, const struct chat *chat, const char *top)
+{
+	int64_t n;
+
+	canon_put_text(w, "query", chat->messages[0].parts[0].text);
+	rerank_put_documents(w, chat);
 	if (json_int(&chat->doc, json_get(&chat->doc, JSON_ROOT, "top_n"),
 	    &n))
 		canon_put_int(w, top, (int64_t)rerank_top(chat));
@@ -319,17 +331,45 @@ rerank_read_reply(struct arena *a, const struct chat *chat,
 
 /* ------------------------------------------------------------ answers */
 
+/* Where one of them tells how much of a unit was used; the first counts. */
+static const struct {
+	enum unit unit;
+	const char *in, *within, *name; /* NULL: the answer itself */
+} told[] = {
+	{ UNIT_INPUT, "usage", NULL, "total_tokens" },
+	{ UNIT_INPUT, "usage", NULL, "prompt_tokens" },
+	{ UNIT_INPUT, "meta", "billed_units", "input_tokens" },
+	{ UNIT_INPUT, "meta", "tokens", "input_tokens" },
+	{ UNIT_INPUT, NULL, NULL, "input_tokens" },
+	{ UNIT_SEARCH, "meta", "billed_units", "search_units" },
+	{ UNIT_SEARCH, "usage", NULL, "search_units" },
+};
+
+static bool
+read_told(const struct json *doc, enum unit unit, int64_t *n)
+{
+	uint32_t v;
+	size_t i;
+
+	for (i = 0; i < sizeof told / sizeof told[0]; i++) {
+		if (told[i].unit != unit)
+			continue;
+		v = told[i].in == NULL ? JSON_ROOT :
+		    json_get(doc, JSON_ROOT, told[i].in);
+		if (told[i].within != NULL)
+			v = json_get(doc, v, told[i].within);
+		if (reply_tokens(doc, v, told[i].name, n))
+			return true;
+	}
+	return false;
+}
+
 static void
 read_usage(const struct json *doc, const struct chat *chat,
     const struct deployment *d, struct usage *u)
 {
-	uint32_t billed = json_get(doc, json_get(doc, JSON_ROOT, "meta"),
-	    "billed_units"), usage = json_get(doc, JSON_ROOT, "usage");
-
-	u->known = reply_tokens(doc, usage, "total_tokens",
-	    &u->n[UNIT_INPUT]) || reply_tokens(doc, usage, "prompt_tokens",
-	    &u->n[UNIT_INPUT]);
-	if (reply_tokens(doc, billed, "search_units", &u->n[UNIT_SEARCH])) {
+	u->known = read_told(doc, UNIT_INPUT, &u->n[UNIT_INPUT]);
+	if (read_told(doc, UNIT_SEARCH, &u->n[UNIT_SEARCH])) {
 		u->known = true;
 	} else if (price_rate(&d->price, UNIT_SEARCH, 0) > 0) {
 		u->n[UNIT_SEARCH] = searches(chat, 4);
@@ -351,17 +391,19 @@ by_relevance(const void *x, const void *y)
 	return before(x, y) ? -1 : 1;
 }
 
+/* {index, relevance_score | score}, or a score at its document's place. */
 static enum err
-read_score(const struct json *doc, uint32_t v, size_t count, bool *seen,
-    struct score *out, struct fault *f)
+read_score(const struct json *doc, uint32_t v, size_t place, size_t count,
+    bool *seen, struct score *out, struct fault *f)
 {
-	uint32_t score = json_get(doc, v, "relevance_score");
-	int64_t n;
+	bool bare = json_type(doc, v) == JSON_NUMBER;
+	uint32_t score = bare ? v : json_get(doc, v, "relevance_score");
+	int64_t n = (int64_t)place;
 
 	if (score == JSON_NONE)
 		score = json_get(doc, v, "score");
-	if (!json_double(doc, score, &out->value) || !json_int(doc,
-	    json_get(doc, v, "index"), &n) || n < 0 || (uint64_t)n >= count)
+	if (!json_double(doc, score, &out->value) || (!bare && !json_int(doc,
+	    json_get(doc, v, "index"), &n)) || n < 0 || (uint64_t)n >= count)
 		return reply_bad(f, "a result without index or score");
 	if (seen[n])
 		return reply_bad(f, "a result that comes twice");
@@ -377,6 +419,7 @@ read_scores(struct arena *a, const struct chat *chat, uint32_t list,
 {
 	const struct json *doc = reply->doc;
 	size_t n = json_count(doc, list), count = rerank_documents(chat);
+	bool bare = json_type(doc, json_first(doc, list)) == JSON_NUMBER;
 	bool *seen = arena_zalloc(a, count);
 	enum err e = ERR_OK;
 	uint32_t v;
@@ -384,10 +427,12 @@ read_scores(struct arena *a, const struct chat *chat, uint32_t list,
 	reply->scores = arena_zalloc(a, n * sizeof *reply->scores + 1);
 	if (seen == NULL || reply->scores == NULL)
 		return ERR_INTERNAL;
+	if (bare && n != count)
+		return reply_bad(f, "not one score for each document");
 	for (v = json_first(doc, list); v != JSON_NONE && e == ERR_OK;
-	    v = json_next(doc, list, v))
-		e = read_score(doc, v, count, seen,
-		    &reply->scores[reply->score_count++], f);
+	    v = json_next(doc, list, v), reply->score_count++)
+		e = read_score(doc, v, reply->score_count, count, seen,
+		    &reply->scores[reply->score_count], f);
 	if (e != ERR_OK)
 		return e;
 	for (n = 1; n < reply->score_count; n++)
@@ -400,6 +445,18 @@ read_scores(struct arena *a, const struct chat *chat, uint32_t list,
 		reply->raw = (struct str){ NULL, 0 };
 	}
 	return ERR_OK;
+}
+
+static uint32_t
+list_of(const struct json *doc)
+{
+	static const char *const names[] = { "results", "data", "scores" };
+	uint32_t v = JSON_NONE;
+	size_t i;
+
+	for (i = 0; i < 3 && json_type(doc, v) != JSON_ARRAY; i++)
+		v = json_get(doc, JSON_ROOT, names[i]);
+	return v;
 }
 
 enum err
@@ -416,9 +473,7 @@ rerank_read(struct arena *a, const struct adapter *from,
 	e = reply_parse(a, body, len, doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
-	list = json_get(doc, JSON_ROOT, "results");
-	if (json_type(doc, list) != JSON_ARRAY)
-		list = json_get(doc, JSON_ROOT, "data");
+	list = list_of(doc);
 	if (json_type(doc, list) != JSON_ARRAY || json_count(doc, list) == 0)
 		return reply_bad(f, "no results");
 	reply->from = from;

@@ -1,7 +1,10 @@
 /*
- * Rerank at others than Cohere: Jina's form (Together, vLLM), Voyage's, whose
- * word for top_n is top_k (both as recorded in the corpus), and InvokeModel of
- * Bedrock, whose Cohere refuses a request without version 2
+ * Rerank at others than Cohere: Jina's form (Together, Fireworks, OpenRouter,
+ * SiliconFlow, Novita, vLLM), Voyage's, whose word for top_n is top_k (both as
+ * recorded in the corpus), DeepInfra's, which has an address for each model
+ * beside that of OpenAI's dialect and a query for each document
+ * (deepinfra.com/Qwen/Qwen3-Reranker-0.6B/api, read 2026-11), and InvokeModel
+ * of Bedrock, whose Cohere refuses a request without version 2
  * (github.com/cohere-ai/cohere-python/issues/613, read 2026-11). The makers'
  * references were not read.
  */
@@ -17,6 +20,43 @@
 
 #define COHERE_VERSION 2
 
+/* http://…/v1/openai → http://…/v1/inference/MODEL */
+static const char *
+pairs_url(struct arena *a, const struct deployment *d)
+{
+	static const char tail[] = "/openai";
+	const char *base = d->provider->base_url;
+	size_t n = strlen(base), skip = sizeof tail - 1;
+
+	if (n >= skip && strcmp(base + n - skip, tail) == 0)
+		n -= skip;
+	return arena_printf(a, "%.*s/inference/%s", (int)n, base, d->model);
+}
+
+/* As many queries as documents. */
+static enum err
+pairs_write(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	struct json_writer w;
+	struct buf body;
+	size_t i;
+
+	call->url = pairs_url(a, d);
+	buf_init(&body, LIMIT_BODY_TEXT);
+	jw_init(&w, &body);
+	jw_object(&w);
+	jw_key(&w, "queries");
+	jw_array(&w);
+	for (i = 1; i < chat->message_count && !body.failed; i++)
+		jw_stringn(&w, chat->messages[0].parts[0].text.p,
+		    chat->messages[0].parts[0].text.len);
+	jw_end_array(&w);
+	rerank_put_documents(&w, chat);
+	jw_end_object(&w);
+	return canon_body(a, call, &body, ERR_OK, f);
+}
+
 static enum err
 openai_rerank_write(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
@@ -26,6 +66,8 @@ openai_rerank_write(struct arena *a, const struct chat *chat,
 	struct buf body;
 
 	call->method = "POST";
+	if ((d->provider->quirks & QUIRK_RERANK_PAIRS) != 0)
+		return pairs_write(a, chat, d, call, f);
 	call->url = openai_url(a, d, "rerank");
 	buf_init(&body, LIMIT_BODY_TEXT);
 	jw_init(&w, &body);

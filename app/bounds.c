@@ -126,7 +126,7 @@ set_task(struct bounds *b, const struct chat *chat)
 	*b = (struct bounds){ .output = most[UNIT_OUTPUT],
 		.input = REQUEST_TOKENS + (int64_t)chat->doc.len +
 		    (int64_t)chat->task.media * MEDIA_TOKENS +
-		    most[UNIT_AUDIO_INPUT],
+		    most[UNIT_INPUT] + most[UNIT_AUDIO_INPUT],
 		.searches = most[UNIT_SEARCH], .fees = most };
 	return ERR_OK;
 }

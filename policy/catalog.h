@@ -66,8 +66,10 @@ enum quirk {
 	QUIRK_IMAGE_PIXELS = 1 << 18, /* images: width and height, no size;
 				      * base64, not b64_json */
 	QUIRK_EMBED_STRICT = 1 << 19, /* refuses input_type for embeddings */
-	QUIRK_IMAGE_RATIO = 1 << 20 /* images: aspect_ratio, no size, quality
-				     * and style */
+	QUIRK_IMAGE_RATIO = 1 << 20, /* images: aspect_ratio, no size, quality
+				      * and style */
+	QUIRK_RERANK_PAIRS = 1 << 21 /* reranks at /inference/MODEL, with a
+				      * query for each document */
 };
 
 /*

@@ -40,6 +40,7 @@ static const struct word quirk_words[] = {
 	{ "image_pixels", QUIRK_IMAGE_PIXELS },
 	{ "image_ratio", QUIRK_IMAGE_RATIO },
 	{ "embed_strict", QUIRK_EMBED_STRICT },
+	{ "rerank_pairs", QUIRK_RERANK_PAIRS },
 	{ NULL, 0 }
 };
 

@@ -49,7 +49,8 @@ DIALECTS = {
 VERTEX = ("https://${region}-aiplatform.googleapis.com/v1/projects/"
           "${project}/locations/${region}/publishers/")
 
-# The address where models.dev leaves it to an SDK.
+# The address where models.dev leaves it to an SDK, or has one that is for chat
+# only (novita.ai/docs/api-reference, read 2026-11).
 BASE_URLS = {
     "aihubmix": "https://aihubmix.com/v1",
     "amazon-bedrock": "https://bedrock-runtime.${region}.amazonaws.com",
@@ -70,6 +71,7 @@ BASE_URLS = {
     "groq": "https://api.groq.com/openai/v1",
     "merge-gateway": "https://api-gateway.merge.dev/v1",
     "mistral": "https://api.mistral.ai/v1",
+    "novita-ai": "https://api.novita.ai/openai/v1",
     "openai": "https://api.openai.com/v1",
     "perplexity": "https://api.perplexity.ai",
     "togetherai": "https://api.together.xyz/v1",
@@ -112,6 +114,8 @@ MORE = [
      "https://docs.ai21.com"),
     ("hyperbolic", "Hyperbolic", "https://api.hyperbolic.xyz/v1",
      "HYPERBOLIC_API_KEY", "https://docs.hyperbolic.xyz"),
+    ("jina", "Jina AI", "https://api.jina.ai/v1", "JINA_API_KEY",
+     "https://jina.ai/embeddings"),
     ("llamacpp", "llama.cpp server", "http://127.0.0.1:8080/v1", "",
      "https://github.com/ggml-org/llama.cpp/tree/master/tools/server"),
     ("localai", "LocalAI", "http://127.0.0.1:8080/v1", "",
@@ -309,7 +313,8 @@ RESPONSES_ONLY = re.compile(
 # form of sizes at Together (docs.together.ai/reference/post-images-generations);
 # xAI knows ratios only (as told in docs.crazyrouter.com/images/grok, read 2026-11).
 # Words that begin with embed tell of embeddings: what OpenAI refuses, how others
-# depart.
+# depart. DeepInfra reranks in a form of its own (deepinfra.com/Qwen/
+# Qwen3-Reranker-0.6B/api, read 2026-11).
 PROVIDER_QUIRKS = [
     (r"mistral", "random_seed short_ids plain_turns embed_mistral"),
     (r"openai|azure(-cognitive-services)?", "embed_strict"),
@@ -322,6 +327,7 @@ PROVIDER_QUIRKS = [
     (r"openrouter", "images_path"),
     (r"togetherai", "image_pixels"),
     (r"xai", "image_ratio"),
+    (r"deepinfra", "rerank_pairs"),
 ]
 # And single models: Alibaba's first Qwen3 think in streams only, and refuse
 # another answer unless told not to think; most of xAI's think as they like.
@@ -465,7 +471,7 @@ def provider_row(row):
     adapter = DIALECTS[row["package"]]
     if row["package"] == "@ai-sdk/openai" and name == "perplexity-agent":
         adapter = "responses"
-    url = row["api"] or BASE_URLS.get(name, "")
+    url = BASE_URLS.get(name, row["api"])
     if adapter and not url:
         sys.exit(name + ": no base_url")
     out = {"name": name, "title": row["name"].strip()}
@@ -509,8 +515,8 @@ def model_adapter(row, package):
 def model_wire(row, source, provider):
     """What of the wire differs from the provider's own."""
     adapter = model_adapter(row, source["package"])
-    url = (row.get("override", {}).get("api") or source["api"]
-           or BASE_URLS.get(row["provider"], ""))
+    url = row.get("override", {}).get("api") or BASE_URLS.get(
+        row["provider"], source["api"])
     if row["provider"] == "google-vertex" and adapter == "anthropic":
         url = VERTEX + "anthropic"
     own = wire(row["provider"], adapter, url, row["id"])

@@ -46,7 +46,9 @@ def wrong(doc, top):
 
 
 def tokens(doc):
-    return sum(len(t.split()) for t in [doc["query"], *doc["documents"]])
+    """The query's count with every document, as Voyage has it."""
+    return len(doc["query"].split()) * len(doc["documents"]) + sum(
+        len(t.split()) for t in doc["documents"])
 
 
 # docs.cohere.com/reference/rerank, v2
@@ -92,8 +94,32 @@ def jina(x, doc, bill):
         rows.append(rows[0])
     if doc["model"] == "stranger":
         rows[0] = {**rows[0], "index": len(doc["documents"])}
-    return whole({"model": doc["model"], "results": rows,
-                  "usage": {"total_tokens": tokens(doc)}})
+    return whole({"model": doc["model"], "results": rows, **jina_usage(doc)})
+
+
+def jina_usage(doc):
+    """Who speaks so tells of it in several places."""
+    n = tokens(doc)
+    if doc["model"] == "bge-reranker":  # docs.siliconflow.cn
+        return {"meta": {"tokens": {"input_tokens": n, "output_tokens": 0}}}
+    if doc["model"] == "routed":        # openrouter.ai/docs, rerank
+        return {"usage": {"total_tokens": n, "search_units": 1, "cost": 0.1}}
+    return {"usage": {"total_tokens": n}}
+
+
+# deepinfra.com/Qwen/Qwen3-Reranker-0.6B/api
+def pairs(x, doc, bill):
+    queries, documents = doc["queries"], doc["documents"]
+    bad = unknown(doc, "queries", "documents", "instruction",
+                  "service_tier", "webhook")
+    if bad or len(queries) != len(documents):
+        return refused(f"{bad or 'queries'}")
+    n = sum(len(t.split()) for t in [*queries, *documents])
+    bill(input=n)
+    return whole({"scores": [score(q, d) for q, d in zip(queries, documents)],
+                  "input_tokens": n, "request_id": "r-1",
+                  "inference_status": {"status": "succeeded",
+                                       "tokens_input": n}})
 
 
 def v1_rerank(x, doc, bill):
@@ -146,5 +172,6 @@ def moderations(x, doc, bill):
     return whole(out)
 
 
-DOORS = {"/v2/rerank": cohere, "/v1/rerank": v1_rerank,
+DOORS = {"/inference/Qwen/Qwen3-Reranker-0.6B": pairs,
+         "/v2/rerank": cohere, "/v1/rerank": v1_rerank,
          "/v1/moderations": moderations}

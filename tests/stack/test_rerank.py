@@ -20,6 +20,10 @@ RANKERS = {
                "price": BY_SEARCH},
     "voyage": {"provider": "voyage", "model": "rerank-2.5"},
     "jina": {"model": "jina-reranker-v3"},
+    "deepinfra": {"provider": "deepinfra", "root": "v1/openai",
+                  "model": "Qwen/Qwen3-Reranker-0.6B"},
+    "siliconflow": {"model": "bge-reranker"},
+    "openrouter": {"model": "routed"},
     "unordered": {"model": "unordered"},
     "bedrock": {"adapter": "bedrock", "auth": "bearer", "price": BY_SEARCH,
                 "model": "cohere.rerank-v3-5:0"},
@@ -38,12 +42,14 @@ QUERY = "what is red"
 DOCUMENTS = ["blue sky", "red is what it is", "red", "grass and red"]
 
 
-def add(p, site, name, provider=None, model="m", price=BY_TOKEN, **row):
+def add(p, site, name, provider=None, model="m", price=BY_TOKEN, root=None,
+        **row):
     provider = provider or "p-" + name
     p.doc["providers"][provider] = {
         "base_url": site.upstream.base(
             site.tag(f"m/doors/tag={name}"),
-            ROOTS[row.get("adapter", "openai")]), "key": "none", **row}
+            root or ROOTS[row.get("adapter", "openai")]), "key": "none",
+        **row}
     if provider.startswith("p-"):
         p.doc["providers"][provider].setdefault("adapter", "openai")
     p.doc["models"][name] = {"targets": [
@@ -61,6 +67,7 @@ def books(request, upstream):
         for key in ("rich", "other", "settling", "free"):
             p.key(key, budget=usd(10**12) + " / day")
         p.key("poor", budget=usd(1) + " / day")
+        p.key("some", budget=usd(100 * 500 * TOKEN) + " / day")
         p.key("narrow", budget=usd(10**9) + " / day", models=["cohere"])
         p.write()
         p.front = open_front(site, request.param)
@@ -157,6 +164,22 @@ def test_over_budget(books, name):
                                      documents=DOCUMENTS,
                                      request_options={"max_retries": 0})
     assert asked(books.site, mode) == before
+
+
+@pytest.mark.parametrize("name", [
+    n for n, r in RANKERS.items() if r.get("price") is not BY_SEARCH])
+def test_query_counts_with_each(books, name):
+    """A long query with many documents costs much more than their bytes: it
+    is held, and so is refused to who cannot pay it."""
+    mode = books.site.tag(f"m/doors/tag={name}")
+    before = asked(books.site, mode)
+    body = {"model": name, "query": "q " * 500, "documents": ["d"] * 200}
+    r = post(books, "some", "/v2/rerank", **body)
+    assert r.status == 429, r.body
+    assert asked(books.site, mode) == before
+    r = post(books, "rich", "/v2/rerank", **body)
+    assert r.status == 200, r.body
+    assert billed(books.site, mode, rates=(TOKEN, 0)) > 200 * 500 * TOKEN
 
 
 @pytest.mark.parametrize("more, word", [
