@@ -39,7 +39,11 @@ static const struct {
 	{ "openai", &batch_openai },
 	{ "responses", &batch_openai },
 	{ "completions", &batch_openai },
+	{ "anthropic", &batch_anthropic },
 };
+
+/* Where a cloud lends a model, its maker's batches are not. */
+#define LENT (QUIRK_RAW_PREDICT | QUIRK_INVOKE)
 
 const struct batch_dialect *
 batch_dialect_of(const struct provider *p)
@@ -47,19 +51,21 @@ batch_dialect_of(const struct provider *p)
 	size_t i;
 
 	for (i = 0; i < sizeof dialects / sizeof dialects[0]; i++)
-		if (strcmp(p->adapter, dialects[i].adapter) == 0)
+		if (strcmp(p->adapter, dialects[i].adapter) == 0 &&
+		    (p->quirks & LENT) == 0)
 			return dialects[i].dialect;
 	return NULL;
 }
 
 static const struct {
 	const char *path, *surface;
+	bool door;
 } paths[] = {
-	{ "/v1/chat/completions", "openai" },
-	{ "/v1/responses", "responses" },
-	{ "/v1/embeddings", "embeddings" },
-	{ "/v1/completions", "completions" },
-	{ "/v1/moderations", "moderations" },
+	{ "/v1/chat/completions", "openai", false },
+	{ "/v1/responses", "responses", false },
+	{ "/v1/embeddings", "embeddings", true },
+	{ "/v1/completions", "completions", false },
+	{ "/v1/moderations", "moderations", true },
 };
 
 const char *
@@ -69,6 +75,17 @@ batch_surface(const char *path)
 
 	for (i = 0; i < sizeof paths / sizeof paths[0]; i++)
 		if (strcmp(path, paths[i].path) == 0)
+			return paths[i].surface;
+	return NULL;
+}
+
+const char *
+batch_door(const char *path)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof paths / sizeof paths[0]; i++)
+		if (paths[i].door && strcmp(path, paths[i].path) == 0)
 			return paths[i].surface;
 	return NULL;
 }
@@ -119,6 +136,110 @@ batch_time(const char *s)
 	tm.tm_mon -= 1;
 	t = timegm(&tm);
 	return t < 0 ? 0 : (int64_t)t;
+}
+
+/* --------------------------------------------- answers without a file */
+
+#define ANSWERS "file-out-"
+#define ERRORS "file-err-"
+
+bool
+batch_files(struct arena *a, struct batch_state *s)
+{
+	s->output = s->errors = "";
+	if (!batch_ended(s->status))
+		return true;
+	if (s->done > 0)
+		s->output = arena_printf(a, ANSWERS "%s", s->id);
+	if (s->bad > 0)
+		s->errors = arena_printf(a, ERRORS "%s", s->id);
+	return s->output != NULL && s->errors != NULL;
+}
+
+const char *
+batch_of_file(const char *own)
+{
+	size_t n = sizeof ANSWERS - 1;
+
+	return strncmp(own, ANSWERS, n) == 0 || batch_is_error(own) ?
+	    own + n : NULL;
+}
+
+bool
+batch_is_error(const char *own)
+{
+	return strncmp(own, ERRORS, sizeof ERRORS - 1) == 0;
+}
+
+static void
+put_error(struct json_writer *w, const struct batch_line *l)
+{
+	jw_object(w);
+	canon_put_text(w, "code", canon_lit(l->code));
+	canon_put_text(w, "message", canon_lit(l->message));
+	jw_end_object(w);
+}
+
+static void
+put_response(struct json_writer *w, const struct batch_line *l,
+    struct str body)
+{
+	jw_object(w);
+	canon_put_int(w, "status_code", l->status);
+	canon_put_text(w, "request_id", canon_lit(""));
+	jw_key(w, "body");
+	if (body.p != NULL) {
+		jw_raw(w, body.p, body.len);
+	} else {
+		jw_object(w);
+		jw_key(w, "error");
+		put_error(w, l);
+		jw_end_object(w);
+	}
+	jw_end_object(w);
+}
+
+void
+batch_put_answer(struct buf *out, const struct batch_line *l, struct str body)
+{
+	struct json_writer w;
+	size_t from = out->len;
+
+	jw_init(&w, out);
+	jw_object(&w);
+	jw_key(&w, "id");
+	jw_null(&w);
+	canon_put_text(&w, "custom_id", canon_lit(l->custom_id));
+	jw_key(&w, "response");
+	if (l->status == 0)
+		jw_null(&w);
+	else
+		put_response(&w, l, body);
+	jw_key(&w, "error");
+	if (l->status == 0)
+		put_error(&w, l);
+	else
+		jw_null(&w);
+	jw_end_object(&w);
+	canon_one_line(out, from);
+	buf_putc(out, '\n');
+}
+
+void
+batch_list(struct buf *out, struct str lines)
+{
+	const char *p = lines.p, *end;
+	size_t left = lines.len, n;
+
+	buf_putc(out, '[');
+	for (; left > 0; p += n, left -= n) {
+		end = memchr(p, '\n', left);
+		n = end == NULL ? left : (size_t)(end - p) + 1;
+		if (p != lines.p)
+			buf_putc(out, ',');
+		buf_put(out, p, end == NULL ? n : n - 1);
+	}
+	buf_putc(out, ']');
 }
 
 enum err

@@ -74,8 +74,11 @@ struct batch_dialect {
 	bool whole;  /* answers come in one document, not in lines */
 	size_t most; /* bytes of the input, 0 = LIMIT_BODY */
 
-	/* One request of the input, with the end of its line. */
-	void (*put_line)(struct buf *out, struct str custom_id,
+	/*
+	 * One request of the input, with the end of its line. False: its
+	 * custom_id cannot be said.
+	 */
+	bool (*put_line)(struct buf *out, struct str custom_id,
 	    const char *path, struct str body);
 
 	/* Of providers that keep files: have one, all of these are theirs. */
@@ -117,7 +120,28 @@ const char *batch_surface(const char *path);
 /* The other way, by the adapter that asks the provider. NULL: none. */
 const char *batch_path(const struct adapter *asks);
 
+/* The door behind it (struct task), NULL: a chat. */
+const char *batch_door(const char *path);
+
+/*
+ * A provider that keeps no files has a batch's answers as the batch itself.
+ * Their files have names of our own: "file-out-ID" for what was answered,
+ * "file-err-ID" for what was not, where there is any. batch_of_file: the ID,
+ * or NULL; batch_is_error: of the second kind.
+ */
+bool batch_files(struct arena *a, struct batch_state *s);
+const char *batch_of_file(const char *own);
+bool batch_is_error(const char *own);
+
+/*
+ * A line of the answers in OpenAI's form. body: the answer as its client reads
+ * it, p NULL: there is none.
+ */
+void batch_put_answer(struct buf *out, const struct batch_line *line,
+    struct str body);
+
 /* Helpers of the dialects. */
+void batch_list(struct buf *out, struct str lines); /* [line, line …] */
 const char *batch_text(const struct json *doc, uint32_t obj, const char *key,
     struct arena *a); /* "" when it is no string */
 enum err batch_parse(struct arena *a, const char *body, size_t len,
@@ -132,6 +156,6 @@ enum err batch_call(struct arena *a, const char *method, const char *base,
     const char *path, const char *id, const char *tail,
     struct http_call *call, struct fault *f);
 
-extern const struct batch_dialect batch_openai;
+extern const struct batch_dialect batch_openai, batch_anthropic;
 
 #endif

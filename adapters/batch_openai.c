@@ -58,7 +58,7 @@ path_at(const struct provider *p, const char *path)
 	    path + sizeof V1 - 1 : path;
 }
 
-static void
+static bool
 openai_put_line(struct buf *out, struct str custom_id, const char *path,
     struct str body)
 {
@@ -78,6 +78,7 @@ openai_put_line(struct buf *out, struct str custom_id, const char *path,
 	jw_end_object(&w);
 	canon_one_line(out, from);
 	buf_putc(out, '\n');
+	return true;
 }
 
 /* ------------------------------------------------------------- files */
@@ -92,7 +93,7 @@ put_field(struct buf *b, const char *boundary, const char *name,
 	form_put(b, boundary, &p);
 }
 
-/* A boundary that no text of ours can have in it but by design. */
+/* Made of the content's digest: it cannot stand in the content. */
 static const char *
 boundary_for(struct arena *a, struct str content)
 {

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapters/reply.h"
 #include "app/ask.h"
 #include "app/base/arena.h"
 #include "app/base/clock.h"
@@ -12,6 +11,7 @@
 #include "app/base/limits.h"
 #include "app/ledger.h"
 #include "app/record.h"
+#include "app/results.h"
 #include "app/worker.h"
 
 #define SECOND INT64_C(1000000)
@@ -42,10 +42,7 @@ struct look {
 	struct policy *policy;
 	const char *was;
 	struct entry entry;
-	const struct batch_dialect *dialect;
-	const struct adapter *adapter;
-	const char *door;
-	struct deployment d;
+	struct results rs;
 	struct ask ask;
 	struct frames frames;
 	bool reading;	/* frames are open */
@@ -245,56 +242,6 @@ hold_on(struct look *k)
 
 /* ------------------------------------------------------------ answers */
 
-/* What an answer says it used, where its adapter cannot read it. */
-static bool
-told(const struct json *line, struct str body, struct arena *a,
-    struct usage *u)
-{
-	struct json doc;
-	uint32_t v;
-	int64_t in = 0, out = 0;
-
-	(void)line;
-	if (json_parse(&doc, a, body.p, body.len, NULL) != ERR_OK)
-		return false;
-	v = json_get(&doc, JSON_ROOT, "usage");
-	if (!reply_tokens(&doc, v, "prompt_tokens", &in) &&
-	    !reply_tokens(&doc, v, "input_tokens", &in))
-		return false;
-	if (!reply_tokens(&doc, v, "completion_tokens", &out))
-		reply_tokens(&doc, v, "output_tokens", &out);
-	memset(u, 0, sizeof *u);
-	u->n[UNIT_INPUT] = in;
-	u->n[UNIT_OUTPUT] = out;
-	return u->known = true;
-}
-
-static bool
-usage_of(struct look *k, const struct json *line, struct str body,
-    struct usage *u)
-{
-	static const char none[] = "{}";
-	struct reply reply;
-	struct chat chat;
-	struct fault f;
-
-	memset(&chat, 0, sizeof chat);
-	memset(&reply, 0, sizeof reply);
-	chat.surface = k->adapter; /* nobody writes it in another form */
-	chat.path = chat.query = chat.beta = chat.user = "";
-	chat.word = k->adapter->name;
-	chat.model = k->entry.model;
-	chat.task.door = k->door;
-	if (json_parse(&chat.doc, k->scratch, none, 2, NULL) == ERR_OK &&
-	    k->adapter->read_reply(k->scratch, &chat, &k->d, body.p,
-		body.len, &reply, &f) == ERR_OK && reply.error == NULL &&
-	    reply.usage.known) {
-		*u = reply.usage;
-		return true;
-	}
-	return told(line, body, k->scratch, u);
-}
-
 static void
 add_usage(struct sum *s, const struct usage *u, int64_t cost)
 {
@@ -316,14 +263,15 @@ count(struct look *k, const struct json *line)
 	struct fault f;
 	struct usage u;
 
-	if (k->dialect->read_line(k->scratch, line, &got, &f) != ERR_OK) {
+	if (k->rs.dialect->read_line(k->scratch, line, &got, &f) != ERR_OK) {
 		k->sum.unknown++;
 		return;
 	}
 	if (got.status != 200 || got.body.len == 0)
 		return;
 	k->sum.answered++;
-	if (!usage_of(k, line, got.body, &u)) {
+	if (!results_usage(&k->rs, k->scratch, got.body,
+	    &u)) {
 		k->sum.unknown++;
 		return;
 	}
@@ -366,7 +314,7 @@ count_list(struct look *k)
 		k->lost = true;
 		return;
 	}
-	list = k->dialect->list(&doc);
+	list = k->rs.dialect->list(&doc);
 	for (v = json_first(&doc, list); v != JSON_NONE;
 	    v = json_next(&doc, list, v)) {
 		p = json_raw(&doc, v, &len);
@@ -408,7 +356,7 @@ on_all(void *arg)
 		k->fault = k->ask.fault;
 		finish(k, k->ask.err);
 		return;
-	} else if (k->dialect->whole) {
+	} else if (k->rs.dialect->whole) {
 		count_list(k);
 	}
 	k->place++;
@@ -423,7 +371,7 @@ next_place(struct look *k)
 	const char *places[] = { s->output, s->errors }, *where;
 
 	while (k->place < 2 && (*places[k->place] == '\0' || k->lost ||
-	    (k->place == 1 && strcmp(s->output, s->errors) == 0)))
+	    (k->place == 1 && !k->rs.dialect->passes)))
 		k->place++;
 	if (k->place == 2) {
 		settle(k);
@@ -433,11 +381,11 @@ next_place(struct look *k)
 	ask_end(&k->ask);
 	memset(&k->ask.call, 0, sizeof k->ask.call);
 	k->ask.done = on_all;
-	k->ask.data = k->dialect->whole ? NULL : on_answers;
-	if (!k->dialect->whole)
+	k->ask.data = k->rs.dialect->whole ? NULL : on_answers;
+	if (!k->rs.dialect->whole)
 		frames_init(&k->frames, FRAMING_LINES, LIMIT_EVENT_LARGE);
-	k->reading = !k->dialect->whole;
-	if (k->dialect->results(k->arena, k->ask.provider, where,
+	k->reading = !k->rs.dialect->whole;
+	if (k->rs.dialect->results(k->arena, k->ask.provider, where,
 	    &k->ask.call, &k->fault) != ERR_OK || !ask_begin(&k->ask))
 		fail(k, ERR_UPSTREAM, err_row(ERR_UPSTREAM)->text);
 }
@@ -453,7 +401,7 @@ on_state(void *arg)
 	enum err err = k->ask.err;
 
 	if (err == ERR_OK)
-		err = k->dialect->read(k->arena, k->ask.body.data == NULL ?
+		err = k->rs.dialect->read(k->arena, k->ask.body.data == NULL ?
 		    "" : k->ask.body.data, k->ask.body.len, &s, &k->fault);
 	else
 		k->fault = k->ask.fault;
@@ -470,43 +418,25 @@ on_state(void *arg)
 		hold_on(k);
 }
 
-static bool
-find_adapter(struct look *k)
-{
-	const char *surface = batch_surface(k->entry.path);
-	const struct adapter *a = surface == NULL ? NULL :
-	    adapter_find(surface);
-	bool chat = a != NULL && adapter_for(surface, "openai") == NULL;
-
-	k->door = chat || a == NULL ? NULL : surface;
-	k->adapter = adapter_for(k->door, k->entry.adapter);
-	return k->adapter != NULL;
-}
-
 static void
 begin(struct look *k)
 {
 	struct entry *e = &k->entry;
-	const struct provider *p = policy_provider(k->policy, e->provider,
-	    strlen(e->provider)), *as;
 
-	if (p == NULL || (as = provider_speaking(p, e->adapter)) == NULL ||
-	    (k->dialect = batch_dialect_of(as)) == NULL || !find_adapter(k)) {
+	if (!results_of(&k->rs, k->policy, e)) {
 		fail(k, ERR_NO_ROUTE, "the provider of this batch is not in "
 		    "the policy any more");
 		return;
 	}
-	k->d = (struct deployment){ .id = e->deployment, .provider = as,
-		.model = e->up, .price = e->price };
 	k->ask = (struct ask){ .worker = k->owner->worker,
-		.arena = k->arena, .provider = as, .done = on_state,
-		.arg = k };
+		.arena = k->arena, .provider = k->rs.provider,
+		.done = on_state, .arg = k };
 	if (batch_ended(e->state.status)) {
 		next_place(k);
 		return;
 	}
-	if (k->dialect->get(k->arena, as, e->own, &k->ask.call, &k->fault) !=
-	    ERR_OK || !ask_begin(&k->ask))
+	if (k->rs.dialect->get(k->arena, k->rs.provider, e->own,
+	    &k->ask.call, &k->fault) != ERR_OK || !ask_begin(&k->ask))
 		fail(k, ERR_UPSTREAM, err_row(ERR_UPSTREAM)->text);
 }
 

@@ -13,6 +13,7 @@
 #include "app/base/arena.h"
 #include "app/base/clock.h"
 #include "app/base/form.h"
+#include "app/base/frames.h"
 #include "app/base/limits.h"
 #include "app/base/percent.h"
 #include "app/batches.h"
@@ -23,6 +24,8 @@
 #include "app/previous.h"
 #include "app/record.h"
 #include "app/refusal.h"
+#include "app/results.h"
+#include "app/spool.h"
 #include "app/worker.h"
 
 #define SECOND INT64_C(1000000)
@@ -40,6 +43,13 @@ struct filed {
 	const char *was; /* the record as it was read */
 	size_t was_len;
 	struct entry entry;
+	struct spool spool; /* of an input that waits here */
+	struct buf input;
+	/* Answers that are translated on their way. */
+	struct results results;
+	struct arena *scratch;
+	struct frames frames;
+	bool reading, errors;
 	/* What a batch may cost. */
 	struct counters counters;
 	struct hold hold;
@@ -321,11 +331,11 @@ on_uploaded(void *arg)
 }
 
 static void
-upload(struct filed *job, const char *content, size_t len)
+describe(struct filed *job, size_t len)
 {
 	struct request *r = job->request;
 	struct entry *e = &job->entry;
-	struct http_call *call = new_call(job);
+	int64_t wanted = files_expiry(&r->chat);
 
 	e->kind = "file";
 	e->key = r->key->name;
@@ -334,11 +344,100 @@ upload(struct filed *job, const char *content, size_t len)
 	e->purpose = member(r, "purpose");
 	e->made = clock_wall() / SECOND;
 	e->bytes = (int64_t)len;
-	if (files_expiry(&r->chat) > 0)
-		e->expires = e->made + files_expiry(&r->chat);
+	if (wanted > 0)
+		e->expires = e->made + wanted;
+}
+
+static void
+upload(struct filed *job, const char *content, size_t len)
+{
+	struct request *r = job->request;
+	struct entry *e = &job->entry;
+	struct http_call *call = new_call(job);
+
+	describe(job, len);
 	ask(job, job->dialect->upload(r->arena, job->provider, e->purpose,
 	    e->filename, (struct str){ content, len }, call, &r->fault),
 	    on_uploaded);
+}
+
+/* The client's id of what waits here. */
+static const char *
+spool_id(struct filed *job, bool key)
+{
+	struct request *r = job->request;
+	const char *own = key ? spool_own(r->arena, &job->spool) :
+	    spool_record(r->arena, &job->spool);
+	struct owner owner;
+
+	previous_owner_named(r, job->provider->name, &owner);
+	return own == NULL ? NULL : owned_id(r->arena, &owner, (struct str){
+	    own, strlen(own) });
+}
+
+static void
+on_sealed(void *arg, enum err e, const char *text, size_t len,
+    const char *why)
+{
+	struct filed *job = arg;
+
+	job->entry.kind = "file";
+	job->entry.id = spool_id(job, true);
+	if (e == ERR_OK && job->entry.id == NULL)
+		fail_row(job, ERR_INTERNAL);
+	else
+		on_put(job, e, text, len, why);
+}
+
+/* It waits in the store; the client has the key to it. */
+static void
+on_spooled(void *arg, enum err e)
+{
+	struct filed *job = arg;
+	struct request *r = job->request;
+	struct registry *rg;
+	struct registry_row row;
+
+	if (e == ERR_TOO_LARGE) {
+		request_fail(r, ERR_OVERLOADED, NULL, "there is no room for "
+		    "another file that waits for its batch");
+		finished(job);
+		return;
+	}
+	rg = e == ERR_OK ? registry_of(job) : NULL;
+	if (e != ERR_OK) {
+		fail_row(job, e);
+	} else if (rg != NULL) {
+		/* Not in a list: what is written here has not the key. */
+		job->entry.kind = "spool";
+		job->entry.id = spool_record(r->arena, &job->spool);
+		if (job->entry.id == NULL || entry_row(r->arena, &job->entry,
+		    clock_wall(), &row) == NULL)
+			fail_row(job, ERR_INTERNAL);
+		else
+			registry_put(rg, &row, "", on_sealed, job);
+	}
+}
+
+static void
+spool(struct filed *job, const char *content, size_t len)
+{
+	struct request *r = job->request;
+	struct entry *e = &job->entry;
+	struct registry *rg = registry_of(job);
+	int64_t ttl;
+
+	if (rg == NULL)
+		return;
+	describe(job, len);
+	ttl = e->expires > 0 ? e->expires - e->made : SPOOL_TTL;
+	e->expires = e->made + (ttl > SPOOL_TTL_MOST ? SPOOL_TTL_MOST : ttl);
+	e->pieces = spool_pieces(len);
+	if (!spool_new(&job->spool))
+		fail_row(job, ERR_INTERNAL);
+	else
+		spool_write(&job->spool, r->arena, rg, content, len,
+		    e->expires * SECOND, on_spooled, job);
 }
 
 /* All lines are written: what they are goes with the file. */
@@ -357,7 +456,10 @@ upload_lines(struct filed *job)
 	e->lines = l->count;
 	e->most = l->most > LEDGER_MAX ? LEDGER_MAX : l->most;
 	e->price = d->price;
-	upload(job, l->out.data, l->out.len);
+	if (job->dialect->keeps)
+		upload(job, l->out.data, l->out.len);
+	else
+		spool(job, l->out.data, l->out.len);
 }
 
 static void
@@ -433,6 +535,28 @@ call_file(struct filed *job, const char *method, const char *tail)
 	    r->chat.previous_own, tail, call, &r->fault);
 }
 
+static bool
+is_spooled(struct filed *job)
+{
+	return spool_find(job->request->chat.previous_own, &job->spool);
+}
+
+/* What waits here is shown under the id with which it was asked for. */
+static void
+show_spooled(struct filed *job)
+{
+	struct request *r = job->request;
+
+	if (job->was == NULL) {
+		missing(r, "File", r->chat.path);
+		finished(job);
+		return;
+	}
+	job->entry.kind = "file";
+	job->entry.id = r->chat.path;
+	answer_entry(job, &job->entry);
+}
+
 static void
 show_file(struct filed *job)
 {
@@ -442,10 +566,81 @@ show_file(struct filed *job)
 		ask(job, call_file(job, "GET", ""), on_file);
 }
 
+/* The answers of a batch as a file: it has a name, and no more. */
+static void
+show_answers(struct filed *job)
+{
+	struct request *r = job->request;
+	struct entry *e = &job->entry;
+
+	if (!is_batch(job, r->chat.path))
+		return;
+	e->kind = "file";
+	e->id = r->chat.path;
+	e->filename = job->errors ? "errors.jsonl" : "output.jsonl";
+	e->purpose = "batch_output";
+	e->bytes = 0;
+	e->expires = 0;
+	answer_entry(job, e);
+}
+
+/* Find the batch whose answers these are. */
+static void
+find_batch(struct filed *job, void (*next)(struct filed *job))
+{
+	struct request *r = job->request;
+	const char *own = r->chat.previous_own, *id = batch_of_file(own);
+	struct owner owner;
+
+	job->errors = batch_is_error(own);
+	previous_owner(r, job->provider, &owner);
+	id = owned_id(r->arena, &owner, (struct str){ id, strlen(id) });
+	if (id == NULL)
+		fail_row(job, ERR_INTERNAL);
+	else
+		find(job, id, next);
+}
+
+static void
+find_spooled(struct filed *job, void (*next)(struct filed *job))
+{
+	const char *id = spool_record(job->request->arena, &job->spool);
+
+	if (id == NULL)
+		fail_row(job, ERR_INTERNAL);
+	else
+		find(job, id, next);
+}
+
+/* Of a provider that keeps no files there are these two kinds alone. */
+static bool
+keeps(struct filed *job)
+{
+	struct request *r = job->request;
+
+	if (job->dialect->keeps)
+		return true;
+	missing(r, "File", r->chat.path);
+	finished(job);
+	return false;
+}
+
+static bool
+is_answers(const struct filed *job)
+{
+	return !job->dialect->passes &&
+	    batch_of_file(job->request->chat.previous_own) != NULL;
+}
+
 static void
 begin_file(struct filed *job)
 {
-	find(job, job->request->chat.path, show_file);
+	if (is_spooled(job))
+		find_spooled(job, show_spooled);
+	else if (is_answers(job))
+		find_batch(job, show_answers);
+	else if (keeps(job))
+		find(job, job->request->chat.path, show_file);
 }
 
 static void
@@ -489,10 +684,47 @@ on_deleted(void *arg)
 		registry_drop(rg, r->chat.path, owner, on_dropped, job);
 }
 
+/* Nobody waits for the pieces: they go in their time, too. */
+static void
+lost(void *arg, enum err e, const char *text, size_t len, const char *why)
+{
+	(void)arg;
+	(void)e;
+	(void)text;
+	(void)len;
+	(void)why;
+}
+
+static void
+lose_spooled(struct filed *job, registry_fn *fn, void *arg)
+{
+	struct request *r = job->request;
+	const char *id = spool_record(r->arena, &job->spool);
+	const char *owner = entry_owner(r->arena, "spool", r->key->name);
+	struct registry *rg = batches_registry(r->worker->batches,
+	    &r->fault);
+
+	if (rg == NULL || id == NULL || owner == NULL) {
+		fn(arg, ERR_KEPT, NULL, 0, "");
+		return;
+	}
+	registry_lose(rg, job->spool.name, lost, NULL);
+	registry_drop(rg, id, owner, fn, arg);
+}
+
 static void
 begin_delete(struct filed *job)
 {
-	ask(job, call_file(job, "DELETE", ""), on_deleted);
+	struct request *r = job->request;
+
+	if (is_spooled(job))
+		lose_spooled(job, on_dropped, job);
+	else if (is_answers(job)) {
+		request_fail(r, ERR_BAD_REQUEST, "file_id", "the answers of "
+		    "a batch are kept by its provider and go with it");
+		finished(job);
+	} else if (keeps(job))
+		ask(job, call_file(job, "DELETE", ""), on_deleted);
 }
 
 /* ------------------------------------------------------------- content */
@@ -530,11 +762,115 @@ content_done(void *arg)
 		finished(job);
 }
 
+/* ---- in another dialect */
+
+static enum err
+on_answer(void *arg, const struct sse_event *ev)
+{
+	struct filed *job = arg;
+	struct request *r = job->request;
+	struct json doc;
+	struct fault f;
+	struct buf out;
+	char *text;
+
+	if (ev == NULL || ev->len == 0)
+		return ERR_OK;
+	buf_init(&out, LIMIT_REPLY * 2);
+	text = arena_dup(job->scratch, ev->data, ev->len);
+	if (text != NULL)
+		json_mend_escapes(text, ev->len);
+	if (text != NULL && json_parse(&doc, job->scratch, text, ev->len,
+	    NULL) == ERR_OK)
+		results_line(&job->results, job->scratch, &doc, job->errors,
+		    &out, &f);
+	if (!out.failed && !r->gone)
+		answer_bytes(r, out.data, out.len);
+	buf_free(&out);
+	arena_reset(job->scratch);
+	return ERR_OK;
+}
+
+static bool
+answers_data(void *arg, const char *p, size_t len)
+{
+	struct filed *job = arg;
+
+	frames_feed(&job->frames, p, len, on_answer, job);
+	return !job->request->full;
+}
+
+static void
+answers_done(void *arg)
+{
+	struct filed *job = arg;
+
+	if (failed(job))
+		return;
+	frames_end(&job->frames, on_answer, job);
+	finished(job);
+}
+
+static void
+answers_head(void *arg)
+{
+	struct filed *job = arg;
+
+	job->request->chat.task.bytes = true;
+	if (!job->request->gone)
+		answer_head(job->request, 200, "application/jsonl", -1);
+}
+
+static void
+ask_answers(struct filed *job)
+{
+	struct request *r = job->request;
+	struct http_call *call;
+	enum err e;
+
+	if (!is_batch(job, r->chat.path))
+		return;
+	job->scratch = arena_new(LIMIT_ARENA);
+	if (!job->entry.settled || job->scratch == NULL ||
+	    !results_of(&job->results, r->policy, &job->entry)) {
+		missing(r, "File", r->chat.path);
+		finished(job);
+		return;
+	}
+	call = new_call(job);
+	e = job->dialect->results(r->arena, job->provider,
+	    r->chat.previous_own, call, &r->fault);
+	frames_init(&job->frames, FRAMING_LINES, LIMIT_EVENT_LARGE);
+	job->reading = true;
+	job->ask.head = answers_head;
+	job->ask.data = answers_data;
+	ask(job, e, answers_done);
+}
+
+static void
+sealed(struct filed *job)
+{
+	request_fail(job->request, ERR_BAD_REQUEST, "file_id", "what waits "
+	    "for its batch here is sealed, and not given back");
+	finished(job);
+}
+
 static void
 begin_content(struct filed *job)
 {
-	enum err e = call_file(job, "GET", "/content");
+	enum err e;
 
+	if (is_spooled(job)) {
+		sealed(job);
+		return;
+	}
+	if (is_answers(job)) {
+		find_batch(job, ask_answers);
+		return;
+	}
+	if (!keeps(job))
+		return;
+	e = call_file(job, "GET", "/content");
 	job->ask.head = content_head;
 	job->ask.data = content_data;
 	ask(job, e, content_done);
@@ -580,6 +916,9 @@ on_created(void *arg)
 	e->own = e->state.id;
 	e->id = owned_id(r->arena, &owner, (struct str){ e->own,
 		strlen(e->own) });
+	if (e->pieces > 0)
+		lose_spooled(job, lost, NULL);
+	e->pieces = 0;
 	buf_init(&hold, REGISTRY_TEXT);
 	ledger_leave(r->worker->ledger, &job->hold, &hold);
 	e->hold = hold.failed ? NULL : arena_dup(r->arena, hold.data,
@@ -599,13 +938,13 @@ create(struct filed *job)
 	struct deployment d = { .id = e->deployment, .model = e->up,
 		.provider = job->provider, .price = e->price };
 	struct batch_order order = { .file = e->own, .path = e->path,
+		.requests = { job->input.data, job->input.len },
 		.window = e->window, .metadata = metadata_of(r) };
 	struct http_call *call = new_call(job);
 
 	/* Where it goes is what asks the provider, not what was asked for. */
-	order.path = batch_path(adapter_for(adapter_for(
-	    batch_surface(e->path), "openai") == NULL ? NULL :
-	    batch_surface(e->path), e->adapter));
+	order.path = batch_path(adapter_for(batch_door(e->path),
+	    e->adapter));
 	ask(job, job->dialect->create(r->arena, &d, &order, call, &r->fault),
 	    on_created);
 }
@@ -688,6 +1027,34 @@ hold(struct filed *job)
 		fail_row(job, ERR_INTERNAL);
 }
 
+static void
+on_unspooled(void *arg, enum err e)
+{
+	struct filed *job = arg;
+	struct request *r = job->request;
+
+	if (e == ERR_OK) {
+		hold(job);
+	} else if (e == ERR_NOT_FOUND) {
+		missing(r, "File", member(r, "input_file_id"));
+		finished(job);
+	} else {
+		fail_row(job, e);
+	}
+}
+
+static void
+unspool(struct filed *job)
+{
+	struct registry *rg = registry_of(job);
+
+	if (rg == NULL)
+		return;
+	buf_init(&job->input, LIMIT_BODY * 2);
+	spool_read(&job->spool, job->request->arena, rg,
+	    (unsigned)job->entry.pieces, &job->input, on_unspooled, job);
+}
+
 /* The file's record becomes that of its batch. */
 static void
 order(struct filed *job)
@@ -697,8 +1064,8 @@ order(struct filed *job)
 	struct str more = metadata_of(r);
 	const char *id = member(r, "input_file_id");
 
-	if (job->was == NULL || strcmp(e->kind, "file") != 0 ||
-	    strcmp(e->key, r->key->name) != 0) {
+	if (job->was == NULL || strcmp(e->kind, e->pieces > 0 ? "spool" :
+	    "file") != 0 || strcmp(e->key, r->key->name) != 0) {
 		missing(r, "File", id);
 		finished(job);
 		return;
@@ -714,15 +1081,18 @@ order(struct filed *job)
 		return;
 	}
 	e->kind = "batch";
-	e->input = id;
+	/* What is written must not have the key of a file in it. */
+	e->input = e->pieces > 0 ? spool_id(job, false) : id;
 	e->window = member(r, "completion_window");
 	e->metadata = more.p == NULL ? "" : arena_dup(r->arena, more.p,
 	    more.len);
 	e->expires = 0;
 	e->filename = e->purpose = "";
 	r->chat.model = e->model;
-	if (e->metadata == NULL)
+	if (e->metadata == NULL || e->input == NULL)
 		fail_row(job, ERR_INTERNAL);
+	else if (e->pieces > 0)
+		unspool(job);
 	else
 		hold(job);
 }
@@ -730,7 +1100,10 @@ order(struct filed *job)
 static void
 begin_create(struct filed *job)
 {
-	find(job, member(job->request, "input_file_id"), order);
+	if (is_spooled(job))
+		find_spooled(job, order);
+	else
+		find(job, member(job->request, "input_file_id"), order);
 }
 
 /* ------------------------------------------------------ batches that are */
@@ -1088,9 +1461,13 @@ filed_plan(struct request *r, const struct facts_source *from,
 	job->provider = r->plan.order[0]->provider;
 	job->dialect = batch_dialect_of(job->provider);
 	job->lines.dialect = job->dialect;
-	return job->dialect != NULL ? ERR_OK : fault_set(&r->fault,
-	    ERR_NOT_FOUND, NULL, "the provider keeps neither files nor "
-	    "batches");
+	if (job->dialect == NULL)
+		return fault_set(&r->fault, ERR_NOT_FOUND, NULL,
+		    "the provider keeps neither files nor batches");
+	return job->dialect->keeps || job->lines.arena != NULL ||
+	    r->chat.form == NULL ? ERR_OK : fault_set(&r->fault,
+	    ERR_BAD_REQUEST, "purpose", "the provider keeps no files but "
+	    "those of batches");
 }
 
 enum verdict
@@ -1151,6 +1528,10 @@ filed_close(struct request *r)
 	ask_end(&job->ask);
 	lines_end(&job->lines);
 	buf_free(&job->list);
+	buf_free(&job->input);
+	if (job->reading)
+		frames_free(&job->frames);
+	arena_free(job->scratch);
 	/* Of one that was sent nobody knows: its lease ends as charged. */
 	if (job->hold.live && !job->hold.sent)
 		ledger_release(r->worker->ledger, &job->hold, NULL, NULL);

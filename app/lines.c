@@ -262,8 +262,10 @@ write_line(struct lines *l, struct chat *chat, struct str custom_id,
 		return number(l, e, f);
 	if (call.parts > 1)
 		return refuse(l, f, "it is too much for one request");
-	l->dialect->put_line(&l->out, custom_id, path == NULL ? "" : path,
-	    (struct str){ call.body, call.body_len });
+	if (!l->dialect->put_line(&l->out, custom_id, path == NULL ? "" : path,
+	    (struct str){ call.body, call.body_len }))
+		return refuse(l, f, "its 'custom_id' is too long for the "
+		    "provider");
 	return l->out.failed || l->out.len > (l->dialect->most > 0 ?
 	    l->dialect->most : LIMIT_BODY) ? fault_set(f, ERR_TOO_LARGE,
 	    "file", "the requests are more than the provider takes in one "

@@ -11,6 +11,8 @@ import email.parser
 import json
 import urllib.parse
 
+import batching_anthropic
+
 WORDS = 3                       # of an answer
 
 
@@ -201,6 +203,8 @@ async def files(x, kept, rest):
 
 async def answer(x, looks):
     """(status, document), or None: it has answered."""
+    if "messages" in x.segments:
+        return await batching_anthropic.answer(x, looks)
     kept = x.server.batching.setdefault(x.key(), Kept())
     segments = x.segments
     versioned = "api-version" in urllib.parse.parse_qs(x.query)

@@ -28,11 +28,16 @@ def policy(site, store=None):
     p.model("plain", {"to": site.tag("m/batch/tag=plain")})
     p.model("azure", {"to": site.tag("m/batch/tag=azure") + "/v1/x",
                       "price": HALF})
+    p.model("claude", {"to": site.tag("m/batch/tag=claude"),
+                       "adapter": "anthropic", "price": HALF})
+    p.model("calm", {"to": site.tag("m/batch/looks=1000/tag=calm"),
+                     "adapter": "anthropic", "price": HALF})
     p.model("chat", site.tag("m/ok/tag=chat"))
     p.key("mine", budget=usd(10**12) + " / day", models=["*"])
     p.key("other", budget=usd(10**12) + " / day")
     p.key("poor", budget=usd(10**6) + " / day")
     p.key("held", budget=usd(10**12) + " / day")
+    p.key("ends", budget=usd(10**12) + " / day")
     p.key("free")
     p.key("forgetful", retention="none")
     row = p.doc["providers"][p.doc["models"]["azure"]["targets"][0][
@@ -133,6 +138,102 @@ def test_whole(books, sdk, model):
     sdk.files.delete(given.id)
     with pytest.raises(openai.NotFoundError):
         sdk.files.retrieve(given.id)
+
+
+def by_id(found):
+    return {o["custom_id"]: o for o in found}
+
+
+@pytest.mark.parametrize("model", ["claude"])
+def test_translated(books, sdk, model):
+    """A provider of another dialect that keeps no files: the input waits here,
+    sealed; answers come back in OpenAI's form."""
+    mode = books.site.tag("m/batch/tag=" + model)
+    before = spent(books.site, "mine")["cost_nano"]
+    was = billed(books.site, mode, rates=RATES)
+    odd = "\u00e4 \"b\" / c"
+    given = upload(sdk, [line("plain", model), line(odd, model),
+                         line("bad", model, "fail it"),
+                         line("gone", model, "late it")])
+    assert given.purpose == "batch" and given.expires_at
+    assert sdk.files.retrieve(given.id) == given
+    secret = given.id.split("-")[2][:64]
+    assert len(secret) == 64
+    with pytest.raises(openai.BadRequestError):
+        sdk.files.content(given.id)
+    b = sdk.batches.create(input_file_id=given.id, endpoint=CHAT,
+                           completion_window="24h", metadata={"a": "b"})
+    assert b.status == "in_progress" and b.metadata == {"a": "b"}
+    for gone in (lambda: sdk.files.retrieve(given.id),
+                 lambda: sdk.batches.create(
+                     input_file_id=given.id, endpoint=CHAT,
+                     completion_window="24h")):
+        with pytest.raises(openai.NotFoundError):
+            gone()
+    got = sdk.batches.retrieve(b.id)
+    assert got.status == "expired" and got.metadata == {"a": "b"}
+    assert (got.request_counts.total, got.request_counts.completed,
+            got.request_counts.failed) == (4, 2, 2)
+    out = by_id(texts(sdk, got.output_file_id))
+    assert set(out) == {"plain", odd}
+    answer = out[odd]["response"]
+    assert answer["status_code"] == 200 and out[odd]["error"] is None
+    assert answer["body"]["object"] == "chat.completion"
+    assert answer["body"]["choices"][0]["message"]["content"] == \
+        "word0 word1 word2"
+    assert answer["body"]["usage"]["completion_tokens"] == 3
+    bad = by_id(texts(sdk, got.error_file_id))
+    assert set(bad) == {"bad", "gone"}
+    assert bad["bad"]["response"]["status_code"] == 400
+    assert bad["gone"]["error"]["code"] == "batch_expired"
+    assert sdk.files.retrieve(got.output_file_id).purpose == "batch_output"
+    cost = billed(books.site, mode, rates=RATES) - was
+    assert cost == 2 * (2 * RATES[0] + 3 * RATES[1])
+    settled(books.site, "mine", before + cost)
+    assert secret not in kept_text(books)
+
+
+def kept_text(books):
+    """All that the store has, as text."""
+    found = b""
+    for path in books.site.state.glob("kept.db*"):
+        found += path.read_bytes()
+    return found.decode("latin-1")
+
+
+def test_waiting(books, sdk):
+    """What waits is noise to the house, and goes when it is deleted."""
+    given = upload(sdk, [line("w", "claude", "a very telling sentence")])
+    assert "telling" not in kept_text(books)
+    assert given.id.split("-")[2][:64] not in kept_text(books)
+    with sdk_of(books, "other") as other:
+        with pytest.raises(openai.NotFoundError):
+            other.files.retrieve(given.id)
+    assert given.id not in {f.id for f in sdk.files.list()}
+    assert sdk.files.delete(given.id).deleted
+    with pytest.raises(openai.NotFoundError):
+        sdk.files.retrieve(given.id)
+    with pytest.raises(openai.BadRequestError) as e:
+        upload(sdk, [line("x" * 60 + "\u00e4", "claude")])
+    assert "custom_id" in str(e.value)
+
+
+@pytest.mark.parametrize("model", ["calm"])
+def test_translated_cancel(books, model):
+    with sdk_of(books, "ends") as sdk:
+        before = spent(books.site, "ends")
+        b = order(sdk, lines_of(model, 3))
+        assert spent(books.site, "ends")["held_nano"] > before["held_nano"]
+        assert sdk.batches.cancel(b.id).status == "cancelling"
+        got = sdk.batches.retrieve(b.id)
+        assert got.status == "cancelled"
+        assert got.request_counts.completed == 1
+        assert len(texts(sdk, got.output_file_id)) == 1
+        assert len(texts(sdk, got.error_file_id)) == 2
+        row = spent(books.site, "ends")
+        assert row["cost_nano"] - before["cost_nano"] == \
+            2 * RATES[0] + 3 * RATES[1]
+        assert row["held_nano"] == before["held_nano"]
 
 
 def test_other_paths(books, sdk):

@@ -18,6 +18,7 @@
 #include "app/batches.h"
 #include "app/entry.h"
 #include "app/lines.h"
+#include "app/spool.h"
 #include "tests/unit/ledger_help.h"
 
 #define NOON "2026-11-28T12:00:00Z"
@@ -522,6 +523,194 @@ test_answers(void **state)
 	arena_free(a);
 }
 
+/* A custom_id that Anthropic does not take goes and comes back. */
+static void
+test_marked(void **state)
+{
+	static const struct {
+		const char *id, *sent;
+	} ids[] = {
+		{ "a-Z_9", "a-Z_9" }, { "a b", "tg-YSBi" },
+		{ "tg-x", "tg-dGcteA" }, { "/", "tg-Lw" },
+		{ "\xc3\xa4\"", "tg-w6Qi" },
+	};
+	struct arena *a = arena_new(MIB(1));
+	char line[256], want[256], big[100];
+	struct batch_line got;
+	struct json doc;
+	struct fault f;
+	struct buf b;
+	size_t i;
+
+	(void)state;
+	buf_init(&b, KIB(4));
+	for (i = 0; i < sizeof ids / sizeof ids[0]; i++) {
+		buf_clear(&b);
+		assert_true(batch_anthropic.put_line(&b, (struct str){
+		    ids[i].id, strlen(ids[i].id) }, "", (struct str){
+		    "{}", 2 }));
+		snprintf(want, sizeof want,
+		    "{\"custom_id\":\"%s\",\"params\":{}}\n", ids[i].sent);
+		assert_int_equal(b.len, strlen(want));
+		assert_memory_equal(b.data, want, b.len);
+		snprintf(line, sizeof line, "{\"custom_id\":\"%s\","
+		    "\"result\":{\"type\":\"expired\"}}", ids[i].sent);
+		assert_int_equal(json_parse(&doc, a, line, strlen(line),
+		    NULL), ERR_OK);
+		assert_int_equal(batch_anthropic.read_line(a, &doc, &got,
+		    &f), ERR_OK);
+		assert_string_equal(got.custom_id, ids[i].id);
+		assert_string_equal(got.code, "batch_expired");
+	}
+	memset(big, ' ', sizeof big);
+	assert_true(batch_anthropic.put_line(&b, (struct str){ big, 45 }, "",
+	    (struct str){ "{}", 2 }));
+	assert_false(batch_anthropic.put_line(&b, (struct str){ big, 46 }, "",
+	    (struct str){ "{}", 2 }));
+	buf_free(&b);
+	arena_free(a);
+}
+
+static void
+test_anthropic(void **state)
+{
+	static const struct {
+		const char *text;
+		enum batch_status status;
+		const char *output, *errors;
+	} rows[] = {
+		{ "{\"id\":\"m\",\"processing_status\":\"in_progress\","
+		    "\"request_counts\":{\"processing\":2}}",
+		    BATCH_IN_PROGRESS, "", "" },
+		{ "{\"id\":\"m\",\"processing_status\":\"canceling\"}",
+		    BATCH_CANCELLING, "", "" },
+		{ "{\"id\":\"m\",\"processing_status\":\"ended\","
+		    "\"request_counts\":{\"succeeded\":2}}",
+		    BATCH_COMPLETED, "file-out-m", "" },
+		{ "{\"id\":\"m\",\"processing_status\":\"ended\","
+		    "\"cancel_initiated_at\":\"2024-09-24T18:37:24.1Z\","
+		    "\"request_counts\":{\"canceled\":2}}",
+		    BATCH_CANCELLED, "", "file-err-m" },
+		{ "{\"id\":\"m\",\"processing_status\":\"ended\","
+		    "\"request_counts\":{\"succeeded\":1,\"expired\":1}}",
+		    BATCH_EXPIRED, "file-out-m", "file-err-m" },
+	};
+	struct arena *a = arena_new(MIB(1));
+	struct batch_state s;
+	struct fault f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(batch_anthropic.read(a, rows[i].text,
+		    strlen(rows[i].text), &s, &f), ERR_OK);
+		assert_int_equal(s.status, rows[i].status);
+		assert_string_equal(s.output, rows[i].output);
+		assert_string_equal(s.errors, rows[i].errors);
+	}
+	assert_string_equal(batch_of_file("file-out-m"), "m");
+	assert_string_equal(batch_of_file("file-err-m"), "m");
+	assert_null(batch_of_file("file-m"));
+	arena_free(a);
+}
+
+static void
+test_list(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, KIB(4));
+	batch_list(&b, (struct str){ "{1}\n{2}\n{3}", 11 });
+	assert_int_equal(b.len, 13);
+	assert_memory_equal(b.data, "[{1},{2},{3}]", 13);
+	buf_free(&b);
+}
+
+/* --------------------------------------------------------------- spool */
+
+/* What is sealed opens with its key, in its place, whole, or not at all. */
+static void
+test_seal(void **state)
+{
+	struct arena *a = arena_new(MIB(1));
+	struct spool s, back;
+	char sealed[64], plain[64];
+
+	(void)state;
+	assert_true(spool_new(&s));
+	s.pieces = 2;
+	assert_true(spool_find(spool_own(a, &s), &back));
+	assert_string_equal(back.name, s.name);
+	assert_memory_equal(back.key, s.key, SPOOL_KEY);
+	back.pieces = 2;
+	assert_true(spool_seal(&s, 1, "telling", 7, sealed));
+	assert_null(memmem(sealed, 23, "telling", 7));
+	assert_true(spool_open(&back, 1, sealed, 23, plain));
+	assert_memory_equal(plain, "telling", 7);
+	assert_false(spool_open(&back, 0, sealed, 23, plain));
+	back.pieces = 3;
+	assert_false(spool_open(&back, 1, sealed, 23, plain));
+	back.pieces = 2;
+	assert_false(spool_open(&back, 1, sealed, 22, plain));
+	assert_false(spool_open(&back, 1, sealed, 15, plain));
+	sealed[3] ^= 1;
+	assert_false(spool_open(&back, 1, sealed, 23, plain));
+	sealed[3] ^= 1;
+	back.key[31] ^= 1;
+	assert_false(spool_open(&back, 1, sealed, 23, plain));
+	assert_false(spool_find("file-abc", &back));
+	assert_false(spool_find("", &back));
+	arena_free(a);
+}
+
+static void
+on_spool(void *arg, enum err e)
+{
+	struct heard *h = arg;
+
+	h->calls++;
+	h->err = e;
+}
+
+/* Several pieces through the store. */
+static void
+test_spooled(void **state)
+{
+	struct shelf sh = shelf_new();
+	size_t len = SPOOL_PIECE * 2 + 5, i;
+	char *text = malloc(len);
+	struct arena *a = arena_new(MIB(8));
+	struct spool s, back;
+	struct buf out;
+
+	(void)state;
+	for (i = 0; i < len; i++)
+		text[i] = (char)(i * 7 + i / 251);
+	assert_true(spool_new(&s));
+	spool_write(&s, a, sh.rg, text, len, clock_wall() + 60 * S, on_spool,
+	    &sh.heard);
+	heard(&sh, 1);
+	assert_int_equal(sh.heard.err, ERR_OK);
+	assert_int_equal(s.pieces, 3);
+	assert_true(spool_find(spool_own(a, &s), &back));
+	buf_init(&out, MIB(4));
+	memset(&sh.heard, 0, sizeof sh.heard);
+	spool_read(&back, a, sh.rg, 3, &out, on_spool, &sh.heard);
+	heard(&sh, 1);
+	assert_int_equal(sh.heard.err, ERR_OK);
+	assert_int_equal(out.len, len);
+	assert_memory_equal(out.data, text, len);
+	memset(&sh.heard, 0, sizeof sh.heard);
+	spool_read(&back, a, sh.rg, 4, &out, on_spool, &sh.heard);
+	heard(&sh, 1);
+	assert_int_equal(sh.heard.err, ERR_NOT_FOUND);
+	buf_free(&out);
+	free(text);
+	arena_free(a);
+	shelf_free(&sh);
+}
+
 /* --------------------------------------------------------------- lines */
 
 #define LINE(id, model, more) "{\"custom_id\":\"" id "\",\"method\":\"POST\"," \
@@ -614,12 +803,15 @@ main(void)
 #define STORE_TESTS                                                          \
 	cmocka_unit_test(test_records), cmocka_unit_test(test_due),          \
 	cmocka_unit_test(test_pieces), cmocka_unit_test(test_left),          \
+	cmocka_unit_test(test_spooled),                                      \
 	cmocka_unit_test(test_left_alone), cmocka_unit_test(test_left_none)
 	const struct CMUnitTest plain[] = {
 		cmocka_unit_test(test_entry), cmocka_unit_test(test_due_of),
 		cmocka_unit_test(test_price), cmocka_unit_test(test_urls),
 		cmocka_unit_test(test_states), cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_lines), STORE_TESTS };
+		cmocka_unit_test(test_lines), cmocka_unit_test(test_marked),
+		cmocka_unit_test(test_anthropic), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_seal), STORE_TESTS };
 	const struct CMUnitTest redis[] = { STORE_TESTS };
 	int failed = cmocka_run_group_tests_name("embedded", plain, NULL,
 	    NULL);
