@@ -63,24 +63,60 @@ of_input(struct arena *a, struct chat *c)
 	return sum + (int64_t)c->format_schema.len;
 }
 
-static bool
-mentions(const struct chat *c, const char *word)
+/*
+ * What a request says that its bill may hold beside: words anywhere in it. A
+ * tool of the provider's own may bring any text into the prompt.
+ */
+enum { SAYS_CACHE = 1, SAYS_SEARCH = 2, SAYS_MORE = 4 };
+
+static const struct {
+	const char *word;
+	size_t at; /* a byte of it that is rare in texts: looked for first */
+	unsigned says;
+} marks[] = {
+	{ "cache_control", 5, SAYS_CACHE },
+	{ "cachePoint", 5, SAYS_CACHE },
+	{ "search", 5, SAYS_SEARCH | SAYS_MORE },
+	{ "\"plugins\"", 4, SAYS_SEARCH },
+	{ "fetch", 4, SAYS_MORE },
+	{ "code_", 4, SAYS_MORE },
+	{ "\"mcp", 3, SAYS_MORE },
+	{ "url_context", 3, SAYS_MORE },
+	{ "conversation", 3, SAYS_MORE },
+};
+
+static const bool rare[256] = { ['_'] = true, ['P'] = true, ['h'] = true,
+	['g'] = true, ['p'] = true, ['v'] = true };
+
+static unsigned
+said_at(const char *text, size_t len, size_t i)
 {
-	return memmem(c->doc.text, c->doc.len, word, strlen(word)) != NULL;
+	unsigned says = 0;
+	size_t k, at, n;
+
+	for (k = 0; k < sizeof marks / sizeof marks[0]; k++) {
+		at = marks[k].at;
+		if (marks[k].word[at] != text[i] || i < at)
+			continue;
+		n = strlen(marks[k].word);
+		if (len - (i - at) >= n &&
+		    memcmp(text + i - at, marks[k].word, n) == 0)
+			says |= marks[k].says;
+	}
+	return says;
 }
 
-/* A tool of the provider's own may bring any text into the prompt. */
-static bool
-reads_more(const struct chat *c)
+/* All of them in one pass: it is felt with long prompts. */
+static unsigned
+said(const char *text, size_t len)
 {
-	static const char *const words[] = { "search", "fetch", "code_",
-		"\"mcp", "url_context", "conversation" };
+	unsigned says = 0;
 	size_t i;
 
-	for (i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (mentions(c, words[i]))
-			return true;
-	return c->previous_id != NULL;
+	for (i = 0; i < len; i++)
+		if (rare[(unsigned char)text[i]])
+			says |= said_at(text, len, i);
+	return says;
 }
 
 static enum err
@@ -135,15 +171,16 @@ enum err
 bounds_set(struct bounds *b, struct arena *a, struct chat *chat,
     const struct deployment *d, int64_t most, struct fault *f)
 {
+	unsigned says;
 	enum err e;
 
 	if (chat->task.door != NULL)
 		return set_task(b, chat);
-	b->writes = mentions(chat, "cache_control") ||
-	    mentions(chat, "cachePoint");
-	b->searches = mentions(chat, "search") ||
-	    mentions(chat, "\"plugins\"") ? SEARCHES : 0;
-	b->open = reads_more(chat) || searches_of(d) > 0;
+	says = said(chat->doc.text, chat->doc.len);
+	b->writes = (says & SAYS_CACHE) != 0;
+	b->searches = (says & SAYS_SEARCH) != 0 ? SEARCHES : 0;
+	b->open = (says & SAYS_MORE) != 0 || chat->previous_id != NULL ||
+	    searches_of(d) > 0;
 	b->input = of_input(a, chat);
 	if (chat->previous_id != NULL) /* all of that is read again */
 		b->input += d->context > 0 ? d->context : KEPT_TOKENS;

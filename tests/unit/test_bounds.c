@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -64,6 +65,50 @@ open_input(void **state)
 	assert_true(bounds_cut(&b, &u));
 	assert_int_equal(usage_output(&u), 10);
 	assert_int_equal(usage_input(&u), 90000);
+}
+
+/* What a request says of its bill, wherever it stands in it. */
+static void
+said_anywhere(void **state)
+{
+	static const struct {
+		const char *text;
+		bool writes, searches, open;
+	} rows[] = {
+		{ "", false, false, false },
+		{ "hhh ggg ppp vvv ___ PPP", false, false, false },
+		{ "cache_control", true, false, false },
+		{ "{\"cachePoint\":{}}", true, false, false },
+		{ "cache_contro", false, false, false },
+		{ "search", false, true, true },
+		{ "earch searc", false, false, false },
+		{ "a_search_b", false, true, true },
+		{ "{\"plugins\":[]}", false, true, false },
+		{ "{\"plugin\":[]}", false, false, false },
+		{ "web_fetch", false, false, true },
+		{ "code_", false, false, true },
+		{ "{\"type\":\"mcp\"}", false, false, true },
+		{ "url_context cache_control", true, false, true },
+		{ "\"conversation\"", false, false, true },
+	};
+	struct deployment d = { .model = "m" };
+	struct chat c;
+	struct bounds b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		memset(&c, 0, sizeof c);
+		c.doc.text = rows[i].text;
+		c.doc.len = strlen(rows[i].text);
+		c.max_output = 7;
+		assert_int_equal(bounds_set(&b, NULL, &c, &d, 100, NULL),
+		    ERR_OK);
+		assert_int_equal(b.writes, rows[i].writes);
+		assert_int_equal(b.searches > 0, rows[i].searches);
+		assert_int_equal(b.open, rows[i].open);
+		assert_int_equal(b.output, 7);
+	}
 }
 
 /* Models that search unasked, and tiers that nobody asked for. */
@@ -158,6 +203,7 @@ main(void)
 		cmocka_unit_test(true_usage_stays),
 		cmocka_unit_test(too_much_is_cut),
 		cmocka_unit_test(open_input),
+		cmocka_unit_test(said_anywhere),
 		cmocka_unit_test(cost),
 		cmocka_unit_test(past),
 		cmocka_unit_test(ends),
