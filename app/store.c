@@ -50,8 +50,8 @@ struct command {
 	unsigned parts;	  /* of the whole command */
 	unsigned moves;
 	int64_t deadline; /* clock_mono */
-	size_t len;
-	char rest[];	  /* the arguments, framed, behind the script's head */
+	size_t head, len; /* where the arguments begin, and end */
+	char text[];	  /* the command as it goes out, but for eval's */
 };
 
 struct queue {
@@ -284,44 +284,52 @@ on_timer(uv_timer_t *t)
 
 /* ---- the wire ---- */
 
-/* "$3\r\n", "*7\r\n": what printf takes for these is felt. */
-static void
-put_count(struct buf *b, char kind, size_t n)
+#define FRAME (DECIMAL_SIZE + 8) /* of what put_count writes, at most */
+
+/* "$3\r\n", "*7\r\n": what printf, or a buffer that grows, takes for these is
+ * felt. Returns where it ends. */
+static char *
+put_count(char *p, char kind, size_t n)
 {
-	buf_putc(b, kind);
-	buf_int(b, (int64_t)n);
-	buf_put(b, "\r\n", 2);
+	*p++ = kind;
+	if (n < 10)
+		*p++ = (char)('0' + n);
+	else
+		p += decimal(p, (int64_t)n, 0);
+	*p++ = '\r';
+	*p++ = '\n';
+	return p;
 }
 
-static void
-put_argument(struct buf *b, const char *p, size_t len)
+static char *
+put_argument(char *p, const char *arg, size_t len)
 {
-	put_count(b, '$', len);
-	buf_put(b, p, len);
-	buf_put(b, "\r\n", 2);
+	p = put_count(p, '$', len);
+	memcpy(p, arg, len);
+	p += len;
+	*p++ = '\r';
+	*p++ = '\n';
+	return p;
 }
 
+/* The server does not know the digest: the script itself, once. */
 static bool
-write_command(struct store *s, const struct command *c)
+write_eval(struct store *s, const struct command *c)
 {
 	const struct store_script *sc = c->script;
-	struct buf b;
+	char *text = malloc(sc->len + c->len + 4 * FRAME), *p = text;
 	bool sent;
 
-	buf_init(&b, COMMAND_MAX + KIB(64));
-	buf_reserve(&b, c->len + 128);
-	put_count(&b, '*', c->parts);
-	if (sc != NULL && c->eval) {
-		put_argument(&b, "EVAL", 4);
-		put_argument(&b, sc->text, sc->len);
-	} else if (sc != NULL) {
-		put_argument(&b, "EVALSHA", 7);
-		put_argument(&b, sc->sha, sizeof sc->sha - 1);
-	}
-	buf_put(&b, c->rest, c->len);
-	buf_putc(&b, '\0'); /* hiredis looks behind the last argument */
-	sent = !b.failed && conn_send(s->conn, b.data, b.len - 1);
-	buf_free(&b);
+	if (text == NULL)
+		return false;
+	p = put_count(p, '*', c->parts);
+	p = put_argument(p, "EVAL", 4);
+	p = put_argument(p, sc->text, sc->len);
+	memcpy(p, c->text + c->head, c->len - c->head);
+	p += c->len - c->head;
+	*p = '\0'; /* hiredis looks behind the last argument */
+	sent = conn_send(s->conn, text, (size_t)(p - text));
+	free(text);
 	return sent;
 }
 
@@ -333,36 +341,53 @@ send_command(struct store *s, struct command *c)
 
 	c->deadline = now + s->command_limit;
 	put(&s->sent, c);
-	if (!write_command(s, c))
+	if (!(c->eval ? write_eval(s, c) :
+	    conn_send(s->conn, c->text, c->len)))
 		c->deadline = now;
 	touch_timer(s);
+}
+
+/* Its bytes at most, with a NUL; 0: too many. */
+static size_t
+room_for(const struct store_item *argv, size_t argc,
+    const struct store_script *sc)
+{
+	size_t size = sc == NULL ? FRAME : 4 * FRAME + sizeof sc->sha, i;
+
+	for (i = 0; i < argc; i++) {
+		size += argv[i].len + FRAME;
+		if (argv[i].len > COMMAND_MAX || size > COMMAND_MAX)
+			return 0;
+	}
+	return size + 1;
 }
 
 static struct command *
 make(const struct store_item *argv, size_t argc, size_t keys,
     const struct store_script *sc, store_fn *fn, void *arg)
 {
-	struct command *c;
-	struct buf b;
-	size_t i;
-	char n[DECIMAL_SIZE];
+	size_t room = room_for(argv, argc, sc), i;
+	struct command *c = room == 0 ? NULL : malloc(sizeof *c + room);
+	char n[DECIMAL_SIZE], *p;
 
-	buf_init(&b, COMMAND_MAX);
-	if (sc != NULL)
-		put_argument(&b, n, decimal(n, (int64_t)keys, 0));
-	for (i = 0; i < argc; i++)
-		put_argument(&b, argv[i].p, argv[i].len);
-	c = b.failed ? NULL : malloc(sizeof *c + b.len);
-	if (c != NULL) {
-		memset(c, 0, sizeof *c);
-		c->fn = fn;
-		c->arg = arg;
-		c->script = sc;
-		c->parts = (unsigned)argc + (sc != NULL ? 3 : 0);
-		c->len = b.len;
-		memcpy(c->rest, b.data, b.len);
+	if (c == NULL)
+		return NULL;
+	memset(c, 0, sizeof *c);
+	c->fn = fn;
+	c->arg = arg;
+	c->script = sc;
+	c->parts = (unsigned)argc + (sc != NULL ? 3 : 0);
+	p = put_count(c->text, '*', c->parts);
+	if (sc != NULL) {
+		p = put_argument(p, "EVALSHA", 7);
+		p = put_argument(p, sc->sha, sizeof sc->sha - 1);
+		c->head = (size_t)(p - c->text);
+		p = put_argument(p, n, decimal(n, (int64_t)keys, 0));
 	}
-	buf_free(&b);
+	for (i = 0; i < argc; i++)
+		p = put_argument(p, argv[i].p, argv[i].len);
+	*p = '\0'; /* hiredis looks behind the last argument */
+	c->len = (size_t)(p - c->text);
 	return c;
 }
 
