@@ -23,6 +23,9 @@
 #define OP_MEMORY KIB(512)
 #define SANE_TIME (1000000000 * SECOND) /* of 2001 */
 #define RENEW 256 /* leases in one go */
+/* A store with a clock of its own may say that a window has turned, and again
+ * when the answer to that took its time. */
+#define TURNS 3
 
 struct ledger {
 	const struct backend *backend;
@@ -319,8 +322,8 @@ keep_part(struct hold *h, const struct op_part *from)
 		to = &h->part[h->parts++];
 		memset(to, 0, sizeof *to);
 		to->counter = from->counter;
-		snprintf(from->room, NAME_SIZE, "%s", name);
-		to->name = from->room;
+		assert(strlen(name) < NAME_SIZE);
+		to->name = memcpy(from->room, name, strlen(name) + 1);
 		to->begin = from->pick == 0 ? from->begin : from->turn;
 		to->end = from->pick == 0 ? from->turn : from->end;
 		if (to->end == INT64_MAX)
@@ -457,8 +460,7 @@ op_clock(struct op *op)
 {
 	struct ledger *l = op->ledger;
 
-	if (!op->again && !op->alone && name_parts(op, op->hold)) {
-		op->again = true;
+	if (op->turns++ < TURNS && !op->alone && name_parts(op, op->hold)) {
 		run(l, op);
 		return;
 	}

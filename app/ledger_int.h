@@ -37,7 +37,7 @@ struct op_part {
 	int64_t limit, amount;
 	int64_t actual;		  /* settle */
 	/* The store's: */
-	int pick;		  /* which name */
+	int pick;		  /* which name, which expiry */
 	int64_t left, reset;
 };
 
@@ -70,7 +70,7 @@ struct op {
 	struct hold *hold;
 	ledger_fn *fn;
 	void *arg;
-	bool again; /* the clock was wrong once */
+	unsigned turns; /* the clock was wrong so often */
 	bool first; /* the store was made for it */
 	bool alone; /* its owner has gone */
 	bool sent;  /* restore: it was */

@@ -524,7 +524,7 @@ each_used(struct journal *j, journal_fn *fn, void *arg)
 static bool
 each_row(struct journal *j, journal_fn *fn, void *arg)
 {
-	static const char letters[] = "rioc$"; /* as in common.lua */
+	static const char letters[] = "rioc$"; /* as in lease.lua */
 	char key[16], field[WHO_SIZE + 2];
 	sqlite3_stmt *s = query(j->db, "SELECT who, r, i, o, c, m FROM row",
 	    "");

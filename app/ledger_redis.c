@@ -24,6 +24,7 @@
 #include "app/store.h"
 
 #define PREFIX "{tollgate}:"
+#define MARK_MS "315360000000" /* ten years: see ask_mark */
 #define NO_EPOCH "?" /* of a host that has seen none: equal to none */
 #define REPLAY 100   /* of what is owed, in one tick */
 #define RECENT 4096  /* settles that are remembered … */
@@ -31,13 +32,19 @@
 #define HOSTS_TICKS 10 /* other hosts are looked at so often */
 #define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
 
-enum script { S_HOLD, S_SENT, S_SETTLE, S_RENEW, S_REAP, S_LOOK, S_LEASES,
-	S_COUNT };
+enum script { S_HOLD, S_SETTLE, S_RENEW, S_REAP, S_LOOK, S_LEASES, S_COUNT };
 
-static const char *const bodies[S_COUNT] = {
-	[S_HOLD] = lua_hold, [S_SENT] = lua_sent, [S_SETTLE] = lua_settle,
-	[S_RENEW] = lua_renew, [S_REAP] = lua_reap, [S_LOOK] = lua_look,
-	[S_LEASES] = lua_leases,
+#define PIECES 4
+
+/* Of what a script is made: each has what it needs, as a function that is not
+ * called costs the server a microsecond all the same. */
+static const char *const pieces[S_COUNT][PIECES] = {
+	[S_HOLD] = { lua_head, lua_counters, lua_hold },
+	[S_SETTLE] = { lua_head, lua_counters, lua_lease, lua_settle },
+	[S_RENEW] = { lua_head, lua_renew },
+	[S_REAP] = { lua_head, lua_counters, lua_lease, lua_reap },
+	[S_LOOK] = { lua_head, lua_counters, lua_look },
+	[S_LEASES] = { lua_head, lua_counters, lua_lease, lua_leases },
 };
 
 /* A settle that the server has acknowledged, and may lose all the same. */
@@ -65,13 +72,15 @@ struct redis {
 	int64_t offset;    /* of the server's clock to clock_mono */
 	bool evicts;	   /* its memory policy may drop counters */
 	bool reaping;
+	struct store_item items[ARGS]; /* of the command that is written */
 };
 
 /* ---- words of a command ---- */
 
+/* The store takes them with the call: so one place does for all commands. */
 struct words {
 	struct arena *a;
-	struct store_item *item;
+	struct store_item *item; /* ARGS */
 	size_t n;
 	bool failed;
 };
@@ -109,14 +118,12 @@ word2(struct words *w, const char *a, const char *b)
 }
 
 static void
-words_init(struct words *w, struct arena *a)
+words_init(struct words *w, struct redis *b, struct arena *a)
 {
 	w->a = a;
 	w->n = 0;
-	w->item = arena_alloc(a, ARGS * sizeof *w->item);
-	w->failed = w->item == NULL;
-	if (w->failed)
-		return;
+	w->item = b->items;
+	w->failed = false;
 	word(w, PREFIX "epoch");
 	word(w, PREFIX "due");
 }
@@ -171,21 +178,16 @@ closed(struct op *op, const char *why, bool maybe)
 static bool
 read_ok(struct op *op, const struct store_reply *r)
 {
-	int64_t pick;
 	unsigned i;
 
 	if (op->verb != VERB_HOLD && op->verb != VERB_MORE)
 		return true; /* nobody asked how much is left */
-	if (r->count != 3 + 3 * (size_t)op->parts)
+	if (r->count != 3 + 2 * (size_t)op->parts)
 		return false;
-	for (i = 0; i < op->parts; i++) {
-		if (!read_number(&r->item[3 + 3 * i], &pick) ||
-		    (pick != 0 && pick != 1) ||
-		    !read_number(&r->item[4 + 3 * i], &op->part[i].left) ||
-		    !read_number(&r->item[5 + 3 * i], &op->part[i].reset))
+	for (i = 0; i < op->parts; i++)
+		if (!read_number(&r->item[3 + 2 * i], &op->part[i].left) ||
+		    !read_number(&r->item[4 + 2 * i], &op->part[i].reset))
 			return false;
-		op->part[i].pick = (int)pick;
-	}
 	return true;
 }
 
@@ -207,20 +209,19 @@ money_resets(struct op *op, int64_t now)
 static bool
 read_refusals(struct op *op, const struct store_reply *r, int64_t now)
 {
-	int64_t n[5]; /* index, pick, left, retry, reserved */
+	int64_t n[4]; /* index, left, retry, reserved */
 	size_t i;
 	int k;
 
-	if (r->count < 8 || (r->count - 3) % 5 != 0)
+	if (r->count < 7 || (r->count - 3) % 4 != 0)
 		return false;
-	for (i = 3; i < r->count; i += 5) {
-		for (k = 0; k < 5; k++)
+	for (i = 3; i < r->count; i += 4) {
+		for (k = 0; k < 4; k++)
 			if (!read_number(&r->item[i + (size_t)k], &n[k]))
 				return false;
-		if (n[0] < 0 || n[0] >= op->parts || (n[1] != 0 && n[1] != 1))
+		if (n[0] < 0 || n[0] >= op->parts)
 			return false;
-		op->part[n[0]].pick = (int)n[1];
-		op_refuse(op, (unsigned)n[0], n[2], n[3], n[4] == 1, now);
+		op_refuse(op, (unsigned)n[0], n[1], n[2], n[3] == 1, now);
 	}
 	return true;
 }
@@ -462,17 +463,78 @@ on_settled(void *arg, const struct store_reply *r)
 	journal_answered(b->journal);
 }
 
+/* The lease is there, and marked, or it is not. */
+static void
+on_marked(void *arg, const struct store_reply *r)
+{
+	struct op *op = arg;
+	int64_t n;
+
+	if (r->err != STORE_OK)
+		closed(op, store_err_name(r->err), r->err == STORE_TIMEOUT ||
+		    r->err == STORE_LOST);
+	else if (r->count != 1 || !read_number(&r->item[0], &n))
+		closed(op, "an answer that makes no sense", true);
+	else {
+		op->answer.known = n == 1;
+		op_done(op);
+	}
+}
+
+static int64_t
+now_of(void *arg)
+{
+	struct redis *b = arg;
+
+	return b->timed ? clock_mono() + b->offset : clock_wall();
+}
+
 /* ---- verbs ---- */
 
+/* When it may be forgotten, ms since 1970, 0: never. */
 static void
-hold_words(struct words *w, const struct op *op)
+expiry(struct words *w, int64_t us)
+{
+	number(w, us / 1000 + (us % 1000 > 0));
+}
+
+/*
+ * The windows of now by the server's clock as far as it is known here, and the
+ * time in which they are that. (Where it is another one the server says so, and
+ * with that what time it is.)
+ */
+static void
+pick_windows(struct op *op, int64_t now, int64_t *from, int64_t *until)
+{
+	struct op_part *p;
+	int64_t begin, end;
+	unsigned i;
+
+	*from = *until = 0;
+	for (i = 0; i < op->parts; i++) {
+		p = &op->part[i];
+		p->pick = 0;
+		if (p->turn == INT64_MAX)
+			continue;
+		p->pick = now >= p->turn;
+		begin = p->pick == 0 ? p->begin : p->turn;
+		end = op_part_end(p);
+		*from = begin > *from ? begin : *from;
+		*until = *until == 0 || end < *until ? end : *until;
+	}
+}
+
+static void
+hold_words(struct words *w, struct op *op, int64_t now)
 {
 	const struct op_part *p;
+	int64_t from, until;
 	unsigned i;
-	int k;
 
-	number(w, op->from);
-	number(w, op->until);
+	pick_windows(op, now, &from, &until);
+	number(w, op->lease);
+	number(w, from);
+	number(w, until);
 	word(w, op->verb == VERB_MORE ? "m" : op->verb == VERB_HOLD ? "h" :
 	    op->sent ? "s" : "r");
 	word(w, op->verb == VERB_MORE ? "" : op->who);
@@ -482,47 +544,38 @@ hold_words(struct words *w, const struct op *op)
 		number(w, (int)p->kind);
 		number(w, p->limit);
 		number(w, p->amount);
-		number(w, p->turn);
-		for (k = 0; k < 2; k++) {
-			word(w, p->name[k]);
-			number(w, p->expire[k]);
-		}
+		word(w, p->name[p->pick]);
+		if (p->kind == COUNTER_MONEY)
+			expiry(w, p->expire[p->pick]);
 	}
 }
 
+/* What was used of which counters; requests were when they came. */
 static void
 settle_words(struct words *w, const struct op *op)
 {
-	unsigned i, k;
+	bool settles = op->verb == VERB_SETTLE;
+	const struct op_part *p;
+	unsigned i, k, used = 0;
 
-	word(w, op->verb == VERB_SETTLE ? "s" : "r");
-	number(w, op->verb == VERB_SETTLE ? op->parts : 0);
-	for (i = 0; i < op->parts && op->verb == VERB_SETTLE; i++) {
-		number(w, (int)op->part[i].kind);
-		number(w, op->part[i].actual);
-		word(w, op->part[i].name[0]);
-		number(w, op->part[i].expire[0]);
+	for (i = 0; i < op->parts && settles; i++)
+		used += op->part[i].actual > 0;
+	word(w, settles ? "s" : "r");
+	number(w, used);
+	for (i = 0; i < op->parts && used > 0; i++) {
+		p = &op->part[i];
+		if (p->actual <= 0)
+			continue;
+		number(w, (int)p->kind);
+		number(w, p->actual);
+		word(w, p->name[0]);
+		expiry(w, p->expire[0]);
 	}
 	for (i = 0; i < op->rows; i++) {
 		word(w, op->row[i].who);
 		for (k = 0; k < 5; k++)
 			number(w, op->row[i].n[k]);
 	}
-}
-
-static void
-give(struct redis *b, struct op *op, enum script s, size_t keys,
-    const struct words *w)
-{
-	bool marks = op->verb == VERB_SENT;
-
-	if (s == S_SETTLE)
-		journal_asked(b->journal);
-	store_run(b->store, &b->script[s], keys, w->item, w->n,
-	    s == S_SETTLE ? on_settled : on_reply, op);
-	/* Before the request goes out: the worker may be killed any time. */
-	if (marks)
-		store_push(b->store);
 }
 
 /* Why nothing is admitted, NULL: it is. */
@@ -537,38 +590,82 @@ shut(const struct redis *b)
 }
 
 static void
-run(void *arg, struct op *op)
+ask_hold(struct redis *b, struct op *op)
 {
-	static const enum script scripts[] = {
-		[VERB_HOLD] = S_HOLD, [VERB_MORE] = S_HOLD,
-		[VERB_SENT] = S_SENT, [VERB_SETTLE] = S_SETTLE,
-		[VERB_RELEASE] = S_SETTLE, [VERB_RESTORE] = S_HOLD,
-	};
-	struct redis *b = arg;
-	size_t keys = 3;
 	struct words w;
 
-	op->b = b;
-	words_init(&w, op->arena);
+	words_init(&w, b, op->arena);
 	word2(&w, PREFIX "l:", op->id);
-	if (scripts[op->verb] == S_SETTLE) {
-		word2(&w, PREFIX "d:", op->id);
-		keys = 4;
-	}
 	word(&w, b->epoch);
 	word(&w, op->id);
-	if (scripts[op->verb] == S_SETTLE)
-		settle_words(&w, op);
-	else
-		number(&w, op->lease);
-	if (scripts[op->verb] == S_HOLD)
-		hold_words(&w, op);
+	hold_words(&w, op, now_of(b));
 	if (w.failed)
 		closed(op, "no memory", false);
-	else if (scripts[op->verb] == S_HOLD && shut(b) != NULL)
+	else if (shut(b) != NULL)
 		closed(op, shut(b), false);
 	else
-		give(b, op, scripts[op->verb], keys, &w);
+		store_run(b->store, &b->script[S_HOLD], 3, w.item, w.n,
+		    on_reply, op);
+}
+
+static void
+ask_settle(struct redis *b, struct op *op)
+{
+	struct words w;
+
+	words_init(&w, b, op->arena);
+	word2(&w, PREFIX "l:", op->id);
+	word2(&w, PREFIX "d:", op->id);
+	word(&w, b->epoch);
+	word(&w, op->id);
+	settle_words(&w, op);
+	if (w.failed) {
+		closed(op, "no memory", false);
+		return;
+	}
+	journal_asked(b->journal);
+	store_run(b->store, &b->script[S_SETTLE], 4, w.item, w.n, on_settled,
+	    op);
+}
+
+static void renew(void *arg, const char *const *ids, unsigned n,
+    int64_t lease);
+
+/*
+ * The mark that money may be owed: the lease's own text gets an end, so far
+ * away that it means nothing else. That is a command without a script, may be
+ * said twice, and tells whether there is a lease.
+ */
+static void
+ask_mark(struct redis *b, struct op *op)
+{
+	struct store_item argv[3] = { { "PEXPIRE", 7 }, { NULL, 0 },
+		{ MARK_MS, sizeof MARK_MS - 1 } };
+	char key[sizeof PREFIX + 2 + LEDGER_ID] = PREFIX "l:";
+	const char *id = op->id;
+	int64_t lease = op->lease;
+
+	memcpy(key + sizeof PREFIX + 1, id, strlen(id) + 1);
+	argv[1] = (struct store_item){ key, strlen(key) };
+	if (lease > 0)
+		renew(b, &id, 1, lease);
+	store_command(b->store, argv, 3, on_marked, op);
+	/* Before the request goes out: the worker may be killed any time. */
+	store_push(b->store);
+}
+
+static void
+run(void *arg, struct op *op)
+{
+	static void (*const asks[VERBS])(struct redis *, struct op *) = {
+		[VERB_HOLD] = ask_hold, [VERB_MORE] = ask_hold,
+		[VERB_SENT] = ask_mark, [VERB_SETTLE] = ask_settle,
+		[VERB_RELEASE] = ask_settle, [VERB_RESTORE] = ask_hold,
+	};
+	struct redis *b = arg;
+
+	op->b = b;
+	asks[op->verb](b, op);
 }
 
 static void
@@ -581,7 +678,7 @@ renew(void *arg, const char *const *ids, unsigned n, int64_t lease)
 
 	if (a == NULL)
 		return;
-	words_init(&w, a);
+	words_init(&w, b, a);
 	word(&w, PREFIX "none");
 	word(&w, b->epoch);
 	number(&w, lease);
@@ -758,14 +855,6 @@ owes(void *arg)
 	struct redis *b = arg;
 
 	return journal_owes(b->journal);
-}
-
-static int64_t
-now_of(void *arg)
-{
-	struct redis *b = arg;
-
-	return b->timed ? clock_mono() + b->offset : clock_wall();
 }
 
 /* ---- reading ---- */
@@ -980,16 +1069,19 @@ close_redis(void *arg)
 static bool
 make_scripts(struct redis *b)
 {
-	size_t len;
-	int i;
+	struct buf text;
+	int i, k;
 
 	for (i = 0; i < S_COUNT; i++) {
-		len = strlen(lua_common) + strlen(bodies[i]);
-		b->text[i] = malloc(len + 1);
-		if (b->text[i] == NULL)
+		buf_init(&text, KIB(64));
+		for (k = 0; k < PIECES && pieces[i][k] != NULL; k++)
+			buf_puts(&text, pieces[i][k]);
+		if (text.failed) {
+			buf_free(&text);
 			return false;
-		snprintf(b->text[i], len + 1, "%s%s", lua_common, bodies[i]);
-		store_script_init(&b->script[i], b->text[i], len);
+		}
+		b->text[i] = text.data; /* its owner from now on */
+		store_script_init(&b->script[i], text.data, text.len);
 	}
 	return true;
 }

@@ -114,14 +114,15 @@ app_tollgate_cgi_SOURCES += app/record_walk.c app/record_walk.h
 app_tollgate_cgi_CFLAGS = $(AM_CFLAGS)
 
 # The ledger's scripts, as strings: lua_NAME for app/lua/NAME.lua.
-LUA = app/lua/common.lua
+LUA = app/lua/counters.lua
+LUA += app/lua/head.lua
 LUA += app/lua/hold.lua
+LUA += app/lua/lease.lua
 LUA += app/lua/leases.lua
 LUA += app/lua/look.lua
 LUA += app/lua/reap.lua
 LUA += app/lua/rebuild.lua
 LUA += app/lua/renew.lua
-LUA += app/lua/sent.lua
 LUA += app/lua/settle.lua
 EXTRA_DIST += $(LUA)
 BUILT_SOURCES += app/ledger_lua.h

@@ -5,13 +5,16 @@
 local ids = call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now), 'LIMIT', 0, 64)
 local over, charged = {}, {}
 for _, id in ipairs(ids) do
-	local lease = call('GET', P .. 'l:' .. id)
-	local o = { id = id }
+	local key = P .. 'l:' .. id
+	local lease, o = call('GET', key), { id = id }
 	if lease then
-		o.lease = parse(lease)
-		end_lease(o.lease, o.lease.sent)
-		if o.lease.sent then
-			charged[#charged + 1] = o.lease.text
+		-- One that was marked later has a far end instead of the 's'.
+		local sent = string.sub(lease, 1, 1) == 's' or
+			call('PTTL', key) >= 0
+		end_lease(parse(lease), sent)
+		if sent then
+			o.charge = string.sub(lease, 2)
+			charged[#charged + 1] = o.charge
 		end
 	end
 	over[#over + 1] = o
@@ -19,11 +22,12 @@ end
 for _, o in ipairs(over) do
 	call('ZREM', KEYS[2], o.id)
 	call('DEL', P .. 'l:' .. o.id)
-	if o.lease and o.lease.sent then
-		call('SET', P .. 'd:' .. o.id, o.lease.text, 'PX', DONE_KEEP)
+	if o.charge then
+		call('SET', P .. 'd:' .. o.id, o.charge, 'PX', DONE_KEEP)
 	end
 end
 flush()
+flush_rows()
 call('HSET', P .. 'hosts', ARGV[2], text(now))
 local answer = { 'OK', epoch, text(now), text(#ids), text(#charged) }
 for _, lease in ipairs(charged) do

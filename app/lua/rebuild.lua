@@ -2,7 +2,7 @@
 -- have used, as much as takes ('tell'), and then that this was all ('finish');
 -- when all that are wanted have, it counts, and there is an epoch again. A
 -- host that comes later adds its own, once in an epoch. By itself: not behind
--- common.lua.
+-- the others.
 --
 -- KEYS[1] the epoch; ARGV: 1 'tell', 2 host, then key, field, value, expiry in
 -- ms of each; or 1 'finish', 2 host, 3 a new epoch, then hosts that are wanted.

@@ -1,9 +1,8 @@
 -- KEYS[3] the lease, KEYS[4] the mark of its end; ARGV: 2 id, 3 's' settle or
--- 'r' release, 4 the number of parts; of each part kind, actual, name, expiry;
--- then rows: who and its five numbers. LATE brings the charge that was taken
--- back.
-local id, settles, n = ARGV[2], ARGV[3] == 's', tonumber(ARGV[4])
-local FIRST, WORDS = 5, 4
+-- 'r' release, 4 the number of parts that were used (money, tokens); of each
+-- kind, actual, name, and when it may be forgotten (as in hold.lua); then rows:
+-- who and its five numbers. LATE brings the charge that was taken back.
+local settles, rows_at = ARGV[3] == 's', 5 + 4 * tonumber(ARGV[4])
 
 local known = call('MGET', KEYS[4], KEYS[3])
 local done, old = known[1], known[2]
@@ -11,20 +10,11 @@ if done == '' then
 	return { 'TWICE', epoch, text(now) }
 end
 
-local actual = {}
-if settles then
-	for i = 0, n - 1 do
-		local at = FIRST + i * WORDS
-		actual[#actual + 1] = { kind = ARGV[at],
-			n = int(ARGV[at + 1]), name = ARGV[at + 2],
-			expire = tonumber(ARGV[at + 3]) }
-	end
-end
-
 -- It was charged in full when its lease ran out: take that back, but tokens a
 -- minute, which are past soon.
-local function take_back(lease)
-	local tokens = {}
+local tokens = {}
+if done then
+	local lease = parse('s' .. done)
 	for _, p in ipairs(lease.parts) do
 		if p.kind == MONEY then
 			use(counter(p.name, p.kind), -p.amount)
@@ -32,43 +22,36 @@ local function take_back(lease)
 			tokens[p.name] = (tokens[p.name] or 0) + p.amount
 		end
 	end
-	for _, a in ipairs(actual) do
-		if a.kind == TPM then
-			a.n = math.max(0, a.n - (tokens[a.name] or 0))
-		end
-	end
-	local cost = lease.cost == '0' and '0' or '-' .. lease.cost
-	row(lease.who, { '-1', '0', '0', '0', cost })
-end
-
-if done then
-	take_back(parse('s' .. done))
+	row(lease.who, { '-1', '0', '0', '0',
+		lease.cost == '0' and '0' or '-' .. lease.cost })
 elseif old then
 	end_lease(parse(old), false)
 end
-for _, a in ipairs(actual) do
-	local c = counter(a.name, a.kind)
-	if a.n > 0 then
-		use(c, a.n)
+
+for at = 5, rows_at - 1, 4 do
+	local kind, n, name = ARGV[at], int(ARGV[at + 1]), ARGV[at + 2]
+	if kind == TPM then
+		n = math.max(0, n - (tokens[name] or 0))
 	end
-	if a.expire > c.expire then
-		c.expire = a.expire
+	if n > 0 then
+		local c = counter(name, kind)
+		use(c, n)
+		c.expire = ARGV[at + 3]
 	end
 end
-if settles then
-	for i = FIRST + n * WORDS, #ARGV, 6 do
-		row(ARGV[i], { ARGV[i + 1], ARGV[i + 2], ARGV[i + 3],
-			ARGV[i + 4], ARGV[i + 5] })
-	end
+for at = rows_at, #ARGV, 6 do
+	row(ARGV[at], { ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4],
+		ARGV[at + 5] })
 end
 -- What frees memory comes first: a server that is full lets it pass, and with
 -- it all of this.
 call('DEL', KEYS[3])
-call('ZREM', KEYS[2], id)
+call('ZREM', KEYS[2], ARGV[2])
 if settles or done then
 	call('SET', KEYS[4], '', 'PX', DONE_KEEP)
 end
 flush()
+flush_rows()
 if done then
 	return { 'LATE', epoch, text(now), done }
 end
