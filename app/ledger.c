@@ -218,20 +218,23 @@ static bool
 claim(struct op *op, struct hold *h, const struct want *claims, unsigned n)
 {
 	struct held *grown;
-	unsigned i;
+	unsigned i, fresh = 0;
 
-	if (n == 0 || n + h->parts > LEDGER_PARTS)
-		return false;
-	op->part = arena_zalloc(op->arena, n * sizeof *op->part);
-	grown = arena_resize(h->arena, h->part, h->parts * sizeof *h->part,
-	    (h->parts + n) * sizeof *h->part);
-	if (op->part == NULL || grown == NULL)
-		return false;
-	h->part = grown;
 	for (i = 0; i < n; i++) {
 		if (!counter_good(claims[i].counter) ||
 		    !amount_good(claims[i].amount))
 			return false;
+		fresh += part_of(h, claims[i].counter) == NULL;
+	}
+	if (n == 0 || n > LEDGER_PARTS || fresh + h->parts > LEDGER_PARTS)
+		return false;
+	op->part = arena_zalloc(op->arena, n * sizeof *op->part);
+	grown = arena_resize(h->arena, h->part, h->parts * sizeof *h->part,
+	    (h->parts + fresh) * sizeof *h->part);
+	if (op->part == NULL || grown == NULL)
+		return false;
+	h->part = grown;
+	for (i = 0; i < n; i++) {
 		op->part[i].counter = claims[i].counter;
 		op->part[i].kind = claims[i].counter->kind;
 		op->part[i].limit = claims[i].counter->limit;

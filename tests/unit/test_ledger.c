@@ -808,6 +808,63 @@ test_more(void **state)
 	world_free(w);
 }
 
+/* What was marked as sent stays so when it grows. */
+static void
+test_more_of_sent(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want c = { &daily, 400 }, dearer = { &daily, 200 };
+	const struct usage_row who = { .day = DAY, .key = "a", .cost = 400 };
+	struct hold h = hold_new(w);
+
+	(void)state;
+	ok(hold_as(w, &h, &c, 1, &who));
+	ok(sent(w, &h));
+	ok(more(w, &h, &dearer, 1, 200));
+	ledger_forget(w->l, &h);
+	world_move(w, LEDGER_LEASE + S);
+	world_tick(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(used_of(w, &daily), 600);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 600);
+	world_free(w);
+}
+
+/* A hold that has as many counters as there may be, and more of each. */
+static void
+test_more_of_all(void **state)
+{
+	struct counter counters[LEDGER_PARTS + 1];
+	struct want claims[LEDGER_PARTS + 1];
+	char scopes[LEDGER_PARTS + 1][16];
+	struct world *w = at(NOON);
+	struct hold h = hold_new(w);
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i <= LEDGER_PARTS; i++) {
+		snprintf(scopes[i], sizeof scopes[i], "user:%u", i);
+		counters[i] = (struct counter){ .scope = scopes[i],
+			.kind = COUNTER_MONEY, .span = SPAN_DAY, .limit = 5 };
+		claims[i] = (struct want){ &counters[i], 2 };
+	}
+	ok(hold(w, &h, claims, LEDGER_PARTS));
+	ok(more(w, &h, claims, LEDGER_PARTS, 0));
+	assert_int_equal(h.parts, LEDGER_PARTS);
+	assert_int_equal(held_of(w, &counters[0]), 4);
+	assert_int_equal(held_of(w, &counters[LEDGER_PARTS - 1]), 4);
+	assert_int_equal(more(w, &h, &claims[LEDGER_PARTS], 1, 0).err,
+	    ERR_INTERNAL);
+	ok(release(w, &h));
+	assert_int_equal(held_of(w, &counters[LEDGER_PARTS - 1]), 0);
+	/* Of all that refuse one is told. */
+	for (i = 0; i < LEDGER_PARTS; i++)
+		claims[i].amount = 6;
+	h = hold_new(w);
+	assert_int_equal(hold(w, &h, claims, LEDGER_PARTS).err, ERR_BUDGET);
+	world_free(w);
+}
+
 /* The owner goes while the store is being asked. */
 static void
 test_forgotten(void **state)
@@ -1151,6 +1208,8 @@ main(void)
 		cmocka_unit_test(test_many_settles),
 		cmocka_unit_test(test_many_users),
 		cmocka_unit_test(test_more),
+		cmocka_unit_test(test_more_of_sent),
+		cmocka_unit_test(test_more_of_all),
 		cmocka_unit_test(test_forgotten),
 		cmocka_unit_test(test_settled_meanwhile),
 		cmocka_unit_test(test_clock_jumps),
