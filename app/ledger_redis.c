@@ -227,8 +227,22 @@ read_refusals(struct op *op, const struct store_reply *r, int64_t now)
 }
 
 static void run(void *b, struct op *op);
+static void replay(void *arg, const char *text);
 
 /* ---- epochs ---- */
+
+/*
+ * The store knows again what was used. What is under way is held again, and
+ * what was settled while it did not know is said, before anything is admitted
+ * that these left no room for.
+ */
+static void
+resume(struct redis *b)
+{
+	b->lost = NULL;
+	ledger_restore(b->ledger);
+	journal_owed(b->journal, REPLAY, replay, b);
+}
 
 /* What waited for an epoch goes on, or is refused. */
 static void
@@ -253,8 +267,7 @@ on_rebuilt(void *arg, const char *epoch, const char *why)
 
 	if (epoch != NULL && journal_set_epoch(b->journal, epoch)) {
 		snprintf(b->epoch, sizeof b->epoch, "%s", epoch);
-		b->lost = NULL;
-		ledger_restore(b->ledger);
+		resume(b);
 		unpark(b, NULL);
 		return;
 	}
@@ -277,8 +290,7 @@ lost(struct redis *b, const struct store_item *theirs)
 	journal_epoch(b->journal, known);
 	if (known[0] != '\0' && is(theirs, known)) {
 		snprintf(b->epoch, sizeof b->epoch, "%s", known);
-		b->lost = NULL;
-		ledger_restore(b->ledger);
+		resume(b);
 		return true;
 	}
 	if (b->lost == NULL && strcmp(b->epoch, NO_EPOCH) != 0)

@@ -379,6 +379,29 @@ test_empty(void **state)
 	world_free(w);
 }
 
+/* What it did not take while it knew nothing counts as soon as it does: no
+ * tick of the clock lies between the two. */
+static void
+test_empty_owed(void **state)
+{
+	struct world *w = usual();
+	struct hold h = hold_new(w);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		spend(w);
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	cli(w, "FLUSHALL");
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_LEDGER);
+	for (i = 0; i < 60 && ledger_owes(w->l) > 0; i++)
+		world_run(w, 50);
+	assert_int_equal(ledger_owes(w->l), 0);
+	assert_int_equal(used_of(w, &daily), 4 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 /* Another worker of the host has not written yet what it settled. */
 static void
 test_empty_unwritten(void **state)
@@ -817,6 +840,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_evicting),
 		cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_empty_owed),
 		cmocka_unit_test(test_empty_unwritten),
 		cmocka_unit_test(test_empty_under_way),
 		cmocka_unit_test(test_two_hosts),
