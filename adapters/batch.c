@@ -40,10 +40,16 @@ static const struct {
 	{ "responses", &batch_openai },
 	{ "completions", &batch_openai },
 	{ "anthropic", &batch_anthropic },
+	{ "gemini", &batch_gemini },
 };
 
 /* Where a cloud lends a model, its maker's batches are not. */
-#define LENT (QUIRK_RAW_PREDICT | QUIRK_INVOKE)
+static bool
+is_lent(const struct provider *p)
+{
+	return (p->quirks & (QUIRK_RAW_PREDICT | QUIRK_INVOKE)) != 0 ||
+	    strstr(p->base_url, "/publishers/") != NULL;
+}
 
 const struct batch_dialect *
 batch_dialect_of(const struct provider *p)
@@ -52,7 +58,7 @@ batch_dialect_of(const struct provider *p)
 
 	for (i = 0; i < sizeof dialects / sizeof dialects[0]; i++)
 		if (strcmp(p->adapter, dialects[i].adapter) == 0 &&
-		    (p->quirks & LENT) == 0)
+		    !is_lent(p))
 			return dialects[i].dialect;
 	return NULL;
 }

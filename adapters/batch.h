@@ -156,6 +156,7 @@ enum err batch_call(struct arena *a, const char *method, const char *base,
     const char *path, const char *id, const char *tail,
     struct http_call *call, struct fault *f);
 
-extern const struct batch_dialect batch_openai, batch_anthropic;
+extern const struct batch_dialect batch_openai, batch_anthropic,
+    batch_gemini;
 
 #endif

@@ -18,6 +18,7 @@ libadapters_a_SOURCES += adapters/anthropic_chat.c
 libadapters_a_SOURCES += adapters/anthropic_write.c
 libadapters_a_SOURCES += adapters/batch.c adapters/batch.h
 libadapters_a_SOURCES += adapters/batch_anthropic.c
+libadapters_a_SOURCES += adapters/batch_gemini.c
 libadapters_a_SOURCES += adapters/batch_openai.c
 libadapters_a_SOURCES += adapters/files.c adapters/files.h
 libadapters_a_SOURCES += adapters/bedrock.c adapters/bedrock.h

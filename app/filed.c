@@ -32,6 +32,7 @@
 #define TURN KIB(512)	   /* bytes of lines in one turn of the loop */
 #define OUTPUT_BOUND 16000 /* tokens, where nobody sets a bound */
 #define LIST_USUAL 20
+#define ANSWERS_TYPE "application/jsonl"
 
 struct filed {
 	struct request *request;
@@ -818,7 +819,40 @@ answers_head(void *arg)
 
 	job->request->chat.task.bytes = true;
 	if (!job->request->gone)
-		answer_head(job->request, 200, "application/jsonl", -1);
+		answer_head(job->request, 200, ANSWERS_TYPE, -1);
+}
+
+/* All of them at once, where they are one document. */
+static void
+whole_done(void *arg)
+{
+	struct filed *job = arg;
+	struct request *r = job->request;
+	struct json doc, line;
+	struct fault f;
+	struct buf out;
+	uint32_t list, v;
+	struct str s;
+
+	if (failed(job) || !object(job, &doc))
+		return;
+	buf_init(&out, LIMIT_REPLY * 2);
+	list = job->dialect->list(&doc);
+	for (v = json_first(&doc, list); v != JSON_NONE;
+	    v = json_next(&doc, list, v)) {
+		s = canon_raw(&doc, v);
+		if (json_parse(&line, job->scratch, s.p, s.len, NULL) ==
+		    ERR_OK)
+			results_line(&job->results, job->scratch, &line,
+			    job->errors, &out, &f);
+		arena_reset(job->scratch);
+	}
+	if (out.failed)
+		request_fault(r, ERR_INTERNAL);
+	else if (!r->gone)
+		answer_body(r, 200, ANSWERS_TYPE, out.data, out.len);
+	buf_free(&out);
+	finished(job);
 }
 
 static void
@@ -840,6 +874,10 @@ ask_answers(struct filed *job)
 	call = new_call(job);
 	e = job->dialect->results(r->arena, job->provider,
 	    r->chat.previous_own, call, &r->fault);
+	if (job->dialect->whole) {
+		ask(job, e, whole_done);
+		return;
+	}
 	frames_init(&job->frames, FRAMING_LINES, LIMIT_EVENT_LARGE);
 	job->reading = true;
 	job->ask.head = answers_head;

@@ -12,6 +12,7 @@ import json
 import urllib.parse
 
 import batching_anthropic
+import batching_gemini
 
 WORDS = 3                       # of an answer
 
@@ -205,6 +206,8 @@ async def answer(x, looks):
     """(status, document), or None: it has answered."""
     if "messages" in x.segments:
         return await batching_anthropic.answer(x, looks)
+    if "v1beta" in x.segments:
+        return await batching_gemini.answer(x, looks)
     kept = x.server.batching.setdefault(x.key(), Kept())
     segments = x.segments
     versioned = "api-version" in urllib.parse.parse_qs(x.query)

@@ -615,6 +615,74 @@ test_anthropic(void **state)
 }
 
 static void
+test_gemini(void **state)
+{
+	static const char run[] = "{\"name\":\"batches/x1\",\"metadata\":{"
+	    "\"state\":\"BATCH_STATE_RUNNING\",\"createTime\":"
+	    "\"1970-01-02T00:00:00.5Z\",\"batchStats\":{\"requestCount\":"
+	    "\"2\",\"pendingRequestCount\":\"2\"}}}";
+	static const char over[] = "{\"name\":\"batches/x1\",\"done\":true,"
+	    "\"metadata\":{\"state\":\"BATCH_STATE_SUCCEEDED\","
+	    "\"endTime\":\"1970-01-02T00:00:01Z\",\"batchStats\":{"
+	    "\"requestCount\":\"2\",\"successfulRequestCount\":\"1\","
+	    "\"failedRequestCount\":1}},\"response\":{"
+	    "\"inlinedResponses\":{\"inlinedResponses\":[1,2]}}}";
+	static const char bad[] = "{\"name\":\"batches/x1\",\"error\":{"
+	    "\"message\":\"a \\\"b\"},\"metadata\":{\"state\":"
+	    "\"BATCH_STATE_FAILED\"}}";
+	struct arena *a = arena_new(MIB(1));
+	struct batch_state s;
+	struct json doc;
+	struct fault f;
+
+	(void)state;
+	assert_int_equal(batch_gemini.read(a, run, sizeof run - 1, &s, &f),
+	    ERR_OK);
+	assert_int_equal(s.status, BATCH_IN_PROGRESS);
+	assert_string_equal(s.id, "x1");
+	assert_int_equal(s.created, 86400);
+	assert_int_equal(s.total, 2);
+	assert_string_equal(s.output, "");
+	assert_int_equal(batch_gemini.read(a, over, sizeof over - 1, &s, &f),
+	    ERR_OK);
+	assert_int_equal(s.status, BATCH_COMPLETED);
+	assert_int_equal(s.completed, 86401);
+	assert_int_equal(s.done, 1);
+	assert_int_equal(s.bad, 1);
+	assert_string_equal(s.output, "file-out-x1");
+	assert_int_equal(json_parse(&doc, a, over, sizeof over - 1, NULL),
+	    ERR_OK);
+	assert_int_equal(json_count(&doc, batch_gemini.list(&doc)), 2);
+	assert_int_equal(batch_gemini.read(a, bad, sizeof bad - 1, &s, &f),
+	    ERR_OK);
+	assert_int_equal(s.status, BATCH_FAILED);
+	assert_non_null(strstr(s.failure, "\"message\":\"a \\\"b\""));
+	assert_int_equal(batch_gemini.read(a, "{}", 2, &s, &f),
+	    ERR_BAD_UPSTREAM);
+	arena_free(a);
+}
+
+static void
+test_lent(void **state)
+{
+	struct provider p = provider_at("http://h/v1beta", "");
+
+	(void)state;
+	p.adapter = "gemini";
+	assert_ptr_equal(batch_dialect_of(&p), &batch_gemini);
+	p.base_url = "http://h/v1/projects/p/locations/l/publishers/google";
+	assert_null(batch_dialect_of(&p));
+	p = provider_at("http://h", "");
+	p.adapter = "anthropic";
+	assert_ptr_equal(batch_dialect_of(&p), &batch_anthropic);
+	p.quirks = QUIRK_INVOKE;
+	assert_null(batch_dialect_of(&p));
+	p.adapter = "cohere";
+	p.quirks = 0;
+	assert_null(batch_dialect_of(&p));
+}
+
+static void
 test_list(void **state)
 {
 	struct buf b;
@@ -811,6 +879,7 @@ main(void)
 		cmocka_unit_test(test_states), cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_lines), cmocka_unit_test(test_marked),
 		cmocka_unit_test(test_anthropic), cmocka_unit_test(test_list),
+		cmocka_unit_test(test_gemini), cmocka_unit_test(test_lent),
 		cmocka_unit_test(test_seal), STORE_TESTS };
 	const struct CMUnitTest redis[] = { STORE_TESTS };
 	int failed = cmocka_run_group_tests_name("embedded", plain, NULL,
