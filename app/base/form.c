@@ -9,6 +9,8 @@
 #include "app/base/buf.h"
 #include "app/base/json.h"
 
+#define FORM_MARK (FORM_BOUNDARY + 5) /* a delimiter, with a NUL */
+
 static const char type_word[] = "multipart/form-data";
 
 /* RFC 2046, 5.1.1: bchars. */
@@ -166,11 +168,18 @@ read_head(struct form_part *part, struct arena *a, const char **p,
 
 /* ---- parts ---- */
 
-/* The next delimiter line at or behind p: "\r\n--boundary", NULL: none. */
+/*
+ * The next delimiter at or behind p: "\r\n--boundary", NULL: there is none. A
+ * boundary that begins no line is one for a careless reader: it is refused.
+ */
 static const char *
-find_mark(const char *p, const char *end, const char *mark, size_t n)
+find_mark(const char *p, const char *end, const char *mark, size_t n,
+    bool *odd)
 {
-	return memmem(p, (size_t)(end - p), mark, n);
+	const char *q = memmem(p, (size_t)(end - p), mark + 2, n - 2);
+
+	*odd = q != NULL && (q - p < 2 || memcmp(q - 2, mark, 2) != 0);
+	return q == NULL || *odd ? NULL : q - 2;
 }
 
 static struct form_part *
@@ -190,8 +199,10 @@ static bool
 behind_mark(const char **p, const char *end, bool *last)
 {
 	*last = end - *p >= 2 && memcmp(*p, "--", 2) == 0;
-	if (*last)
+	if (*last) {
+		*p += 2;
 		return true;
+	}
 	while (*p < end && (**p == ' ' || **p == '\t'))
 		++*p;
 	if (end - *p >= 2 && memcmp(*p, "\r\n", 2) == 0) {
@@ -202,63 +213,152 @@ behind_mark(const char **p, const char *end, bool *last)
 }
 
 static enum err
+no_mark(struct form *form, bool odd, struct fault *f)
+{
+	if (form->open && !odd)
+		return ERR_OK;
+	return bad(f, odd ? "its boundary stands in its data" :
+	    "it has no end");
+}
+
+/*
+ * Parts from behind a delimiter up to *rest, behind the last one. Of an open
+ * form they end where the bytes do.
+ */
+static enum err
 read_parts(struct form *form, struct arena *a, const char *mark, size_t n,
-    const char *p, const char *end, struct fault *f)
+    const char *p, const char *end, const char **rest, struct fault *f)
 {
 	struct form_part *part;
-	bool last = false;
+	bool last = false, odd;
 	const char *next;
 	enum err e;
 
-	/* The first delimiter may stand at the very beginning. */
-	if ((size_t)(end - p) >= n - 2 && memcmp(p, mark + 2, n - 2) == 0) {
-		p += n - 2;
-	} else {
-		p = find_mark(p, end, mark, n);
-		if (p == NULL)
-			return bad(f, "its boundary does not stand in it");
-		p += n;
-	}
 	for (;;) {
 		if (!behind_mark(&p, end, &last))
-			return bad(f, "a boundary that does not end its line");
-		if (last)
+			return form->open && end - p < FORM_BOUNDARY ?
+			    ERR_OK : bad(f, "a boundary that does not end "
+			    "its line");
+		*rest = p;
+		if (last) {
+			form->open = false;
 			return ERR_OK;
+		}
 		part = add_part(form);
 		if (part == NULL)
 			return bad(f, "too many parts");
 		e = read_head(part, a, &p, end, f);
+		if (e != ERR_OK && form->open && end - *rest < FORM_HEAD) {
+			form->count--; /* its header is on the way */
+			memset(f, 0, sizeof *f);
+			return ERR_OK;
+		}
 		if (e != ERR_OK)
 			return e;
 		/* An empty part: its line end is that of the delimiter. */
-		next = find_mark(p - 2, end, mark, n);
-		if (next == NULL)
-			return bad(f, "it has no end");
+		next = find_mark(p - 2, end, mark, n, &odd);
 		part->data = p;
-		part->len = next < p ? 0 : (size_t)(next - p);
+		part->held = part->len = next == NULL ? (size_t)(end - p) :
+		    next < p ? 0 : (size_t)(next - p);
+		if (next == NULL)
+			return no_mark(form, odd, f);
 		p = next + n;
 	}
 }
 
-enum err
-form_read(struct form *form, struct arena *a, const char *content_type,
-    const char *body, size_t len, struct fault *f)
+/* Behind the first delimiter, which may stand at the very beginning. */
+static const char *
+find_first(const char *p, const char *end, const char *mark, size_t n)
+{
+	bool odd;
+
+	if ((size_t)(end - p) >= n - 2 && memcmp(p, mark + 2, n - 2) == 0)
+		return p + n - 2;
+	p = find_mark(p, end, mark, n, &odd);
+	return p == NULL ? NULL : p + n;
+}
+
+static size_t
+mark_of(const struct form *form, char *mark)
+{
+	return (size_t)snprintf(mark, FORM_MARK, "\r\n--%s", form->boundary);
+}
+
+static enum err
+read_form(struct form *form, bool open, struct arena *a,
+    const char *content_type, const char *body, size_t len, struct fault *f)
 {
 	const char *b = parameter(a, content_type,
-	    content_type + strlen(content_type), "boundary");
-	char mark[FORM_BOUNDARY + 5];
-	int n;
+	    content_type + strlen(content_type), "boundary"), *p;
+	char mark[FORM_MARK];
+	size_t n;
+	enum err e;
 
 	memset(form, 0, sizeof *form);
 	if (b == NULL || *b == '\0' || strlen(b) > FORM_BOUNDARY ||
 	    b[strspn(b, boundary_chars)] != '\0')
 		return bad(f, "its type names no boundary");
 	form->boundary = b;
+	form->open = open;
 	form->part = arena_alloc(a, FORM_PARTS * sizeof *form->part);
 	if (form->part == NULL)
 		return fault_memory(f);
-	n = snprintf(mark, sizeof mark, "\r\n--%s", b);
-	return read_parts(form, a, mark, (size_t)n, body, body + len, f);
+	n = mark_of(form, mark);
+	p = find_first(body, body + len, mark, n);
+	if (p == NULL)
+		return bad(f, "its boundary does not stand in it");
+	e = read_parts(form, a, mark, n, p, body + len, &p, f);
+	form->begun = form->open ? form->count : 0;
+	return e;
+}
+
+enum err
+form_read(struct form *form, struct arena *a, const char *content_type,
+    const char *body, size_t len, struct fault *f)
+{
+	return read_form(form, false, a, content_type, body, len, f);
+}
+
+enum err
+form_begin(struct form *form, struct arena *a, const char *content_type,
+    const char *body, size_t len, struct fault *f)
+{
+	return read_form(form, true, a, content_type, body, len, f);
+}
+
+size_t
+form_data(const struct form *form, const char *p, size_t n,
+    enum form_says *says)
+{
+	char mark[FORM_MARK];
+	size_t len = mark_of(form, mark);
+	bool odd;
+	const char *q = find_mark(p, p + n, mark, len, &odd);
+
+	*says = odd ? FORM_ODD : q != NULL ? FORM_END : FORM_DATA;
+	if (odd)
+		return 0;
+	if (q != NULL)
+		return (size_t)(q - p);
+	return n < len ? 0 : n - len + 1;
+}
+
+enum err
+form_rest(struct form *form, struct arena *a, const char *p, size_t n,
+    struct fault *f)
+{
+	char mark[FORM_MARK];
+	const char *end = p + n;
+	size_t len = mark_of(form, mark);
+	enum err e;
+
+	form->open = false;
+	e = read_parts(form, a, mark, len, p + len, end, &p, f);
+	/* Behind its end a careless reader might find more of it. */
+	if (e == ERR_OK && end - p > 0 && (end - p != 2 ||
+	    memcmp(p, "\r\n", 2) != 0))
+		return bad(f, "something stands behind its end");
+	return e;
 }
 
 const struct form_part *
@@ -330,7 +430,8 @@ put_quoted(struct buf *out, const char *name, const char *s)
 }
 
 void
-form_put(struct buf *out, const char *boundary, const struct form_part *p)
+form_put_head(struct buf *out, const char *boundary,
+    const struct form_part *p)
 {
 	buf_printf(out, "--%s\r\nContent-Disposition: form-data", boundary);
 	put_quoted(out, "name", p->name);
@@ -339,6 +440,12 @@ form_put(struct buf *out, const char *boundary, const struct form_part *p)
 	if (*p->type != '\0')
 		buf_printf(out, "\r\nContent-Type: %s", p->type);
 	buf_puts(out, "\r\n\r\n");
+}
+
+void
+form_put(struct buf *out, const char *boundary, const struct form_part *p)
+{
+	form_put_head(out, boundary, p);
 	buf_put(out, p->data, p->len);
 	buf_puts(out, "\r\n");
 }

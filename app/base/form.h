@@ -1,6 +1,7 @@
 /*
- * A body of multipart/form-data (RFC 7578 over RFC 2046) in memory: its parts
- * where they stand, nothing is copied but their names. Own code, as the parsers
+ * A body of multipart/form-data (RFC 7578 over RFC 2046): whole in memory, its
+ * parts where they stand, nothing copied but their names; or its beginning, and
+ * the rest of the part that is open there as it comes. Own code, as the parsers
  * that are well kept belong to a server or a mail program and want its world.
  * Header fields are read as browsers and SDKs write them: name and filename
  * quoted, with %22 and \" for a quote.
@@ -16,6 +17,7 @@
 struct arena;
 struct buf;
 
+#define FORM_TYPE 24	     /* bytes of a content type that say what it is */
 #define FORM_PARTS 128	     /* of one body */
 #define FORM_HEAD 4096	     /* bytes of the header of a part */
 #define FORM_BOUNDARY 70     /* RFC 2046, 5.1.1 */
@@ -26,12 +28,15 @@ struct form_part {
 	const char *type;     /* of its content, "" = not said */
 	const char *data;     /* in the body */
 	size_t len;
+	size_t held; /* bytes of data that are there: len, but of an open part */
 };
 
 struct form {
 	const char *boundary;
 	struct form_part *part;
 	size_t count;
+	bool open; /* the last part goes on behind what was read */
+	size_t begun; /* parts up to one that was open; 0: it came whole */
 };
 
 /* Is that the type of such a body? "multipart/form-data; boundary=…" */
@@ -44,6 +49,34 @@ bool form_is(const char *content_type);
  */
 enum err form_read(struct form *form, struct arena *a,
     const char *content_type, const char *body, size_t len, struct fault *f);
+
+/*
+ * The same of a body of which only len bytes have come: when all of it is
+ * there but the end of the last part's data, the form is open. When more than
+ * that is missing, the part that has no end of its header is not counted.
+ */
+enum err form_begin(struct form *form, struct arena *a,
+    const char *content_type, const char *body, size_t len, struct fault *f);
+
+enum form_says {
+	FORM_DATA, /* so many bytes are data of the open part */
+	FORM_END,  /* … and behind them a delimiter stands */
+	FORM_ODD   /* the boundary stands where it delimits nothing */
+};
+
+/*
+ * Of the n bytes that come next of an open part: how many are data, whatever
+ * follows. Those behind them are to be shown again with what comes then.
+ */
+size_t form_data(const struct form *form, const char *p, size_t n,
+    enum form_says *says);
+
+/*
+ * Behind FORM_END: the rest of the body, from the delimiter on. The form is
+ * open no longer. Errors as form_read; and the body must end where it says so.
+ */
+enum err form_rest(struct form *form, struct arena *a, const char *p,
+    size_t n, struct fault *f);
 
 /*
  * Its plain fields as a JSON object of strings; those whose name ends in "[]",
@@ -60,6 +93,8 @@ const struct form_part *form_find(const struct form *form, const char *name);
  */
 void form_put(struct buf *out, const char *boundary,
     const struct form_part *p);
+void form_put_head(struct buf *out, const char *boundary,
+    const struct form_part *p); /* its data follows */
 void form_end(struct buf *out, const char *boundary);
 
 #endif

@@ -181,8 +181,8 @@ static void
 test_written(void **state)
 {
 	static const struct form_part parts[] = {
-		{ "a\"b", NULL, "", "one", 3 },
-		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9 },
+		{ "a\"b", NULL, "", "one", 3, 3 },
+		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9, 9 },
 	};
 	struct read r;
 	struct buf b;
@@ -203,6 +203,106 @@ test_written(void **state)
 	buf_free(&b);
 }
 
+/* ---- as it comes ---- */
+
+static const char streamed[] =
+    "--xx\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm\r\n"
+    "--xx\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\""
+    "\r\n\r\n1\r\n-\r\n--x\r2\r\n"
+    "--xx\r\nContent-Disposition: form-data; name=\"late\"\r\n\r\nv\r\n"
+    "--xx--\r\n";
+#define DATA "1\r\n-\r\n--x\r2"
+
+/* The rest of it in steps of one size: its data, then its last parts. */
+static void
+read_on(struct read *r, size_t at, size_t step)
+{
+	size_t begin = at, have = at, n;
+	enum form_says says = FORM_DATA;
+
+	while (says == FORM_DATA && have < sizeof streamed - 1) {
+		have += step;
+		if (have > sizeof streamed - 1)
+			have = sizeof streamed - 1;
+		n = form_data(&r->form, streamed + at, have - at, &says);
+		assert_true(n <= have - at);
+		at += n;
+	}
+	assert_int_equal(says, FORM_END);
+	assert_int_equal(at - begin, sizeof DATA - 1);
+	assert_memory_equal(streamed + begin, DATA, sizeof DATA - 1);
+	assert_int_equal(form_rest(&r->form, r->a, streamed + at,
+	    sizeof streamed - 1 - at, &r->f), ERR_OK);
+	assert_false(r->form.open);
+	assert_int_equal(r->form.begun, 2);
+	assert_int_equal(r->form.count, 3);
+	is_part(r, 2, "late", NULL, "", "v");
+}
+
+/* Begun with any part of it, and gone on with in steps of any size. */
+static void
+test_begin(void **state)
+{
+	size_t data = (size_t)(strstr(streamed, DATA) - streamed), n, step;
+	struct read r;
+
+	(void)state;
+	for (n = 6; n < data + sizeof DATA + 3; n++)
+		for (step = 1; step < 40; step++) {
+			memset(&r, 0, sizeof r);
+			r.a = arena_new(MIB(1));
+			assert_int_equal(form_begin(&r.form, r.a, TYPE,
+			    streamed, n, &r.f), ERR_OK);
+			assert_true(r.form.open);
+			assert_int_equal(r.form.begun, r.form.count);
+			if (n >= data) {
+				assert_int_equal(r.form.count, 2);
+				is_part(&r, 0, "model", NULL, "", "m");
+				assert_int_equal(r.form.part[1].held,
+				    n - data);
+				read_on(&r, data, step);
+			} else {
+				assert_true(r.form.count <= 2);
+			}
+			arena_free(r.a);
+		}
+}
+
+/* What another reader might take for a part, or for more of the form. */
+static void
+test_smuggled(void **state)
+{
+	static const char *const odd[] = {
+		"data\n--xx\r\nContent-Disposition: form-data; name=\"model\"",
+		"--xx--", "x--xx\r\n", "a\r--xx\n",
+	};
+	static const char *const tails[] = {
+		"\r\n--xx--more", "\r\n--xx--\r\n\r\n", "\r\n--xx",
+		"\r\n--xxy\r\n", "\r\n--xx\r\n", "\r\n--xx--\r\n--xx\r\n"
+		"Content-Disposition: form-data; name=\"model\"\r\n\r\nm"
+		"\r\n--xx--\r\n",
+	};
+	struct form_part part[FORM_PARTS];
+	struct form form = { .boundary = "xx", .part = part, .open = true };
+	struct arena *a = arena_new(MIB(1));
+	struct fault f;
+	enum form_says says;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		assert_int_equal(form_data(&form, odd[i], strlen(odd[i]),
+		    &says), 0);
+		assert_int_equal(says, FORM_ODD);
+	}
+	for (i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+		form.count = 0;
+		assert_int_equal(form_rest(&form, a, tails[i],
+		    strlen(tails[i]), &f), ERR_BAD_REQUEST);
+	}
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -212,6 +312,8 @@ main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_begin),
+		cmocka_unit_test(test_smuggled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
