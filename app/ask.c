@@ -128,7 +128,8 @@ on_done(void *arg, enum call_end end)
 	tell(k);
 }
 
-static const struct call_sink sink = { on_sent, on_head, on_data, on_done };
+static const struct call_sink sink = { .sent = on_sent, .head = on_head,
+	.data = on_data, .done = on_done };
 
 static bool
 start(struct ask *k)

@@ -119,7 +119,7 @@ finish(CURLMsg *m)
 static int64_t
 deadline(const struct call *c)
 {
-	if (c->paused || c->ended || c->dead)
+	if (c->paused || c->starved || c->ended || c->dead)
 		return INT64_MAX;
 	if (c->sent)
 		return c->bytes_timeout > 0 ? c->alive + c->bytes_timeout :
@@ -203,7 +203,23 @@ resume(struct call *c)
 	if (c->shared)
 		return;
 	/* It may call on_body here and now. */
-	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	code = curl_easy_pause(c->easy, c->starved ? CURLPAUSE_SEND :
+	    CURLPAUSE_CONT);
+	if (code != CURLE_OK && !c->dead)
+		call_end(c, call_end_of(c, code));
+}
+
+/* An upload goes on; what is paused of the answer stays so. */
+static void
+feed(struct call *c)
+{
+	CURLcode code;
+
+	c->starved = false;
+	c->alive = clock_mono();
+	call_arm(c);
+	code = curl_easy_pause(c->easy, c->paused && !c->shared ?
+	    CURLPAUSE_RECV : CURLPAUSE_CONT);
 	if (code != CURLE_OK && !c->dead)
 		call_end(c, call_end_of(c, code));
 }
@@ -224,8 +240,14 @@ serve(struct call *c)
 			call_end(c, CALL_MEMORY);
 	} else if (c->wants_resume) {
 		c->wants_resume = false;
+		if (c->wants_feed)
+			call_enqueue(c); /* after this */
 		if (c->paused)
 			resume(c);
+	} else if (c->wants_feed) {
+		c->wants_feed = false;
+		if (c->starved && !c->ended)
+			feed(c);
 	}
 }
 
@@ -460,6 +482,16 @@ call_resume(struct call *c)
 	if (c->dead)
 		return;
 	c->wants_resume = true;
+	call_enqueue(c);
+	kick(c->transport);
+}
+
+void
+call_feed(struct call *c)
+{
+	if (c->dead || !c->starved)
+		return;
+	c->wants_feed = true;
 	call_enqueue(c);
 	kick(c->transport);
 }

@@ -54,10 +54,20 @@ struct call_request {
 	size_t header_count;
 	const char *body;		   /* must live until done; may be NULL */
 	size_t body_len;
+	/*
+	 * More follows the body, by sink.more: so many bytes, or -1, as many
+	 * as come (sent in chunks). 0 = nothing. It goes by HTTP/1.1 on a
+	 * connection of its own, as libcurl 7.88 may leave a paused upload
+	 * asleep on a shared one.
+	 */
+	int64_t upload;
 	int64_t connect_timeout;	   /* µs, 0 = none */
 	int64_t bytes_timeout;		   /* µs of silence, 0 = none */
 	bool private_net;		   /* private and loopback addresses are allowed */
 };
+
+#define CALL_LATER ((size_t)-1)
+#define CALL_OFF ((size_t)-2)
 
 /*
  * All on the loop; none is called after done or transport_cancel, and none
@@ -78,6 +88,12 @@ struct call_sink {
 	 * on coming and are held, to a bound (then the call ends).
 	 */
 	bool (*data)(void *arg, struct call *c, const char *bytes, size_t len);
+	/*
+	 * With an upload: its next bytes, at most room of them, into `to`.
+	 * Their number; 0 = that was all; CALL_LATER = none yet, call_feed
+	 * tells when; CALL_OFF = there will be none: it ends as CALL_BROKEN.
+	 */
+	size_t (*more)(void *arg, char *to, size_t room);
 	/* The end, exactly once unless cancelled; c is invalid afterwards. */
 	void (*done)(void *arg, enum call_end end);
 };
@@ -107,6 +123,9 @@ struct call *transport_start(struct transport *t,
 
 /* Go on after data answered false. May be called from any callback. */
 void call_resume(struct call *c);
+
+/* Bytes are there after sink.more said CALL_LATER. From any callback. */
+void call_feed(struct call *c);
 
 /*
  * End it now: the connection is closed (HTTP/1) or the stream reset (HTTP/2).

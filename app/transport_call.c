@@ -103,7 +103,6 @@ static const struct {
 	{ CURLOPT_PATH_AS_IS, 1 },
 	{ CURLOPT_NETRC, CURL_NETRC_IGNORED },
 	{ CURLOPT_HTTP09_ALLOWED, 0 },
-	{ CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
 	{ CURLOPT_SSL_VERIFYPEER, 1 },
 	{ CURLOPT_SSL_VERIFYHOST, 2 },
 	{ CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2 },
@@ -263,6 +262,28 @@ on_ready(void *arg, char *ip, char *own_ip, int port, int own_port)
 	call_arm(c);
 	c->sink.sent(c->arg);
 	return c->dead ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+size_t
+call_on_read(char *to, size_t size, size_t n, void *arg)
+{
+	struct call *c = arg;
+	size_t room = size * n, got;
+
+	if (c->dead)
+		return CURL_READFUNC_ABORT;
+	if (c->prefix_len > 0) {
+		got = room < c->prefix_len ? room : c->prefix_len;
+		memcpy(to, c->prefix, got);
+		c->prefix += got;
+		c->prefix_len -= got;
+		return got;
+	}
+	got = c->sink.more(c->arg, to, room);
+	c->starved = got == CALL_LATER;
+	if (c->dead || got == CALL_OFF)
+		return CURL_READFUNC_ABORT;
+	return c->starved ? CURL_READFUNC_PAUSE : got;
 }
 
 /* Asked for with large bodies only: the provider takes them. */

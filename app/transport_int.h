@@ -83,6 +83,8 @@ struct call {
 	int64_t alive;				/* last bytes either way */
 	int64_t connect_timeout, bytes_timeout;
 	curl_off_t uploaded;
+	const char *prefix; /* of an upload: the body, and what of it is left */
+	size_t prefix_len;
 	char host[64];	/* the URL's host when it may be an address */
 	int why;	/* enum call_end that overrules libcurl's; -1 */
 	enum call_end end; /* when ended */
@@ -90,11 +92,12 @@ struct call {
 	bool private_net;
 	bool idempotent; /* may be sent twice */
 	bool added;	 /* libcurl has it */
-	bool queued, wants_add, wants_resume, wants_end;
+	bool queued, wants_add, wants_resume, wants_feed, wants_end;
 	bool sent;
 	bool in_head, headed; /* inside a head; the final head was delivered */
 	bool shared;	      /* HTTP/2: others use the connection too */
 	bool paused;
+	bool starved; /* an upload that waits for bytes */
 	bool ended; /* while paused: only held bytes and done are owed */
 	bool dead;  /* cancelled, or done was called */
 };
@@ -118,6 +121,8 @@ void call_arm(struct call *c);
 
 /* A call in no list, fresh for a request; NULL when memory is short. */
 struct call *call_take(struct transport *t, bool tls);
+/* libcurl asks for the bytes of an upload. */
+size_t call_on_read(char *to, size_t size, size_t n, void *arg);
 /* Keep or free it; it is in no list. */
 void call_put(struct call *c);
 void call_free(struct call *c);

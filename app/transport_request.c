@@ -16,6 +16,7 @@
 
 /* Names that libcurl would fill in by itself if they were absent. */
 static const char *const unwanted[] = { "Expect", "Content-Type" };
+static const char chunked[] = "Transfer-Encoding: chunked";
 #define UNWANTED (sizeof unwanted / sizeof unwanted[0])
 
 static bool
@@ -60,11 +61,11 @@ write_line(char *to, const struct call_header *h)
 static bool
 make_lines(struct call *c, const struct call_request *rq)
 {
-	size_t i, count = rq->header_count + UNWANTED, size;
+	size_t i, count = rq->header_count + UNWANTED + 1, size;
 	struct curl_slist *node;
 	char *text;
 
-	size = count * sizeof *node + UNWANTED * 32;
+	size = count * sizeof *node + UNWANTED * 32 + sizeof chunked;
 	for (i = 0; i < rq->header_count; i++)
 		size += strlen(rq->headers[i].name) +
 		    strlen(rq->headers[i].value) + 3;
@@ -86,6 +87,12 @@ make_lines(struct call *c, const struct call_request *rq)
 		node->next = node + 1;
 		text += append(text, unwanted[i]);
 		text += append(text, ":") + 1;
+		node++;
+	}
+	if (rq->upload < 0) {
+		memcpy(text, chunked, sizeof chunked);
+		node->data = text;
+		node->next = node + 1;
 		node++;
 	}
 	node[-1].next = NULL; /* Expect is always there */
@@ -180,6 +187,29 @@ check_headers(const struct call_request *rq)
 	return true;
 }
 
+/* The body is read by parts. */
+static int
+set_upload(struct call *c, const struct call_request *rq)
+{
+	CURL *e = c->easy;
+	int bad = 0;
+
+	c->prefix = rq->body;
+	c->prefix_len = rq->body_len;
+	bad |= curl_easy_setopt(e, CURLOPT_POST, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDS, NULL);
+	bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+	    rq->upload < 0 ? (curl_off_t)-1 :
+	    (curl_off_t)rq->body_len + rq->upload);
+	bad |= curl_easy_setopt(e, CURLOPT_READFUNCTION, call_on_read);
+	bad |= curl_easy_setopt(e, CURLOPT_READDATA, c);
+	bad |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+	    CURL_HTTP_VERSION_1_1);
+	bad |= curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
+	return bad;
+}
+
 static int
 set_method(struct call *c, const struct call_request *rq)
 {
@@ -189,8 +219,14 @@ set_method(struct call *c, const struct call_request *rq)
 	bool plain = head || strcmp(rq->method, post ? "POST" : "GET") == 0;
 	int bad = 0;
 
+	bad |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+	    CURL_HTTP_VERSION_2TLS);
+	bad |= curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 0L);
+	bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
 	c->idempotent = head || strcmp(rq->method, "GET") == 0;
-	if (post) {
+	if (rq->upload != 0) {
+		bad |= set_upload(c, rq);
+	} else if (post) {
 		bad |= curl_easy_setopt(e, CURLOPT_POST, 1L);
 		bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
 		    (curl_off_t)rq->body_len);
@@ -203,7 +239,7 @@ set_method(struct call *c, const struct call_request *rq)
 	bad |= curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST,
 	    plain ? NULL : rq->method);
 	bad |= curl_easy_setopt(e, CURLOPT_NOPROGRESS,
-	    (long)(rq->body_len <= WATCHED_BODY));
+	    (long)(rq->body_len <= WATCHED_BODY && rq->upload == 0));
 	return bad;
 }
 

@@ -108,8 +108,8 @@ void
 webhooks_post(struct webhooks *w, const char *url, const char *body,
     size_t len)
 {
-	static const struct call_sink sink = { on_sent, on_head, on_data,
-		on_done };
+	static const struct call_sink sink = { .sent = on_sent,
+		.head = on_head, .data = on_data, .done = on_done };
 	static const struct call_header type = { "content-type",
 		"application/json" };
 	struct call_request rq = { .method = "POST", .url = url,

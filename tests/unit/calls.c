@@ -99,7 +99,8 @@ on_done(void *arg, enum call_end end)
 	act(p, AT_DONE);
 }
 
-const struct call_sink sink = { on_sent, on_head, on_data, on_done };
+const struct call_sink sink = { .sent = on_sent, .head = on_head,
+	.data = on_data, .done = on_done };
 
 /* --- the world --------------------------------------------------------- */
 

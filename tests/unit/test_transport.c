@@ -521,6 +521,92 @@ test_done_waits(void **state)
 	assert_string_equal(p.body, "helloworld");
 }
 
+/* --- uploads ----------------------------------------------------------- */
+
+#define UPLOAD 300000
+#define MOST 1000 /* bytes given at a time */
+
+/* A probe whose body comes by parts, each when the one before was taken. */
+struct giver {
+	struct probe p; /* first: the sink's arg */
+	size_t left, there;
+	bool off;	/* break it off in the midst */
+	int asked, starved;
+};
+
+static size_t
+give(void *arg, char *to, size_t room)
+{
+	struct giver *g = arg;
+	size_t n = g->there < room ? g->there : room;
+
+	g->asked++;
+	if (g->off && g->left < UPLOAD / 2)
+		return CALL_OFF;
+	if (g->left == 0)
+		return 0;
+	if (n == 0) {
+		g->starved++;
+		return CALL_LATER;
+	}
+	memset(to, 'u', n);
+	g->there -= n;
+	g->left -= n;
+	return n;
+}
+
+static void
+send_parts(struct world *w, struct giver *g)
+{
+	struct call_request rq;
+	struct call_sink with = sink;
+	char url[128];
+
+	*g = (struct giver){ .p.w = w, .left = UPLOAD, .off = g->off };
+	rq = request(w, url, sizeof url, "/plain");
+	rq.method = "POST";
+	rq.body = "head";
+	rq.body_len = 4;
+	rq.upload = UPLOAD;
+	rq.bytes_timeout = SECOND / 5; /* not of the client's time */
+	with.more = give;
+	g->p.c = transport_start(w->t, &rq, &with, &g->p);
+	assert_non_null(g->p.c);
+	run_ms(w, 600);
+	assert_int_equal(g->p.dones, 0);
+	while (g->p.dones == 0) {
+		g->there = g->left < MOST ? g->left : MOST;
+		if (g->p.dones == 0)
+			call_feed(g->p.c);
+		run_ms(w, 1);
+	}
+}
+
+static void
+test_upload(void **state)
+{
+	struct world *w = *state;
+	struct giver g = { .off = false };
+	unsigned long sum = 0;
+	size_t i;
+
+	for (i = 0; i < UPLOAD + 4; i++) /* as httpd sums up */
+		sum = sum * 31 + (unsigned char)(i < 4 ? "head"[i] : 'u');
+	send_parts(w, &g);
+	assert_int_equal(g.p.end, CALL_OK);
+	assert_int_equal(g.p.status, 200);
+	assert_int_equal(w->h->body_len, UPLOAD + 4);
+	assert_int_equal(w->h->body_sum, sum);
+	assert_true(g.starved > UPLOAD / MOST / 2);
+	assert_non_null(strstr(w->h->last_head, "Content-Length: 300004\r\n"));
+	/* A handle that is used again is as others are. */
+	get(&g.p, w, "/plain");
+	assert_int_equal(g.p.end, CALL_OK);
+	g.off = true;
+	send_parts(w, &g);
+	assert_int_equal(g.p.end, CALL_BROKEN);
+}
+
 /* --- cancelling -------------------------------------------------------- */
 
 static void
@@ -741,6 +827,7 @@ main(int argc, char **argv)
 		WITH(test_many),
 		WITH(test_back_pressure),
 		WITH(test_done_waits),
+		WITH(test_upload),
 		WITH(test_cancel_within),
 		WITH(test_cancel_outside),
 		WITH(test_cancel_seen),
