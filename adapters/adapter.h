@@ -62,6 +62,7 @@ struct http_call {
 	const char *type; /* of the body, NULL = JSON */
 	size_t part;  /* in: which of the parts is written, 0.. */
 	size_t parts; /* out: so many calls it takes, 0 = one */
+	bool rest;    /* out: behind the body the rest of the client's form goes */
 };
 
 /* Who answers, for the gateway's own marks in an answer. */
@@ -100,6 +101,12 @@ struct adapter {
 	bool bare; /* its official clients stumble over comments in SSE */
 	bool bodiless; /* its requests have none: their document is {} */
 	bool form;     /* they are multipart/form-data: chat.form */
+	/*
+	 * The form's part that may be on the way still when the request is
+	 * written (form.begun: the body ends with that part's header, and
+	 * http_call.rest is set), or NULL: forms come whole.
+	 */
+	const char *file;
 
 	/*
 	 * Read a checked request into the first part of chat (already

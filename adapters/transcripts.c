@@ -97,9 +97,9 @@ wav_rate(const char *p, size_t n)
 }
 
 int64_t
-transcripts_about(const char *file, size_t bytes)
+transcripts_about(const char *file, size_t held, size_t bytes)
 {
-	uint64_t rate = wav_rate(file, bytes);
+	uint64_t rate = wav_rate(file, held);
 	int64_t most = transcripts_most(bytes), n;
 
 	n = (int64_t)(bytes / (rate > 0 ? rate : USUAL_RATE)) + 1;
@@ -207,9 +207,9 @@ static void
 put_form(struct buf *out, const struct form *form, const char *model)
 {
 	struct form_part p;
-	size_t i;
+	size_t i, n = form->begun > 0 ? form->begun : form->count;
 
-	for (i = 0; i < form->count; i++) {
+	for (i = 0; i < n; i++) {
 		p = form->part[i];
 		if (p.filename == NULL && (strcmp(p.name, "models") == 0 ||
 		    strcmp(p.name, "fallbacks") == 0))
@@ -218,9 +218,13 @@ put_form(struct buf *out, const struct form *form, const char *model)
 			p.data = model;
 			p.len = strlen(model);
 		}
-		form_put(out, form->boundary, &p);
+		if (i + 1 == form->begun)
+			form_put_head(out, form->boundary, &p);
+		else
+			form_put(out, form->boundary, &p);
 	}
-	form_end(out, form->boundary);
+	if (form->begun == 0)
+		form_end(out, form->boundary);
 }
 
 static enum err
@@ -237,6 +241,7 @@ transcripts_write_request(struct arena *a, const struct chat *chat,
 	call->method = "POST";
 	call->url = openai_url(a, d, path);
 	call->type = type;
+	call->rest = chat->form->begun > 0;
 	buf_init(&body, LIMIT_BODY + KIB(256));
 	put_form(&body, chat->form, d->model);
 	return canon_body(a, call, &body, ERR_OK, f);
@@ -290,7 +295,7 @@ static void
 count(const struct chat *chat, struct usage *u, int64_t text)
 {
 	const struct form_part *p = file_of(chat);
-	int64_t seconds = transcripts_about(p->data, p->len);
+	int64_t seconds = transcripts_about(p->data, p->held, p->len);
 
 	u->n[UNIT_SECOND] = seconds;
 	u->n[UNIT_AUDIO_INPUT] = seconds * 10;
@@ -417,7 +422,7 @@ transcripts_write_reply(struct arena *a, const struct chat *chat,
 
 #define TRANSCRIPTS(door, reader)                                            \
 	{                                                                    \
-		.name = door, .form = true, .framing = FRAMING_SSE,          \
+		.name = door, .form = true, .file = "file", .framing = FRAMING_SSE,          \
 		.read_request = reader, .read_chat = canon_prompt,           \
 		.write_reply = transcripts_write_reply,                      \
 		.write_delta = openai_pass_delta,                            \

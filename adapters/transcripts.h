@@ -10,12 +10,12 @@
 #include "adapters/adapter.h"
 
 /*
- * Seconds of an audio file of so many bytes: the most that it can hold (no
+ * Seconds of an audio file of so many bytes, the first of them held: the most that it can hold (no
  * codec that these providers take goes below 4 kbit/s), and about how many it
  * has: exactly for WAV (by its header), else at 32 kbit/s.
  */
 int64_t transcripts_most(size_t bytes);
-int64_t transcripts_about(const char *file, size_t bytes);
+int64_t transcripts_about(const char *file, size_t held, size_t bytes);
 
 extern const struct adapter adapter_transcriptions, adapter_translations;
 

@@ -12,6 +12,7 @@
 #include "app/health.h"
 #include "app/relay.h"
 #include "app/sigv4.h"
+#include "app/upload.h"
 #include "app/worker.h"
 
 /* How the end of a call counts, when no answer tells it better. */
@@ -124,7 +125,8 @@ attempt_drain(struct attempt *at)
 {
 	struct worker *w = at->request->worker;
 
-	if (at->ended != 0 || at->sent == 0 || w->drains >= LIMIT_DRAINS ||
+	if (at->ended != 0 || at->sent == 0 || at->uploading ||
+	    w->drains >= LIMIT_DRAINS ||
 	    at->deployment->provider->on_abort != ABORT_DRAIN)
 		return false;
 	at->draining = true;
@@ -161,6 +163,8 @@ attempt_due(const struct attempt *at)
 
 	if (at->call == NULL) /* its credential is on the way */
 		sooner(&when, at->started, t->connect);
+	if (at->uploading) /* the transport looks after that */
+		return when;
 	if (at->first_content == 0)
 		sooner(&when, at->sent, r->chat.stream ? t->first_token :
 		    at->first_byte == 0 ? t->first_byte : 0);
@@ -181,6 +185,8 @@ attempt_overdue(const struct attempt *at, int64_t now)
 	if (at->call == NULL && t->connect != 0 &&
 	    now >= at->started + t->connect)
 		return "credential_timeout";
+	if (at->uploading)
+		return NULL;
 	if (first != 0 && at->sent != 0 && now >= at->sent + first &&
 	    (r->chat.stream ? at->first_content : at->first_byte) == 0)
 		return r->chat.stream ? "first_token_timeout" :
@@ -195,6 +201,22 @@ attempt_overdue(const struct attempt *at, int64_t now)
 }
 
 /* ---------------------------------------------------------- transport */
+
+void
+attempt_uploaded(struct attempt *at)
+{
+	if (!at->uploading)
+		return;
+	at->uploading = false;
+	at->sent = clock_mono();
+	forward_uploaded(at->request);
+}
+
+static size_t
+on_more(void *arg, char *to, size_t room)
+{
+	return upload_more(arg, to, room);
+}
 
 static void
 on_sent(void *arg)
@@ -299,6 +321,7 @@ static const struct call_sink sink = {
 	.sent = on_sent,
 	.head = on_head,
 	.data = on_data,
+	.more = on_more,
 	.done = on_done,
 };
 
@@ -323,6 +346,14 @@ start_call(struct attempt *at, const struct http_call *hc)
 		.private_net = at->deployment->provider->private_net,
 	};
 	size_t i;
+
+	if (hc->rest) {
+		upload_begin(r, at);
+		at->uploading = true;
+		rq.upload = upload_length(r);
+		/* Neither the request nor its answer moves any more. */
+		rq.bytes_timeout = t->first_byte;
+	}
 
 	for (i = 0; i < hc->header_count; i++) {
 		headers[i].name = hc->headers[i].name;

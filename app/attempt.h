@@ -44,6 +44,7 @@ struct attempt {
 	int64_t rest;	   /* retry-after it asked for, µs, -1 */
 	enum finish finish;
 	bool served;
+	bool uploading; /* its request is still on the way */
 	bool lost;    /* another one's content came first */
 	bool left;    /* given up while it ran: its provider may go on */
 	bool draining; /* it goes on, as its provider bills it to its end */
@@ -81,6 +82,9 @@ struct attempt *attempt_new(struct request *r, const struct deployment *d);
 
 /* Get its credential, then send it. */
 enum attempt_begun attempt_begin(struct attempt *at);
+
+/* All of its upload is given to the transport: the answer's time begins. */
+void attempt_uploaded(struct attempt *at);
 
 /* It failed for a reason of ours or of the wire; tells forward_failed. */
 void attempt_fails(struct attempt *at, unsigned fail, const char *reason);

@@ -25,6 +25,7 @@
 #define STATE_DIR "/var/lib/tollgate"
 #define ID 1
 #define CHUNK 32768
+#define DRAIN 5	    /* seconds of silence while an unread body is thrown away */
 #define PATIENCE 10 /* seconds for the pool to take the connection */
 
 struct relay {
@@ -252,6 +253,24 @@ body_relay(struct relay *r)
 	return true;
 }
 
+/*
+ * What the pool did not want: a server that cannot get rid of a body never
+ * looks at the answer.
+ */
+static void
+body_drain(struct relay *r)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t n = 1;
+
+	while (r->left > 0 && n > 0 && poll(&in, 1, DRAIN * 1000) > 0) {
+		n = read(STDIN_FILENO, r->out,
+		    r->left < CHUNK ? (size_t)r->left : CHUNK);
+		if (n > 0)
+			r->left -= (uint64_t)n;
+	}
+}
+
 /* --- the answer --------------------------------------------------------- */
 
 static bool
@@ -354,6 +373,8 @@ main(void)
 	walk_init(&r.walk, WALK_RESPONDER);
 	if (params_send(&r))
 		relay(&r);
+	if (r.spoken)
+		body_drain(&r);
 	if (r.ended)
 		return r.status;
 	if (r.spoken)

@@ -251,7 +251,12 @@ endpoint_route(struct request *r)
 enum verdict
 endpoint_serve(struct request *r)
 {
-	return r->endpoint->serve == NULL ? GO : r->endpoint->serve(r);
+	if (r->endpoint->serve == NULL)
+		return GO;
+	if (r->x->more)
+		return request_fail(r, ERR_BAD_REQUEST, NULL,
+		    "no form is taken here");
+	return r->endpoint->serve(r);
 }
 
 static enum verdict

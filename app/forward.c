@@ -17,6 +17,7 @@
 #include "app/base/limits.h"
 #include "app/health.h"
 #include "app/relay.h"
+#include "app/upload.h"
 #include "app/worker.h"
 
 #define SECOND INT64_C(1000000)
@@ -256,8 +257,8 @@ forward_failed(struct attempt *at)
 	struct request *r = at->request;
 	struct forward *fw = r->forward;
 
-	at->excused = !fw->renewed && fw->winner == NULL && !r->gone &&
-	    fw->admitting == NULL && renewed(at);
+	at->excused = upload_whole(r) && !fw->renewed && fw->winner == NULL &&
+	    !r->gone && fw->admitting == NULL && renewed(at);
 	attempt_close(at);
 	fw->failed = at;
 	pursuit_failed(&fw->pursuit, at->deployment, at->fail);
@@ -448,7 +449,7 @@ plan_hedge(struct request *r, const struct deployment *d)
 	const struct hedge *h = r->plan.hedge;
 	int64_t now = clock_mono(), after;
 
-	if (h == NULL || r->forward->hedged)
+	if (h == NULL || r->forward->hedged || r->upload != NULL)
 		return;
 	after = h->quantile == 0 ? h->after :
 	    health_quantile(r->worker->health, d, !r->chat.stream,
@@ -517,7 +518,7 @@ go_on(struct request *r, unsigned fail)
 
 	for (;;) {
 		at = prospect(r, fail);
-		switch (r->gone ? PURSUE_STOP :
+		switch (r->gone || !upload_whole(r) ? PURSUE_STOP :
 		    pursue(&fw->pursuit, &at, &step)) {
 		case PURSUE_ASK:
 			if (ask(r, step.deployment, step.last ? CLAIM_LAST :
@@ -608,6 +609,11 @@ begin(struct request *r)
 {
 	struct forward *fw = r->forward;
 
+	if (upload_broken(r)) {
+		finished(r);
+		return;
+	}
+
 	if (r->chat.count && !can_count(r, r->plan.order[0])) {
 		count_here(r);
 		finished(r);
@@ -636,7 +642,8 @@ forward_run(struct request *r)
 	fw->retry_after = -1;
 	fw->pursuit.plan = &r->plan;
 	fw->deadline = r->deadline;
-	if (total != 0 && r->arrived + total < fw->deadline)
+	if (total != 0 && r->upload == NULL &&
+	    r->arrived + total < fw->deadline)
 		fw->deadline = r->arrived + total;
 	begin(r);
 	return fw->finished ? DONE : WAIT;
@@ -692,6 +699,28 @@ drain(struct request *r)
 		forward_drained(r);
 	forward_arm(r);
 	return true;
+}
+
+void
+forward_uploaded(struct request *r)
+{
+	int64_t total = r->plan.timeouts->total, end;
+
+	end = clock_mono() + total;
+	if (total != 0 && end < r->deadline)
+		r->forward->deadline = end;
+	forward_arm(r);
+}
+
+void
+forward_broken(struct request *r)
+{
+	if (r->forward == NULL || r->forward->finished)
+		return;
+	give_up(r, "bad_upload");
+	if (r->forward->winner != NULL && !r->gone)
+		relay_break(r);
+	finished(r);
 }
 
 void

@@ -82,6 +82,12 @@ void forward_unsent(struct attempt *at, enum attempt_begun begun);
 /* The ledger has answered whether one more may be asked. */
 void forward_admitted(struct request *r);
 
+/* The request is all sent, though its body came in pieces: time runs anew. */
+void forward_uploaded(struct request *r);
+
+/* The client's body will never be whole: r->err and r->fault tell why. */
+void forward_broken(struct request *r);
+
 /* Set the timer anew: something that has a time limit has begun or ended. */
 void forward_arm(struct request *r);
 

@@ -173,9 +173,38 @@ void
 outlet_start(struct front *f, struct outlet *o)
 {
 	o->front = f;
+	o->x.want = LIMIT_WINDOW;
 	buf_init(&o->out, LIMIT_ARENA);
 	f->active++;
 	f->calls.request(f->arg, &o->x);
+}
+
+void
+outlet_body(struct outlet *o)
+{
+	struct front *f = o->front;
+
+	if (!o->ended && !o->gone)
+		f->calls.body(f->arg, &o->x);
+}
+
+void
+exchange_take(struct exchange *x, size_t n)
+{
+	struct outlet *o = outlet_of(x);
+
+	o->front->ops->take(o, n);
+	o->front->ops->want(o);
+}
+
+void
+exchange_want(struct exchange *x, size_t most)
+{
+	struct outlet *o = outlet_of(x);
+
+	x->want = most;
+	if (x->more)
+		o->front->ops->want(o);
 }
 
 bool
@@ -220,6 +249,8 @@ exchange_end(struct exchange *x)
 
 	assert(!o->ended);
 	o->ended = true;
+	if (x->more)
+		o->front->ops->want(o);
 	mark_dirty(o);
 }
 

@@ -6,7 +6,9 @@
  *
  * Everything runs on the worker's loop and never blocks: a request is
  * gathered as it comes and given to libfcgi only when it is whole,
- * and output goes out only when poll says that the socket takes it.
+ * and output goes out only when poll says that the socket takes it. A large
+ * form alone is handed out before its body has come (app/intake.h): its owner
+ * takes the body piece by piece, and the client is held back meanwhile.
  */
 #ifndef TOLLGATE_APP_FRONT_H
 #define TOLLGATE_APP_FRONT_H
@@ -24,8 +26,12 @@ struct front;
 struct exchange {
 	/* CGI names ("REQUEST_URI") and values, NULL at the end; ours to read. */
 	const char *const *params;
-	const char *body; /* body_len bytes, never NULL */
+	/* body_len bytes, never NULL; with `more` what has come and not been
+	 * taken, until the next `body` call, exchange_take or exchange_end. */
+	const char *body;
 	size_t body_len;
+	bool more;	  /* the body goes on */
+	size_t want;	  /* bytes of it that hold the client back */
 	enum err refused; /* what the front itself found: ERR_TOO_LARGE, … or OK */
 	int64_t arrived;  /* clock_mono when its first byte was seen */
 	void *user;	  /* the owner's */
@@ -33,8 +39,11 @@ struct exchange {
 
 /* What the front tells its owner. All on the loop. */
 struct front_calls {
-	/* A whole request. The owner must end it with exchange_end. */
+	/* A request, but for `more` whole. The owner must end it with
+	 * exchange_end. */
 	void (*request)(void *arg, struct exchange *x);
+	/* More of its body has come, or all, or it was refused. */
+	void (*body)(void *arg, struct exchange *x);
 	/* The queue fell below LOW_OUT again after exchange_write said full. */
 	void (*drained)(void *arg, struct exchange *x);
 	/* The client's side is gone: writes are dropped, exchange_end is still due. */
@@ -92,6 +101,16 @@ unsigned exchange_param_count(const struct exchange *x, const char *name);
  * producing until `drained`) or the client is gone.
  */
 bool exchange_write(struct exchange *x, const char *bytes, size_t len);
+
+/* The owner is done with the first n bytes of x->body, at most body_len. */
+void exchange_take(struct exchange *x, size_t n);
+
+/*
+ * Hold the client back when so many bytes of a body that goes on are here and
+ * not taken (LIMIT_WINDOW at first; at most LIMIT_BODY, beyond which it is
+ * refused). A client that sends nothing meanwhile is ERR_SLOW_CLIENT.
+ */
+void exchange_want(struct exchange *x, size_t most);
 
 /* Bytes queued and not yet taken by the socket. */
 size_t exchange_pending(const struct exchange *x);

@@ -1,7 +1,8 @@
 /*
  * The one request of a CGI process (RFC 3875): parameters from the
- * environment, the body from standard input, the answer to standard output,
- * which may be a pipe, a socket or a file. Only names that CGI knows are
+ * environment, the body from standard input (before the loop runs, but for a
+ * large form), the answer to standard output; either may be a pipe, a socket
+ * or a file. Only names that CGI knows are
  * taken: the environment holds more, and some of it is nobody's business.
  */
 #include <errno.h>
@@ -14,9 +15,11 @@
 
 #include "app/base/clock.h"
 #include "app/base/limits.h"
+#include "app/base/form.h"
 #include "app/cgi_names.h"
 #include "app/front_int.h"
 
+#define DRAIN_SECONDS 5 /* for the server to get rid of an unread body */
 #define CHUNK 4096 /* what a pipe takes whole when poll says it takes any */
 
 struct cgi {
@@ -24,12 +27,19 @@ struct cgi {
 	struct outlet outlet;
 	uv_poll_t out;	  /* not for files, which never wait */
 	uv_timer_t start; /* the request is handed out on the loop */
+	uv_poll_t in;	  /* of a body that is read on the loop */
+	uv_timer_t feed;  /* … from a file, which never waits; else patience */
+	bool fed;	  /* these two are set up */
+	bool in_polled;
+	uint64_t left;	  /* bytes of that body to come, UINT64_MAX: to its end */
+	struct buf held;  /* what came and was not taken */
 	bool polled;
 	bool writable; /* polled for writing */
 	bool half; /* the other half of the socket is closed */
 	size_t written;
 	const char **params;
 	char *body;
+	size_t body_len;
 };
 
 static struct cgi *
@@ -134,7 +144,7 @@ body_read_open(struct cgi *s, int64_t until)
 	}
 	s->body = b.data;
 	s->outlet.x.body = b.data;
-	s->outlet.x.body_len = b.len;
+	s->outlet.x.body_len = s->body_len = b.len;
 	return n < 0 ? ERR_SLOW_CLIENT : ERR_OK;
 }
 
@@ -162,8 +172,22 @@ body_read(struct cgi *s, size_t length, int64_t until)
 		have += (size_t)n;
 	}
 	s->outlet.x.body = s->body;
-	s->outlet.x.body_len = length;
+	s->outlet.x.body_len = s->body_len = length;
 	return ERR_OK;
+}
+
+/* A large form is read as its owner takes it. */
+static bool
+is_open(struct cgi *s, bool sized, uint64_t length)
+{
+	struct exchange *x = &s->outlet.x;
+
+	if (!form_is(exchange_param(x, "CONTENT_TYPE")) ||
+	    (sized ? length <= LIMIT_WINDOW : !is_post(x)))
+		return false;
+	s->left = sized ? length : UINT64_MAX;
+	buf_init(&s->held, LIMIT_BODY + KIB(64));
+	return x->more = true;
 }
 
 static bool
@@ -182,6 +206,9 @@ request_read(struct cgi *s)
 	until = x->arrived + LIMIT_INTAKE_SECONDS * INT64_C(1000000);
 	text = exchange_param(x, "CONTENT_LENGTH");
 	e = text == NULL ? ERR_OK : length_read(text, &length);
+	if (x->refused == ERR_OK && e != ERR_BAD_REQUEST &&
+	    is_open(s, text != NULL, length))
+		return true;
 	if (x->refused != ERR_OK || e == ERR_TOO_LARGE)
 		stdin_drain(length, until);
 	else if (e == ERR_OK && length > 0)
@@ -191,6 +218,130 @@ request_read(struct cgi *s)
 	if (x->refused == ERR_OK)
 		x->refused = e;
 	return true;
+}
+
+/* --- a body that is read on the loop ----------------------------------- */
+
+static void on_in(uv_poll_t *handle, int status, int events);
+static void on_feed(uv_timer_t *feed);
+
+/* Read on, or leave it to the server to wait. */
+static void
+body_await(struct cgi *s)
+{
+	const struct exchange *x = &s->outlet.x;
+	bool read_on = x->more && !s->outlet.ended && s->held.len < x->want;
+
+	if (!s->fed)
+		return;
+	if (s->in_polled && read_on)
+		uv_poll_start(&s->in, UV_READABLE, on_in);
+	else if (s->in_polled)
+		uv_poll_stop(&s->in);
+	if (read_on)
+		uv_timer_start(&s->feed, on_feed,
+		    s->in_polled ? LIMIT_INTAKE_SECONDS * 1000 : 0, 0);
+	else
+		uv_timer_stop(&s->feed);
+}
+
+static void
+body_show(struct cgi *s)
+{
+	struct exchange *x = &s->outlet.x;
+
+	x->body = s->held.len > 0 ? s->held.data : "";
+	x->body_len = s->held.len;
+}
+
+/* It is whole, or refused. */
+static void
+body_over(struct cgi *s, enum err e)
+{
+	s->outlet.x.more = false;
+	s->outlet.x.refused = e;
+}
+
+static void
+body_came(struct cgi *s)
+{
+	body_show(s);
+	body_await(s);
+	outlet_body(&s->outlet);
+}
+
+/* Some of it, without waiting longer than the one read. */
+static void
+body_some(struct cgi *s)
+{
+	size_t room = s->left < KIB(64) ? (size_t)s->left : KIB(64);
+	ssize_t n;
+
+	if (s->held.len > LIMIT_BODY || !buf_reserve(&s->held, room)) {
+		body_over(s, ERR_TOO_LARGE);
+	} else if ((n = read(STDIN_FILENO, s->held.data + s->held.len,
+	    room)) > 0) {
+		s->held.len += (size_t)n;
+		if (s->left != UINT64_MAX)
+			s->left -= (uint64_t)n;
+		if (s->left == 0)
+			body_over(s, ERR_OK);
+	} else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+		body_over(s, n == 0 && s->left == UINT64_MAX ? ERR_OK :
+		    ERR_BAD_REQUEST);
+		s->left = 0;
+	}
+	body_came(s);
+}
+
+static void
+on_in(uv_poll_t *handle, int status, int events)
+{
+	(void)status;
+	(void)events;
+	body_some(handle->data);
+}
+
+static void
+on_feed(uv_timer_t *feed)
+{
+	struct cgi *s = feed->data;
+
+	if (s->in_polled) {
+		body_over(s, ERR_SLOW_CLIENT);
+		body_came(s);
+	} else {
+		body_some(s);
+	}
+}
+
+static void
+cgi_take(struct outlet *o, size_t n)
+{
+	struct cgi *s = cgi_of(o);
+	size_t left = s->held.len - n;
+
+	buf_drop(&s->held, n);
+	if (s->held.data != NULL)
+		explicit_bzero(s->held.data + left, n);
+}
+
+static void
+cgi_want(struct outlet *o)
+{
+	body_show(cgi_of(o));
+	body_await(cgi_of(o));
+}
+
+static void
+body_start(struct cgi *s, uv_loop_t *loop)
+{
+	uv_timer_init(loop, &s->feed);
+	s->feed.data = s->in.data = s;
+	s->front.handles++;
+	s->in_polled = uv_poll_init(loop, &s->in, STDIN_FILENO) == 0;
+	s->front.handles += s->in_polled;
+	s->fed = true;
 }
 
 /* --- the answer -------------------------------------------------------- */
@@ -282,8 +433,14 @@ cgi_release(struct outlet *o)
 	if (s->polled)
 		uv_poll_stop(&s->out);
 	s->polled = false;
+	if (s->fed && s->left > 0)
+		stdin_drain(s->left, clock_mono() + DRAIN_SECONDS *
+		    INT64_C(1000000));
+	s->left = 0;
+	cgi_take(o, s->held.len);
+	buf_free(&s->held);
 	if (s->body != NULL)
-		explicit_bzero(s->body, o->x.body_len);
+		explicit_bzero(s->body, s->body_len);
 	free(s->body);
 	free(s->params);
 	s->body = NULL;
@@ -328,6 +485,10 @@ cgi_close(struct front *f)
 
 	if (uv_handle_get_type((uv_handle_t *)&s->out) == UV_POLL)
 		uv_close((uv_handle_t *)&s->out, on_closed);
+	if (s->in_polled)
+		uv_close((uv_handle_t *)&s->in, on_closed);
+	if (s->fed)
+		uv_close((uv_handle_t *)&s->feed, on_closed);
 	uv_close((uv_handle_t *)&s->start, on_closed);
 }
 
@@ -335,6 +496,8 @@ static const struct front_ops cgi_ops = {
 	.ready = cgi_ready,
 	.await = cgi_await,
 	.put = cgi_put,
+	.take = cgi_take,
+	.want = cgi_want,
 	.release = cgi_release,
 	.stop = cgi_stop,
 	.cut = cgi_cut,
@@ -348,6 +511,7 @@ on_start(uv_timer_t *start)
 	struct cgi *s = start->data;
 
 	outlet_start(&s->front, &s->outlet);
+	body_await(s);
 }
 
 struct front *
@@ -373,5 +537,7 @@ front_cgi(uv_loop_t *loop, const struct front_calls *calls, void *arg)
 	s->start.data = s;
 	s->front.handles++;
 	uv_timer_start(&s->start, on_start, 0, 0);
+	if (s->outlet.x.more)
+		body_start(s, loop);
 	return &s->front;
 }

@@ -68,6 +68,7 @@ struct conn {
 	struct buf ahead; /* what came behind the start of a second request */
 	int64_t arrived, due; /* µs, 0: none */
 	int fd;
+	bool full;     /* enough of an open request's body is here */
 	bool writable; /* polled for writing too */
 	bool used;     /* something has come over it */
 	bool lingering; /* answered; the server still sends */
@@ -100,7 +101,7 @@ conn_events(struct conn *c)
 	if (c->closing)
 		return;
 	if (c->request == NULL || !c->request->outlet.gone) {
-		events = c->in.second ? UV_DISCONNECT : UV_READABLE;
+		events = c->in.second || c->full ? UV_DISCONNECT : UV_READABLE;
 		if (c->writable)
 			events |= UV_WRITABLE;
 	}
@@ -207,6 +208,55 @@ body_move(struct fcgi_request *r, struct buf *b)
 	buf_init(b, b->max);
 }
 
+/* What the owner of an open request sees of its body. */
+static void
+body_show(struct conn *c)
+{
+	struct exchange *x = &c->request->outlet.x;
+
+	x->body = c->in.body.len > 0 ? c->in.body.data : "";
+	x->body_len = c->in.body.len;
+	x->more = c->in.phase == INTAKE_BODY;
+	x->refused = c->in.refused;
+}
+
+/* Read on, or hold the server back; who is to send has a time for it. */
+static void
+body_await(struct conn *c)
+{
+	c->full = c->in.phase == INTAKE_BODY &&
+	    c->in.body.len >= c->request->outlet.x.want;
+	conn_due(c, c->full || c->in.phase != INTAKE_BODY ? 0 :
+	    clock_mono() + c->fcgi->patience * SECOND);
+	conn_events(c);
+}
+
+/* Something happened to the body of an open request. */
+static void
+body_came(struct conn *c)
+{
+	body_show(c);
+	body_await(c);
+	outlet_body(&c->request->outlet);
+}
+
+static void
+request_take(struct outlet *o, size_t n)
+{
+	intake_taken(&((struct fcgi_request *)(void *)o)->conn->in, n);
+}
+
+static void
+request_want(struct outlet *o)
+{
+	struct conn *c = ((struct fcgi_request *)(void *)o)->conn;
+
+	if (o->ended && c->in.phase == INTAKE_BODY)
+		intake_refuse(&c->in, c->in.refused);
+	body_show(c);
+	body_await(c);
+}
+
 static void
 request_start(struct conn *c)
 {
@@ -224,7 +274,8 @@ request_start(struct conn *c)
 		return;
 	}
 	r->id = c->in.id;
-	body_move(r, &c->in.body);
+	if (!c->in.open)
+		body_move(r, &c->in.body);
 	r->keep = c->in.keep && c->in.refused == ERR_OK;
 	buf_free(&c->in.params);
 	x = &r->outlet.x;
@@ -232,10 +283,11 @@ request_start(struct conn *c)
 	x->body = r->body != NULL ? r->body : "";
 	x->body_len = r->body_len;
 	x->refused = c->in.refused;
+	x->more = c->in.phase == INTAKE_BODY;
 	x->arrived = c->arrived;
 	c->request = r;
 	c->fcgi->running++;
-	conn_due(c, 0);
+	conn_due(c, x->more ? clock_mono() + c->fcgi->patience * SECOND : 0);
 	outlet_start(&c->fcgi->front, &r->outlet);
 }
 
@@ -314,12 +366,13 @@ request_release(struct outlet *o)
 {
 	struct fcgi_request *r = (struct fcgi_request *)(void *)o;
 	struct conn *c = r->conn;
-	bool keep = r->keep && o->finished && !o->gone;
+	bool keep = r->keep && o->finished && !o->gone &&
+	    c->in.phase == INTAKE_DONE;
 	bool linger = o->finished && !o->gone;
 
 	c->request = NULL;
 	c->fcgi->running--;
-	c->writable = false;
+	c->writable = c->full = false;
 	request_free(r);
 	if (linger && !keep && c->in.phase == INTAKE_REST) {
 		conn_linger(c);
@@ -366,7 +419,8 @@ heed(struct conn *c, enum intake_says says, const unsigned char *p, size_t n)
 {
 	switch (says) {
 	case INTAKE_READY:
-		request_start(c);
+		if (c->request == NULL)
+			request_start(c);
 		return !c->closing;
 	case INTAKE_ASKED:
 		management_answer(c);
@@ -413,6 +467,8 @@ take(struct conn *c, const unsigned char *p, size_t n)
 		if (!heed(c, says, p, n))
 			break;
 	}
+	if (c->request != NULL && c->request->outlet.x.more)
+		body_came(c);
 	conn_watch(c);
 }
 
@@ -426,8 +482,8 @@ conn_read(struct conn *c)
 	int i;
 
 	for (i = 0; i < READS && n == (ssize_t)size; i++) {
-		if (c->closing || c->in.second)
-			return;
+		if (c->closing || c->in.second || c->full)
+			break;
 		n = recv(c->fd, bytes, size, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
@@ -470,10 +526,11 @@ conn_overdue(struct conn *c)
 		return;
 	}
 	/* The parameters are known: it can be told why. */
-	c->in.refused = ERR_SLOW_CLIENT;
-	c->in.phase = INTAKE_REST;
-	buf_free(&c->in.body);
-	request_start(c);
+	intake_refuse(&c->in, ERR_SLOW_CLIENT);
+	if (c->request != NULL)
+		body_came(c);
+	else
+		request_start(c);
 }
 
 static void
@@ -715,6 +772,8 @@ static const struct front_ops fcgi_ops = {
 	.ready = request_ready,
 	.await = request_await,
 	.put = request_put,
+	.take = request_take,
+	.want = request_want,
 	.release = request_release,
 	.stop = fcgi_stop,
 	.cut = fcgi_cut,

@@ -23,6 +23,10 @@ struct front_ops {
 	 * too, if it fits, and set o->finished. The bytes taken, or -1.
 	 */
 	ssize_t (*put)(struct outlet *o, const char *p, size_t n);
+	/* So many bytes of the body may be forgotten. */
+	void (*take)(struct outlet *o, size_t n);
+	/* What the owner wants of a body that goes on is another; or it ended. */
+	void (*want)(struct outlet *o);
 	/* Over: release the request; the connection too unless finished. */
 	void (*release)(struct outlet *o);
 	void (*stop)(struct front *f);
@@ -74,6 +78,9 @@ void front_check(struct front *f);
 
 /* Hand out a whole request. */
 void outlet_start(struct front *f, struct outlet *o);
+
+/* More of the body is there: tell the owner, unless it has ended. */
+void outlet_body(struct outlet *o);
 
 /* The client's side is gone: tell the owner, soon. */
 void outlet_gone(struct outlet *o);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "app/base/form.h"
 #include "app/base/limits.h"
 
 #define ROLE_RESPONDER 1
@@ -33,6 +34,30 @@ intake_free(struct intake *in)
 	wipe(&in->body);
 }
 
+void
+intake_taken(struct intake *in, size_t n)
+{
+	size_t left = in->body.len - n;
+
+	buf_drop(&in->body, n);
+	if (in->body.data != NULL)
+		explicit_bzero(in->body.data + left, n);
+}
+
+void
+intake_refuse(struct intake *in, enum err e)
+{
+	in->refused = e;
+	in->phase = INTAKE_REST;
+	wipe(&in->body);
+}
+
+bool
+intake_over(const struct intake *in)
+{
+	return in->phase == INTAKE_REST || in->phase == INTAKE_DONE;
+}
+
 bool
 intake_idle(const struct intake *in)
 {
@@ -57,6 +82,7 @@ intake_next(struct intake *in)
 {
 	intake_free(in);
 	in->refused = ERR_OK;
+	in->open = false;
 	in->phase = INTAKE_IDLE;
 	if (!in->second)
 		return INTAKE_MORE;
@@ -100,6 +126,54 @@ params_whole(const unsigned char *p, size_t n, unsigned max, bool *all)
 	return whole;
 }
 
+/* A parameter's value by its name, NULL: there is none. Only whole pairs. */
+static const char *
+param(const struct buf *params, const char *name, size_t *len)
+{
+	const unsigned char *p = (const unsigned char *)params->data;
+	size_t left = params->len, n = strlen(name), name_len;
+
+	while (left > 0 && pair_length(&p, &left, &name_len) &&
+	    pair_length(&p, &left, len)) {
+		if (name_len == n && memcmp(p, name, n) == 0)
+			return (const char *)p + n;
+		p += name_len + *len;
+		left -= name_len + *len;
+	}
+	return NULL;
+}
+
+/* Is that decimal more than a window, or no number at all? */
+static bool
+is_large(const char *p, size_t len)
+{
+	size_t n = 0, i;
+
+	for (i = 0; i < len; i++) {
+		if (p[i] < '0' || p[i] > '9' || n > LIMIT_UPLOAD)
+			return true;
+		n = n * 10 + (size_t)(p[i] - '0');
+	}
+	return len == 0 || n > LIMIT_WINDOW;
+}
+
+/* A large form is for its taker to hold back: nobody has it whole. */
+static bool
+is_open(const struct intake *in)
+{
+	char type[FORM_TYPE];
+	size_t len;
+	const char *p = param(&in->params, "CONTENT_TYPE", &len);
+
+	if (p == NULL)
+		return false;
+	len = len < sizeof type ? len : sizeof type - 1;
+	memcpy(type, p, len);
+	type[len] = '\0';
+	p = param(&in->params, "CONTENT_LENGTH", &len);
+	return form_is(type) && (p == NULL || is_large(p, len));
+}
+
 static enum intake_says
 params_end(struct intake *in)
 {
@@ -120,7 +194,9 @@ params_end(struct intake *in)
 	}
 	in->params.len = whole;
 	in->phase = in->refused == ERR_OK ? INTAKE_BODY : INTAKE_REST;
-	return in->refused == ERR_OK ? INTAKE_MORE : INTAKE_READY;
+	in->open = in->refused == ERR_OK && is_open(in);
+	return in->refused == ERR_OK && !in->open ? INTAKE_MORE :
+	    INTAKE_READY;
 }
 
 /* As much as its bound allows; false when it was not all. */
@@ -160,9 +236,7 @@ stdin_record(struct intake *in, enum walk_says says)
 	if (in->phase != INTAKE_BODY)
 		return INTAKE_MORE;
 	if (!gather(in, &in->body)) {
-		in->refused = ERR_TOO_LARGE;
-		in->phase = INTAKE_REST;
-		wipe(&in->body);
+		intake_refuse(in, ERR_TOO_LARGE);
 		return INTAKE_READY;
 	}
 	return in->body.failed ? INTAKE_BAD : INTAKE_MORE;

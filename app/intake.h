@@ -2,7 +2,9 @@
  * Gathers one FastCGI request at a time from the bytes of a connection, so
  * that libfcgi, which blocks when it reads, sees only what is whole. Keeps
  * within LIMIT_PARAMS, LIMIT_HEADERS and LIMIT_BODY: what is beyond is
- * counted as refused and thrown away as it comes. No I/O, no clock.
+ * counted as refused and thrown away as it comes. A form larger than
+ * LIMIT_WINDOW is handed out open, as soon as its parameters are whole: its
+ * taker empties `body` as it comes. No I/O, no clock.
  */
 #ifndef TOLLGATE_APP_INTAKE_H
 #define TOLLGATE_APP_INTAKE_H
@@ -25,7 +27,8 @@ enum intake_phase {
 
 enum intake_says {
 	INTAKE_MORE,	/* all bytes taken, nothing to hand out yet */
-	INTAKE_READY,	/* hand it out: whole, or refused */
+	INTAKE_READY,	/* hand it out: whole, refused, or open; or say of an
+			 * open one that it is now whole or refused */
 	INTAKE_ABORTED, /* the server takes the present request back */
 	INTAKE_ASKED,	/* a management record: walk.type says which */
 	INTAKE_SECOND,	/* another request begins behind the present one */
@@ -36,6 +39,7 @@ struct intake {
 	enum intake_phase phase;
 	uint16_t id;
 	bool keep;	   /* FCGI_KEEP_CONN */
+	bool open;	   /* handed out before its body was whole */
 	bool second;	   /* the BEGIN of a second one is in walk.body */
 	enum err refused;  /* ERR_TOO_LARGE, ERR_HEADERS_TOO_LARGE or ERR_OK */
 	struct buf params; /* content of FCGI_PARAMS: whole pairs when ready */
@@ -45,6 +49,13 @@ struct intake {
 
 void intake_init(struct intake *in);
 void intake_free(struct intake *in);
+
+/* n bytes of the body were taken; or: throw away what is there and to come. */
+void intake_taken(struct intake *in, size_t n);
+void intake_refuse(struct intake *in, enum err e);
+
+/* No body is to come, or what comes is thrown away. */
+bool intake_over(const struct intake *in);
 
 /*
  * Take from *p and *n until there is something to tell. After

@@ -88,6 +88,7 @@ libapp_a_SOURCES += app/store.c app/store.h app/store_err.def app/store_int.h
 libapp_a_SOURCES += app/store_conn.c
 libapp_a_SOURCES += app/store_url.c app/store_url.h
 libapp_a_SOURCES += app/tally.c app/tally.h
+libapp_a_SOURCES += app/upload.c app/upload.h
 libapp_a_SOURCES += app/token.c app/token.h
 libapp_a_SOURCES += app/token_aws.c app/token_int.h
 libapp_a_SOURCES += app/token_cloud.c

@@ -27,6 +27,7 @@
 #include "app/previous.h"
 #include "app/record.h"
 #include "app/request.h"
+#include "app/upload.h"
 #include "app/worker.h"
 
 static enum verdict step_read(struct request *r);
@@ -55,15 +56,33 @@ static void (*const closing[])(struct request *r) = {
 	record_write, /* one line: who, what, where, how much */
 };
 
-/* A multipart body: its fields are the document, its files stay apart. */
-static enum err
-read_form(struct request *r)
+enum err
+pipeline_form(struct request *r, const struct form *form, struct chat *chat)
 {
-	const char *type = request_header(r, "CONTENT_TYPE"), *text;
-	struct form *form = arena_zalloc(r->arena, sizeof *form);
+	const char *text;
 	struct buf b;
 	enum err e;
 
+	buf_init(&b, LIMIT_BODY * 2);
+	form_json(form, &b);
+	text = b.failed ? NULL : arena_dup(r->arena, b.data, b.len);
+	chat->form = form;
+	e = text == NULL ? fault_memory(&r->fault) :
+	    json_parse(&chat->doc, r->arena, text, b.len, &r->fault);
+	buf_free(&b);
+	return e;
+}
+
+static enum err
+read_form(struct request *r)
+{
+	const char *type = request_header(r, "CONTENT_TYPE");
+	struct form *form = upload_form(r);
+	enum err e = ERR_OK;
+
+	if (form != NULL)
+		return pipeline_form(r, form, &r->chat);
+	form = arena_zalloc(r->arena, sizeof *form);
 	if (form == NULL)
 		return fault_memory(&r->fault);
 	if (!form_is(type))
@@ -71,16 +90,7 @@ read_form(struct request *r)
 		    "the body must be multipart/form-data");
 	e = form_read(form, r->arena, type, r->x->body, r->x->body_len,
 	    &r->fault);
-	if (e != ERR_OK)
-		return e;
-	buf_init(&b, LIMIT_BODY * 2);
-	form_json(form, &b);
-	text = b.failed ? NULL : arena_dup(r->arena, b.data, b.len);
-	r->chat.form = form;
-	e = text == NULL ? fault_memory(&r->fault) :
-	    json_parse(&r->chat.doc, r->arena, text, b.len, &r->fault);
-	buf_free(&b);
-	return e;
+	return e == ERR_OK ? pipeline_form(r, form, &r->chat) : e;
 }
 
 static enum err
@@ -98,12 +108,16 @@ step_read(struct request *r)
 {
 	const char *coding = request_header(r, "HTTP_CONTENT_ENCODING");
 	const char *beta = request_header(r, "HTTP_ANTHROPIC_BETA");
+	enum verdict v;
 	enum err e;
 
 	if (coding != NULL && *coding != '\0' &&
 	    strcmp(coding, "identity") != 0)
 		return request_fail(r, ERR_ENCODED, NULL, "%s",
 		    err_row(ERR_ENCODED)->text);
+	v = upload_await(r);
+	if (v != GO)
+		return v;
 	r->chat.surface = r->surface;
 	r->chat.path = r->name;
 	r->chat.query = r->query;
@@ -262,6 +276,49 @@ pipeline_run(struct request *r)
 		r->step++;
 	}
 	finish(r);
+}
+
+/* Does the request wait for its body? */
+static bool
+reads(const struct request *r)
+{
+	return r->step < sizeof way / sizeof way[0] &&
+	    way[r->step].run == step_read;
+}
+
+void
+pipeline_body(struct request *r)
+{
+	if (r->upload != NULL)
+		upload_came(r);
+	else if (reads(r))
+		worker_wake(r->worker, r);
+}
+
+/* Nothing is under way but the body: that ends it. */
+static void
+stop_reading(struct request *r, enum err e)
+{
+	if (!reads(r))
+		return;
+	request_fault(r, e);
+	worker_wake(r->worker, r);
+}
+
+void
+pipeline_gone(struct request *r)
+{
+	stop_reading(r, ERR_CLIENT_GONE);
+	forward_gone(r);
+	filed_gone(r);
+}
+
+void
+pipeline_stop(struct request *r)
+{
+	stop_reading(r, ERR_DRAINING);
+	forward_stop(r);
+	filed_stop(r);
 }
 
 void

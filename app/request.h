@@ -25,6 +25,7 @@ struct admin_job;
 struct filed;
 struct forward;
 struct request;
+struct upload;
 struct worker;
 
 /* What a step says: on to the next; enter me again; this was the last. */
@@ -72,6 +73,7 @@ struct request {
 	struct issued *issued;
 	enum { KEY_UNASKED, KEY_ASKED, KEY_TOLD } key_state;
 	struct key_wait key_wait;
+	struct upload *upload;	/* of a form that goes on as it comes, or NULL */
 	struct chat chat;
 	struct plan plan;
 	const char *explanation; /* of the plan, when it was asked for */

@@ -189,8 +189,14 @@ static void
 on_gone(void *arg, struct exchange *x)
 {
 	(void)arg;
-	forward_gone(x->user);
-	filed_gone(x->user);
+	pipeline_gone(x->user);
+}
+
+static void
+on_body(void *arg, struct exchange *x)
+{
+	(void)arg;
+	pipeline_body(x->user);
 }
 
 /* We were told to stop, and nothing can come any more. */
@@ -205,6 +211,7 @@ on_quiet(void *arg)
 
 static const struct front_calls calls = {
 	.request = on_request,
+	.body = on_body,
 	.drained = on_drained,
 	.gone = on_gone,
 	.idle = on_quiet,
@@ -285,8 +292,7 @@ stop_all(struct worker *w)
 
 	for (r = w->requests; r != NULL; r = next) {
 		next = r->next;
-		forward_stop(r);
-		filed_stop(r);
+		pipeline_stop(r);
 	}
 }
 

@@ -11,6 +11,8 @@
 
 /* From the client. */
 #define LIMIT_BODY MIB(32)	     /* request body, bytes */
+#define LIMIT_UPLOAD MIB(512)	     /* … of one that goes on as it comes */
+#define LIMIT_WINDOW KIB(512)	     /* … and what is held of that at a time */
 #define LIMIT_PARAMS KIB(64)	     /* FastCGI parameters of a request */
 #define LIMIT_HEADERS 256	     /* parameters of a request, count */
 #define LIMIT_JSON_DEPTH 128	     /* nesting of arrays and objects */
@@ -18,7 +20,8 @@
 #define LIMIT_MODEL_NAME 256	     /* bytes of a model name */
 #define LIMIT_CREDENTIAL 512	     /* bytes of a key as sent */
 #define LIMIT_URI KIB(8)	     /* bytes of REQUEST_URI */
-#define LIMIT_INTAKE_SECONDS 120     /* for a whole request to arrive */
+#define LIMIT_INTAKE_SECONDS 120     /* for a whole request to arrive, or for
+				      * the next bytes of an upload */
 #define LIMIT_EXCHANGES 16384	     /* open connections of a worker */
 
 /* From the provider. */

@@ -52,7 +52,7 @@ def test_lighttpd_settings_name_every_variable(site):
     given = set(re.findall(r"^var\.(\w+)",
                            (share / "tollgate-settings.conf").read_text(),
                            re.M))
-    made = {"tollgate_paths", "tollgate_cores"}
+    made = {"tollgate_paths", "tollgate_uploads", "tollgate_cores"}
     for conf in share.glob("*.conf"):
         used = set(re.findall(r"var\.(tollgate_\w+)", conf.read_text()))
         assert used <= given | made, conf

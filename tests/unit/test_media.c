@@ -166,19 +166,19 @@ test_seconds(void **state)
 	(void)state;
 	assert_non_null(file);
 	memcpy(file, head, sizeof head - 1);
-	assert_int_equal(transcripts_about(file, size), 11);
+	assert_int_equal(transcripts_about(file, size, size), 11);
 	/* A rate that is a lie makes it no shorter. */
 	memset(file + 28, 0xff, 4);
-	assert_int_equal(transcripts_about(file, size), 11);
+	assert_int_equal(transcripts_about(file, size, size), 11);
 	/* What is packed, or is no WAV, is as others are. */
 	file[20] = 2;
-	assert_int_equal(transcripts_about(file, size), 81);
-	assert_int_equal(transcripts_about("ID3", 3), 1);
+	assert_int_equal(transcripts_about(file, size, size), 81);
+	assert_int_equal(transcripts_about("ID3", 3, 3), 1);
 	/* Never more than it can be. */
 	file[20] = 1;
 	memset(file + 24, 0, 4);
 	file[24] = 1;
-	assert_int_equal(transcripts_about(file, size), 641);
+	assert_int_equal(transcripts_about(file, size, size), 641);
 	assert_int_equal(transcripts_most(size), 641);
 	free(file);
 }
