@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -137,6 +138,70 @@ redis_cli(struct redis *r, char *out, size_t size, const char *const *words)
 	assert_int_equal(status, 0);
 	if (out != NULL)
 		snprintf(out, size, "%s", buf);
+}
+
+static int
+local_socket(const char *dir, const char *name, struct sockaddr_un *at)
+{
+	*at = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	snprintf(at->sun_path, sizeof at->sun_path, "%.64s/%s", dir, name);
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+/* What comes of `from` goes to `to`, as slow as that. False: it is over. */
+static bool
+pass_slowly(int from, int to, int ms)
+{
+	char piece[4096];
+	ssize_t n = read(from, piece, sizeof piece), i;
+
+	if (ms == 0)
+		return n > 0 && write(to, piece, (size_t)n) == n;
+	usleep((unsigned)ms * 1000);
+	for (i = 0; i < n; i++)
+		if (write(to, piece + i, 1) != 1)
+			return false;
+	return n > 0;
+}
+
+static void
+serve_slowly(int client, const char *dir, int ms, int more)
+{
+	struct sockaddr_un at;
+	int server = local_socket(dir, "redis.sock", &at);
+	struct pollfd p[2] = { { .fd = client, .events = POLLIN },
+		{ .fd = server, .events = POLLIN } };
+	bool runs = connect(server, (struct sockaddr *)&at, sizeof at) == 0;
+
+	while (runs && poll(p, 2, -1) > 0)
+		runs = (p[0].revents == 0 || pass_slowly(client, server, 0)) &&
+		    (p[1].revents == 0 || pass_slowly(server, client, ms +
+			(more == 0 ? 0 : rand() % (more + 1))));
+	close(client);
+	close(server);
+}
+
+pid_t
+redis_slow(const struct redis *r, int ms, int more, char *address,
+    size_t size)
+{
+	struct sockaddr_un at;
+	int l = local_socket(r->dir, "slow.sock", &at), c;
+	pid_t pid;
+
+	snprintf(address, size, "redis+unix://%s", at.sun_path);
+	assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(l, 5), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		while ((c = accept(l, NULL, NULL)) >= 0)
+			serve_slowly(c, r->dir, ms, more);
+		_exit(0);
+	}
+	close(l);
+	return pid;
 }
 
 int

@@ -27,6 +27,13 @@ void redis_end(struct redis *r);
 void redis_cli(struct redis *r, char *out, size_t size,
     const char *const *words);
 
+/*
+ * A process between us and r, at this address: each piece of an answer comes
+ * `ms` and at random up to `more` ms later, and then byte by byte.
+ */
+pid_t redis_slow(const struct redis *r, int ms, int more, char *address,
+    size_t size);
+
 /* A free TCP port of the loopback. */
 int free_port(void);
 

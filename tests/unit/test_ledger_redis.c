@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -95,6 +96,17 @@ pays(struct world *w)
 		world_run(w, 20);
 	}
 	assert_int_equal(ledger_owes(w->l), 0);
+}
+
+/* One call of 60 n$, and what it uses. */
+static void
+spend(struct world *w)
+{
+	struct hold h = hold_new(w);
+
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	ledger_sent(w->l, &h, NULL, NULL);
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
 }
 
 /* Killed with holds open, and back with its file. */
@@ -192,7 +204,71 @@ test_paused_again(void **state)
 	world_free(w);
 }
 
-/* SCRIPT FLUSH every few calls, and a server that refuses SCRIPT. */
+static long
+resident(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%*d %ld", &pages), 1);
+	fclose(f);
+	return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/*
+ * So many settle while it is stopped, or as many as TEST_LEDGER_OWED says: all
+ * of them are paid, and the worker's memory is none of their number.
+ */
+static void
+test_owes_many(void **state)
+{
+	const char *given = getenv("TEST_LEDGER_OWED");
+	int i, many = given == NULL ? 2000 : atoi(given);
+	static const struct counter large = { .scope = "key:large",
+		.kind = COUNTER_MONEY, .span = SPAN_MONTH,
+		.limit = LEDGER_MAX };
+	const struct want c = { &large, 100 };
+	struct world *w = usual();
+	struct hold *h = calloc((size_t)many, sizeof *h);
+	int64_t began;
+	long memory;
+
+	(void)state;
+	assert_non_null(h);
+	w->setup.patience = 500; /* of a busy machine */
+	world_again(w);
+	for (i = 0; i < many; i++) {
+		h[i] = hold_new(w);
+		assert_int_equal(hold(w, &h[i], &c, 1).err, ERR_OK);
+		ledger_sent(w->l, &h[i], NULL, NULL);
+	}
+	assert_int_equal(held_of(w, &large), many * 100);
+	kill(w->server.pid, SIGSTOP);
+	memory = resident();
+	for (i = 0; i < many; i++)
+		settle(w, &h[i], &actual, &row, 1);
+	memory = resident() - memory;
+	kill(w->server.pid, SIGCONT);
+	began = clock_mono();
+	do {
+		ledger_tick(w->l);
+		world_run(w, 20);
+	} while (ledger_owes(w->l) > 0 && clock_mono() - began < 60 * S);
+	printf("%d settled while it was away: %ld KiB of memory, paid in %lld "
+	    "ms\n", many, memory, (long long)(clock_mono() - began) / 1000);
+	assert_int_equal(ledger_owes(w->l), 0);
+	assert_int_equal(used_of(w, &large), many * 60);
+	assert_int_equal(held_of(w, &large), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, many * 60);
+#ifndef __SANITIZE_ADDRESS__ /* it keeps what was freed */
+	assert_true(memory <= 8192);
+#endif
+	free(h);
+	world_free(w);
+}
+
+/* SCRIPT FLUSH every few calls. */
 static void
 test_scripts_flushed(void **state)
 {
@@ -213,6 +289,74 @@ test_scripts_flushed(void **state)
 	assert_int_equal(used_of(w, &daily), 50 * 60);
 	assert_int_equal(held_of(w, &daily), 0);
 	world_free(w);
+}
+
+/* A server that lets nobody speak of scripts, or call them by their digest. */
+static void
+test_scripts_blocked(void **state)
+{
+	struct world *w = usual();
+	int i;
+
+	(void)state;
+	comes_back(w);
+	cli(w, "SCRIPT FLUSH");
+	cli(w, "ACL SETUSER default -script");
+	world_again(w);
+	comes_back(w);
+	for (i = 0; i < 10; i++)
+		spend(w);
+	assert_int_equal(used_of(w, &daily), 10 * 60);
+	/* Neither by their digest nor in full: closed, and open again after. */
+	cli(w, "ACL SETUSER default -evalsha -eval");
+	is_closed(w);
+	cli(w, "ACL SETUSER default +evalsha +eval");
+	comes_back(w);
+	spend(w);
+	assert_int_equal(used_of(w, &daily), 11 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
+/* A slow way to it, that jitters: slower, and nothing else. */
+static void
+test_slow(void **state)
+{
+	static const struct counter ten = { .scope = "key:slow",
+		.kind = COUNTER_MONEY, .span = SPAN_MONTH, .limit = 1000 };
+	const struct want c = { &ten, 100 };
+	struct world *w = usual();
+	char address[128];
+	struct hold h[20];
+	pid_t proxy = redis_slow(&w->server, 20, 45, address, sizeof address);
+	int i;
+
+	(void)state;
+	w->setup.store = address;
+	w->setup.patience = 1000; /* the machine may be slow as well */
+	world_again(w);
+	for (i = 0; i < 20; i++) {
+		h[i] = hold_new(w);
+		assert_int_equal(hold(w, &h[i], &c, 1).err, i < 10 ? ERR_OK :
+		    ERR_BUDGET);
+	}
+	for (i = 0; i < 10; i++) {
+		ledger_sent(w->l, &h[i], NULL, NULL);
+		assert_int_equal(settle(w, &h[i], &actual, &row, 1).err,
+		    ERR_OK);
+	}
+	for (i = 0; i < 6; i++) {
+		h[i] = hold_new(w);
+		assert_int_equal(hold(w, &h[i], &c, 1).err, i < 4 ? ERR_OK :
+		    ERR_BUDGET);
+	}
+	assert_int_equal(used_of(w, &ten), 600);
+	assert_int_equal(held_of(w, &ten), 400);
+	for (i = 0; i < 4; i++)
+		release(w, &h[i]);
+	world_free(w);
+	kill(proxy, SIGKILL);
+	waitpid(proxy, NULL, 0);
 }
 
 /* A script without end: closed, and open again when it is killed. */
@@ -305,17 +449,6 @@ test_evicting(void **state)
 }
 
 /* ---- a Redis that has forgotten ---- */
-
-/* One call of 60 n$, and what it uses. */
-static void
-spend(struct world *w)
-{
-	struct hold h = hold_new(w);
-
-	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
-	ledger_sent(w->l, &h, NULL, NULL);
-	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_OK);
-}
 
 /* Tick until it admits something; how long that took, µs. */
 static int64_t
@@ -834,7 +967,10 @@ main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_paused_again),
+		cmocka_unit_test(test_owes_many),
 		cmocka_unit_test(test_scripts_flushed),
+		cmocka_unit_test(test_scripts_blocked),
+		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_busy),
 		cmocka_unit_test(test_replica),
 		cmocka_unit_test(test_full),
