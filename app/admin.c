@@ -41,9 +41,11 @@ struct admin_job {
 /* ---- who may ---- */
 
 size_t
-admin_prefix(const struct policy *p, const char *path, size_t len)
+admin_prefix(const struct request *r, const char *path, size_t len)
 {
-	size_t n = strlen(p->admin.path);
+	const struct policy *p = r->policy;
+	size_t n = p->admin.apart && !r->worker->admin_only ? 0 :
+	    strlen(p->admin.path);
 
 	return n > 0 && len >= n && memcmp(path, p->admin.path, n) == 0 &&
 	    (len == n || path[n] == '/') ? n : 0;

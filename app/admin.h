@@ -30,8 +30,14 @@ struct admin *admin_new(void);
 /* Nobody may be waiting. Its handles end on the loop; NULL is fine. */
 void admin_free(struct admin *a);
 
-/* How much of the path is the admin path; 0: it is not below it. */
-size_t admin_prefix(const struct policy *p, const char *path, size_t len);
+/* "admin" in it: workers that answer this alone, as of `serve --admin`. */
+#define ADMIN_DOORS "TOLLGATE_DOORS"
+
+/*
+ * How much of the path is the admin path; 0: it is not below it, or this
+ * worker has nothing to do with it.
+ */
+size_t admin_prefix(const struct request *r, const char *path, size_t len);
 
 /* Does the request carry the admin credential, once, as a bearer token? */
 bool admin_allowed(const struct request *r);

@@ -230,8 +230,8 @@ endpoint_route(struct request *r)
 	if (strlen(uri) > LIMIT_URI)
 		return request_fault(r, ERR_HEADERS_TOO_LARGE);
 	/* Who may not, hears what everybody hears of a path that is none. */
-	n = admin_prefix(r->policy, uri, len);
-	if (n > 0 && !admin_allowed(r))
+	n = admin_prefix(r, uri, len);
+	if (n > 0 ? !admin_allowed(r) : r->worker->admin_only)
 		return none(r);
 	path = (struct str){ uri + n, len - n };
 	e = n > 0 ? find(r, admin_doors, admin_door_count, method, path) :

@@ -48,8 +48,8 @@ static const struct {
 	    "--since DAY [--until DAY] [--dry-run | --apply]  costs at the "
 	    "prices of today" },
 	{ "serve", serve_command,
-	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N]  "
-	    "keep a pool" },
+	    "[--socket PATH] [--mode 0660] [--workers N] [--listen-fd N] "
+	    "[--admin]  keep a pool" },
 	{ "usage", usage_command,
 	    "[--by day,model,…] [--since 7d] [--until DAY] "
 	    "[--format table|csv|json]  what was used" },

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/admin.h"
 #include "app/base/clock.h"
 #include "app/listener.h"
 #include "app/share.h"
@@ -45,6 +46,7 @@ struct master {
 	struct listener listener;
 	struct share share;
 	unsigned want; /* workers */
+	bool admin;    /* that answer the admin API alone */
 	struct worker table[TABLE_MAX];
 	size_t count;
 	int64_t wait;	 /* before the next start, after deaths at once */
@@ -110,6 +112,8 @@ worker_become(struct master *m, pid_t master, unsigned slot)
 	if (getppid() != master || dup2(m->listener.fd, STDIN_FILENO) < 0)
 		_exit(1);
 	unsetenv("NOTIFY_SOCKET");
+	if (m->admin)
+		setenv(ADMIN_DOORS, "admin", 1);
 	share_pass(&m->share, slot);
 	signal(SIGHUP, SIG_IGN); /* until it can handle it */
 	sigprocmask(SIG_SETMASK, &m->old_mask, NULL);
@@ -384,7 +388,7 @@ static int
 usage(void)
 {
 	fputs("usage: tollgate serve [--socket PATH] [--mode 0660] "
-	      "[--workers N] [--listen-fd N]\n", stderr);
+	      "[--workers N] [--listen-fd N] [--admin]\n", stderr);
 	return 2;
 }
 
@@ -396,6 +400,7 @@ serve_command(int argc, char **argv)
 		{ "mode", required_argument, NULL, 'm' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "listen-fd", required_argument, NULL, 'l' },
+		{ "admin", no_argument, NULL, 'a' },
 		{ NULL, 0, NULL, 0 },
 	};
 	static struct master m;
@@ -414,6 +419,8 @@ serve_command(int argc, char **argv)
 			workers = number(optarg, 10, 1, WORKERS_MAX);
 		else if (c == 'l')
 			fd = number(optarg, 10, 0, INT32_MAX);
+		else if (c == 'a')
+			m.admin = true;
 		else
 			return usage();
 		given = given || c == 'l';

@@ -411,8 +411,10 @@ note_error(void *arg, const char *text)
 static bool
 open_house(struct worker *w)
 {
+	const char *doors = getenv(ADMIN_DOORS);
 	struct fault f = { .code = ERR_OK };
 
+	w->admin_only = doors != NULL && strcmp(doors, "admin") == 0;
 	w->env.adapters = adapter_names;
 	w->env.state_dir = state_dir();
 	w->policy_path = policy_path();

@@ -67,6 +67,7 @@ struct worker {
 	uv_signal_t signals[4];
 	uint64_t random;
 	bool one_shot;		/* CGI */
+	bool admin_only;	/* of a pool that answers the admin API alone */
 	bool stopping;
 	int64_t stop_by;	/* clock_mono */
 };

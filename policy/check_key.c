@@ -470,6 +470,7 @@ make_admin(struct load *l, const struct source *s, const struct node *root,
 	if (n == NULL || s->admin.secret == NULL)
 		return;
 	p->admin.path = s->admin.path != NULL ? s->admin.path : "/admin";
+	p->admin.apart = s->admin.apart;
 	if (hash_hmac(p->admin.hash, p->pepper, sizeof p->pepper,
 	    s->admin.secret, strlen(s->admin.secret)) != ERR_OK)
 		diag_nomem(l->diag);

@@ -220,6 +220,7 @@ struct src_rule {
 
 struct src_admin {
 	const char *path, *secret;
+	bool apart;
 };
 
 struct source {

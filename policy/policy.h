@@ -341,6 +341,7 @@ struct policy_file {
 /* Who may use the admin API, and where it is. */
 struct admin_policy {
 	const char *path; /* "/admin"; "": there is none */
+	bool apart;	  /* only workers of its own answer there */
 	unsigned char hash[KEY_HASH]; /* HMAC of its secret, as of a key's */
 };
 

@@ -256,6 +256,10 @@ static const struct field admin_fields[] = {
 	{ .key = "path", .type = V_PATH, AT(src_admin, path), .max = 64,
 	  .otherwise = "`/admin`",
 	  .help = "where it is; the web server must hand it on" },
+	{ .key = "apart", .type = V_BOOL, AT(src_admin, apart),
+	  .preset = "false",
+	  .help = "only a pool of its own, on a socket of its own, answers "
+		  "there: `tollgate serve --admin`" },
 	END
 };
 

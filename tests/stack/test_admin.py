@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+import fcgi
 from client import Call, ask, bearer, chat, is_error
-from house import Policy, Site, virtual_key, wait_until
+from house import Policy, Pool, Site, virtual_key, wait_until
 from servers import chosen, open_front
 from stores import Redis
 from test_keys import status_within, tollgate, use
@@ -241,3 +242,37 @@ def test_limits_take_effect(front):
     is_error(reply, 429, "insufficient_quota")
     good(front, "PATCH", KEYS + "/" + name, {"budget": None})
     status_within(front, key, 200)
+
+
+def through(path, method, uri, secret):
+    """One request at a pool's own socket."""
+    answer = fcgi.request(path, method, uri, headers=bearer(secret))
+    return answer.status, answer.body
+
+
+def test_apart(upstream):
+    """On a socket of its own: the pool of the clients has not got it, and the
+    other one has nothing else."""
+    with Site(upstream) as site:
+        secret = secrets.token_urlsafe(32)
+        p = Policy(site, admin={"secret": "plain:" + secret, "apart": True})
+        p.model("ok", "m/ok").write()
+        pool, own = Pool(site, 1), str(site.dir / "run" / "admin.sock")
+        site.start("admin", [site.libexec / "tollgate.fcgi", "serve",
+                             "--admin", "--workers", 1, "--socket", own])
+        wait_until(lambda: through(own, "GET", KEYS, secret)[0] == 200, 10,
+                   "served")
+        clients = str(pool.socket)
+        for uri in (KEYS, "/admin/usage", "/admin"):
+            assert through(clients, "GET", uri, secret) == \
+                through(clients, "GET", "/nothing", secret), uri
+        assert through(clients, "GET", "/v1/models", site.key)[0] == 200
+        nothing = through(own, "GET", "/nothing", site.key)
+        assert nothing[0] == 404
+        for uri in ("/v1/models", "/healthz", "/readyz", "/metrics", KEYS):
+            assert through(own, "GET", uri, site.key) == nothing, uri
+        p.doc["admin"].pop("apart")
+        p.write()
+        wait_until(lambda: through(clients, "GET", KEYS, secret)[0] == 200, 5,
+                   "together again")
+        assert through(own, "GET", "/healthz", site.key) == nothing
