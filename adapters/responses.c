@@ -123,8 +123,8 @@ responses_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	    chat->max_output < 1))
 		return fault_set(f, ERR_BAD_REQUEST, "max_output_tokens",
 		    "'max_output_tokens' must be a positive integer");
-	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
-	    JSON_TRUE;
+	chat->stream = !chat->count && json_type(doc, json_get(doc, JSON_ROOT,
+	    "stream")) == JSON_TRUE;
 	chat->stream_usage = chat->stream;
 	chat->choices = 1;
 	if (json_count(doc, json_get(doc, JSON_ROOT, "tools")) > 0)
@@ -202,7 +202,8 @@ responses_write_request(struct arena *a, const struct chat *chat,
 	enum err e;
 
 	call->method = "POST";
-	call->url = arena_printf(a, "%s/responses", d->provider->base_url);
+	call->url = arena_printf(a, "%s/responses%s", d->provider->base_url,
+	    chat->count ? "/input_tokens" : "");
 	buf_init(&body, LIMIT_BODY * 2);
 	e = chat->surface == &adapter_responses ?
 	    edit_request(a, chat, d, &body, f) :
@@ -233,6 +234,7 @@ const struct adapter adapter_responses = {
 	.bound_output = responses_bound,
 	.read_chat = responses_read_chat,
 	.write_reply = responses_write_reply,
+	.write_count = responses_write_count,
 	.write_delta = responses_write_delta,
 	.write_error = responses_write_error,
 	.write_stream_error = responses_write_stream_error,

@@ -34,6 +34,7 @@ enum err responses_read_event(struct stream *s, const struct sse_event *ev,
 enum err responses_write_reply(struct arena *a, const struct chat *chat,
     const struct reply *reply, const struct answer_meta *meta,
     struct buf *out);
+void responses_write_count(int64_t tokens, struct buf *out);
 enum err responses_write_delta(struct stream *s, const struct delta *d,
     const struct answer_meta *meta, struct buf *out);
 void responses_write_error(enum err e, const struct fault *f,

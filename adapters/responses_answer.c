@@ -437,12 +437,16 @@ responses_read_reply(struct arena *a, const struct chat *chat,
 	e = check_failure(a, doc, reply);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
-	output = json_get(doc, JSON_ROOT, "output");
-	if (json_type(doc, output) != JSON_ARRAY)
-		return reply_bad(f, "no output");
 	reply->from = &adapter_responses;
 	reply->raw = (struct str){ body, len };
 	reply->doc = doc;
+	if (chat->count)
+		return json_type(doc, json_get(doc, JSON_ROOT,
+		    "input_tokens")) == JSON_NUMBER ? ERR_OK :
+		    reply_bad(f, "no count");
+	output = json_get(doc, JSON_ROOT, "output");
+	if (json_type(doc, output) != JSON_ARRAY)
+		return reply_bad(f, "no output");
 	reply->id = text(doc, JSON_ROOT, "id", a);
 	reply->model = text(doc, JSON_ROOT, "model", a);
 	json_int(doc, json_get(doc, JSON_ROOT, "created_at"),

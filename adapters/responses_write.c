@@ -350,6 +350,13 @@ responses_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed || st.items.failed ? ERR_INTERNAL : ERR_OK;
 }
 
+void
+responses_write_count(int64_t tokens, struct buf *out)
+{
+	buf_printf(out, "{\"object\":\"response.input_tokens\","
+	    "\"input_tokens\":%lld}", (long long)tokens);
+}
+
 /* ------------------------------------------------------------- stream */
 
 static struct written *

@@ -27,6 +27,8 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/responses", "responses", "responses", "chat",
 	    false, false, NULL },
+	{ "POST", "/v1/responses/input_tokens", "responses", "input_tokens",
+	    "count", false, false, NULL },
 	{ "GET", "/v1/responses/*", "kept", "retrieve", "retrieve",
 	    false, false, NULL },
 	{ "DELETE", "/v1/responses/*", "kept", "delete", "delete",

@@ -515,7 +515,8 @@ def test_nobody_can(gate, up):
 # --- counting -----------------------------------------------------------------------------
 
 COUNTED = {"anthropic": ("/v1/messages/count_tokens", "input_tokens"),
-           "gemini": ("/v1beta/models/%s:countTokens", "totalTokens")}
+           "gemini": ("/v1beta/models/%s:countTokens", "totalTokens"),
+           "responses": ("/v1/responses/input_tokens", "input_tokens")}
 WORDS = "The harbour master looked at the tide table. " * 20
 
 
@@ -524,13 +525,18 @@ def count_request(surface, target):
     if surface == "gemini":
         return COUNTED[surface][0] % name, {"contents": [
             g_user({"text": WORDS})], "tools": G_TOOLS}
+    if surface == "responses":
+        return COUNTED[surface][0], {"model": name, "input": WORDS, "tools": [
+            {"type": "function", "name": t["name"],
+             "parameters": t["input_schema"]} for t in A_TOOLS]}
     return COUNTED[surface][0], {"model": name, "tools": A_TOOLS,
                                  "messages": [o_user(WORDS)]}
 
 
 @pytest.mark.parametrize("surface,target", [
     ("anthropic", "openai"), ("anthropic", "gemini"),
-    ("gemini", "openai"), ("gemini", "anthropic")])
+    ("gemini", "openai"), ("gemini", "anthropic"),
+    ("responses", "openai"), ("responses", "anthropic")])
 def test_count_here(gate, up, surface, target):
     """No provider of this dialect: our own estimate, nobody is asked."""
     key = "replay/" + TARGETS[target][1]
@@ -566,4 +572,7 @@ def test_count_refused(gate, up):
     assert dialects.ask(gate, uri, doc).status == 400
     uri, doc = count_request("gemini", "openai")
     del doc["contents"]
+    assert dialects.ask(gate, uri, doc).status == 400
+    uri, doc = count_request("responses", "openai")
+    doc["previous_response_id"] = "resp_1"  # nobody here knows its length
     assert dialects.ask(gate, uri, doc).status == 400

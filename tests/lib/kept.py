@@ -1,5 +1,6 @@
 """A provider that keeps the answers of its Responses API: they are made,
-retrieved, streamed again, deleted, cancelled, their input listed. Written from
+retrieved, streamed again, deleted, cancelled, their input listed, tokens of
+requests counted. Written from
 platform.openai.com/docs/api-reference/responses; what a request may not have
 is a 400, as there. Only what is made is billed."""
 
@@ -146,11 +147,28 @@ async def act(x, kept, name, tail):
     return error(405, "no such method")
 
 
+COUNTED = {"conversation", "input", "instructions", "model",
+           "parallel_tool_calls", "personality", "previous_response_id",
+           "reasoning", "text", "tool_choice", "tools", "truncation"}
+
+
+def counted(x, kept):
+    """What is read of a request: its input, and that of what it goes on."""
+    if x.method != "POST" or set(x.json) - COUNTED:
+        return error(400, "unknown parameter")
+    before = kept["rows"].get(x.json.get("previous_response_id"))
+    n = sum(len(t.split()) for doc in (x.json, before["doc"] if before else {})
+            for t in words_of(doc))
+    return 200, {"object": "response.input_tokens", "input_tokens": n}
+
+
 async def answer(x, n, delay):
     """(status, body), or None: it has answered as a stream."""
     kept = x.server.kept.setdefault(x.key(), {"next": 0, "rows": {}})
     rest = x.path[x.path.index("/responses") + len("/responses"):]
     if not rest:
         return await make(x, kept, n, delay)
+    if rest == "/input_tokens":
+        return counted(x, kept)
     _, name, *tail = rest.split("/")
     return await act(x, kept, name, "".join("/" + t for t in tail))

@@ -97,6 +97,25 @@ def test_sdk_items(sdk):
     assert [i.content[0].text for i in rest] == list("bcde")
 
 
+def test_sdk_count(books, sdk):
+    """Counted by the provider where it can, else here; never paid."""
+    n = sdk.responses.input_tokens.count(model="one", input="one two three")
+    assert (n.object, n.input_tokens) == ("response.input_tokens", 3)
+    r = sdk.responses.create(model="one", input="hello there")
+    n = sdk.responses.input_tokens.count(model="one", input="one two three",
+                                         previous_response_id=r.id)
+    assert n.input_tokens == 5
+    before = asked(books.site, *modes(books, "chat"))
+    n = sdk.responses.input_tokens.count(model="chat", input="one two three")
+    assert n.object == "response.input_tokens" and 2 < n.input_tokens < 20
+    with pytest.raises(openai.BadRequestError):
+        sdk.responses.input_tokens.count(model="chat", input="on",
+                                         previous_response_id="resp_1")
+    assert asked(books.site, *modes(books, "chat")) == before
+    last = books.site.records(operation="count")[-1]
+    assert last["model"] == "chat" and "cost_nano" not in last
+
+
 def test_sdk_cancel(sdk):
     with sdk.responses.create(model="one", input="a", background=True,
                               stream=True) as events:
