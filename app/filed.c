@@ -8,6 +8,7 @@
 #include "adapters/canon.h"
 #include "adapters/files.h"
 #include "app/admit.h"
+#include "app/alone.h"
 #include "app/answer.h"
 #include "app/ask.h"
 #include "app/base/arena.h"
@@ -1412,7 +1413,7 @@ plan_file(struct request *r, const struct facts_source *from,
 	for (i = 0; i < p->provider_count; i++) {
 		dialect = batch_dialect_of(&p->providers[i]);
 		if (dialect != NULL && dialect->keeps &&
-		    previous_within(r, &p->providers[i], facts))
+		    alone_within(r, &p->providers[i], facts))
 			return previous_alone(r, &p->providers[i]);
 	}
 	return fault_set(&r->fault, ERR_NO_ROUTE, NULL,
@@ -1429,7 +1430,7 @@ plan_kept(struct request *r, const char *what, const char *id,
 		missing(r, what, id);
 		return ERR_NOT_FOUND;
 	}
-	return previous_within(r, p, facts) ? previous_alone(r, p) :
+	return alone_within(r, p, facts) ? previous_alone(r, p) :
 	    fault_set(&r->fault, ERR_NO_ROUTE, NULL,
 		"its provider is not in the region that is demanded");
 }

@@ -5,6 +5,7 @@ libapp_a_SOURCES += app/front_int.h
 libapp_a_SOURCES += app/address.c app/address.h
 libapp_a_SOURCES += app/admit.c app/admit.h
 libapp_a_SOURCES += app/admin.c app/admin.h
+libapp_a_SOURCES += app/alone.c app/alone.h
 libapp_a_SOURCES += app/answer.c app/answer.h
 libapp_a_SOURCES += app/ask.c app/ask.h
 libapp_a_SOURCES += app/attempt.c app/attempt.h

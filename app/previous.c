@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "adapters/kept.h"
-#include "app/base/arena.h"
-#include "policy/region.h"
+#include "app/alone.h"
+#include "policy/route.h"
 
 void
 previous_owner_named(const struct request *r, const char *provider,
@@ -124,39 +124,14 @@ previous_retention(struct request *r, const struct route_facts *facts,
 		"%s are asked for, and that nothing is kept", what);
 }
 
-bool
-previous_within(const struct request *r, const struct provider *p,
-    const struct route_facts *facts)
-{
-	return region_allows(p->region, "",
-	    r->key->region != NULL ? r->key->region : "") &&
-	    region_allows(p->region, "",
-		facts->region != NULL ? facts->region : "");
-}
-
-/* A deployment that is the provider itself: no model, no price. */
 enum err
 previous_alone(struct request *r, const struct provider *p)
 {
-	struct deployment *d = arena_zalloc(r->arena, sizeof *d);
-	const struct deployment **order = arena_alloc(r->arena,
-	    sizeof(const struct deployment *));
-	struct plan *plan = &r->plan;
+	const struct deployment d = { .id = p->name, .provider = p,
+		.model = "", .price.known = true,
+		.unlisted = true }; /* its health is that of its models */
 
-	if (d == NULL || order == NULL)
-		return fault_memory(&r->fault);
-	d->id = p->name;
-	d->provider = p;
-	d->model = "";
-	d->price.known = true;
-	d->unlisted = true; /* its health is that of its models */
-	order[0] = d;
-	plan->order = order;
-	plan->count = 1;
-	plan->asked = "";
-	plan->timeouts = &r->policy->timeouts;
-	plan->attempts = r->policy->attempts;
-	return ERR_OK;
+	return alone_plan(r, &d, "");
 }
 
 /* Whose proof stands behind the id? */
@@ -189,7 +164,7 @@ previous_plan(struct request *r, const struct route_facts *facts)
 	p = p == NULL ? NULL : provider_speaking(p, KEPT_DIALECT);
 	if (p == NULL)
 		return not_kept(r);
-	return previous_within(r, p, facts) ? previous_alone(r, p) :
+	return alone_within(r, p, facts) ? previous_alone(r, p) :
 	    fault_set(&r->fault, ERR_NO_ROUTE, NULL,
 		"the provider that keeps this response is not in the region "
 		"that is demanded");

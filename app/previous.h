@@ -44,10 +44,6 @@ const struct provider *previous_keeper(struct request *r, const char *id);
 enum err previous_retention(struct request *r,
     const struct route_facts *facts, const char *what);
 
-/* Is the provider where the key and the request demand it to be? */
-bool previous_within(const struct request *r, const struct provider *p,
-    const struct route_facts *facts);
-
 /* The plan is that provider, without a model, free of charge. */
 enum err previous_alone(struct request *r, const struct provider *p);
 
