@@ -73,6 +73,12 @@ uint32_t json_at(const struct json *doc, uint32_t obj, ...)
     __attribute__((sentinel));
 
 /*
+ * The value at a JSON pointer (RFC 6901) from the root, "" being the root
+ * itself; JSON_NONE where nothing is, and for what is no pointer.
+ */
+uint32_t json_pointer(const struct json *doc, const char *pointer);
+
+/*
  * Walk the elements of an array, or the keys of an object (whose value is
  * json_value(doc, key)): first, then next until JSON_NONE.
  *	for (v = json_first(d, a); v != JSON_NONE; v = json_next(d, a, v))

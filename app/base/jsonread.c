@@ -244,6 +244,62 @@ json_at(const struct json *doc, uint32_t obj, ...)
 	return obj;
 }
 
+/* A token of a pointer as it is meant; false: it is none, or too long. */
+static bool
+pointer_token(const char *p, size_t len, char *out, size_t size)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < len && n + 1 < size; i++) {
+		if (p[i] == '~') {
+			if (++i == len || (p[i] != '0' && p[i] != '1'))
+				return false;
+			out[n++] = p[i] == '0' ? '~' : '/';
+		} else {
+			out[n++] = p[i];
+		}
+	}
+	out[n] = '\0';
+	return i >= len;
+}
+
+static uint32_t
+element_at(const struct json *doc, uint32_t list, const char *token)
+{
+	uint32_t v = json_first(doc, list), n = 0;
+	const char *p;
+
+	if (*token == '\0' || (*token == '0' && token[1] != '\0'))
+		return JSON_NONE;
+	for (p = token; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9' || n > json_count(doc, list))
+			return JSON_NONE;
+		n = n * 10 + (uint32_t)(*p - '0');
+	}
+	if (n >= json_count(doc, list))
+		return JSON_NONE;
+	while (n-- > 0)
+		v = json_next(doc, list, v);
+	return v;
+}
+
+uint32_t
+json_pointer(const struct json *doc, const char *pointer)
+{
+	uint32_t v = JSON_ROOT;
+	char token[256];
+	size_t len;
+
+	for (; *pointer == '/' && v != JSON_NONE; pointer += len) {
+		len = strcspn(++pointer, "/");
+		if (!pointer_token(pointer, len, token, sizeof token))
+			return JSON_NONE;
+		v = json_type(doc, v) == JSON_ARRAY ?
+		    element_at(doc, v, token) : json_get(doc, v, token);
+	}
+	return *pointer == '\0' ? v : JSON_NONE;
+}
+
 uint32_t
 json_first(const struct json *doc, uint32_t container)
 {

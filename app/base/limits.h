@@ -29,6 +29,7 @@
 #define LIMIT_EVENT_LARGE MIB(16)    /* … that may hold an image or an answer */
 #define LIMIT_REPLY MIB(64)	     /* a whole answer */
 #define LIMIT_ERROR_BODY KIB(256)    /* an answer with an error status */
+#define LIMIT_METERED MIB(4)	     /* … that is given on and looked into */
 #define LIMIT_REPLY_HEADERS KIB(64)  /* all header lines of an answer */
 #define LIMIT_TYPE 127		     /* bytes of a content type that is given on */
 #define LIMIT_REPLY_LINES 256	     /* header lines of an answer, count */

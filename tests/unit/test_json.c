@@ -979,6 +979,41 @@ mends_escapes(void **state)
 	}
 }
 
+/* JSON pointers, and what is none. */
+static void
+points(void **state)
+{
+	static const char text[] = "{\"a\":{\"b\":[10,{\"c\":11}]},\"\":12,"
+	    "\"x/y\":13,\"m~n\":14,\"0\":15}";
+	static const struct {
+		const char *pointer;
+		int64_t n; /* -1: nothing, or no number */
+	} rows[] = {
+		{ "/a/b/0", 10 }, { "/a/b/1/c", 11 }, { "/", 12 },
+		{ "/x~1y", 13 }, { "/m~0n", 14 }, { "/0", 15 },
+		{ "", -1 }, { "a", -1 }, { "/a/b/2", -1 }, { "/a/b/-", -1 },
+		{ "/a/b/00", -1 }, { "/a/b/", -1 }, { "/a/b/x", -1 },
+		{ "/a/b/99999999999999999999", -1 }, { "/a/c/d", -1 },
+		{ "/m~2n", -1 }, { "/m~", -1 }, { "/a/b/0/x", -1 },
+	};
+	struct arena *a = arena_new(1 << 20);
+	struct json doc;
+	int64_t n;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(json_parse(&doc, a, text, sizeof text - 1, NULL),
+	    ERR_OK);
+	assert_int_equal(json_pointer(&doc, ""), JSON_ROOT);
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (!json_int(&doc, json_pointer(&doc, rows[i].pointer), &n))
+			n = -1;
+		if (n != rows[i].n)
+			fail_msg("%s: %lld", rows[i].pointer, (long long)n);
+	}
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -992,6 +1027,7 @@ main(void)
 		cmocka_unit_test(bounds_depth_and_length),
 		cmocka_unit_test(reads_values),
 		cmocka_unit_test(answers_absent),
+		cmocka_unit_test(points),
 		cmocka_unit_test(reads_whole_numbers),
 		cmocka_unit_test(reads_doubles),
 		cmocka_unit_test(draws_the_line_at_infinity),
