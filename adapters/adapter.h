@@ -55,7 +55,7 @@ struct upstream_error {
 struct http_call {
 	const char *method;
 	const char *url;
-	struct header headers[24];
+	struct header headers[40];
 	size_t header_count;
 	const char *body;
 	size_t body_len;
@@ -107,6 +107,7 @@ struct adapter {
 	 * http_call.rest is set), or NULL: forms come whole.
 	 */
 	const char *file;
+	bool raw;      /* they are anything: chat.raw; their document is {} */
 
 	/*
 	 * Read a checked request into the first part of chat (already

@@ -24,6 +24,9 @@
 
 struct adapter;
 struct form;
+struct header;
+struct passage;
+struct provider;
 struct upstream_error;
 
 struct str {
@@ -124,6 +127,20 @@ struct task {
 	struct str purpose; /* what vectors are for: "search_query" … */
 };
 
+/* A request of a provider's own API, which goes there as it is. */
+struct raw {
+	const struct provider *provider;
+	const struct passage *passage; /* the row of the policy that it is */
+	const char *name;   /* of that row: "/passthrough/openai/files" */
+	const char *method;
+	const char *path;   /* below the base URL, in one form (policy/passage.h) */
+	const char *query;  /* encoded anew, "" */
+	const char *type;   /* of the body, NULL: there is none */
+	struct str body;    /* p NULL: none */
+	const struct header *headers;
+	size_t header_count;
+};
+
 struct chat {
 	/* What routing and metering need: always read. */
 	const struct adapter *surface; /* the dialect it came in */
@@ -142,6 +159,7 @@ struct chat {
 	bool free;		       /* nothing of it is paid for: a count, a kept answer */
 	bool background;	       /* its provider works on when nobody listens */
 	struct task task;
+	const struct raw *raw;	       /* NULL: it is no such request */
 	const struct form *form;       /* of a multipart body, whose fields doc has */
 	int64_t max_output;	       /* tokens, 0 = the client set none */
 	int64_t choices;	       /* n, 1.. */

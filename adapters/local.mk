@@ -43,6 +43,7 @@ libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h
 libadapters_a_SOURCES += adapters/gemini_images.c
 libadapters_a_SOURCES += adapters/bedrock_images.c
 libadapters_a_SOURCES += adapters/images.c adapters/images.h
+libadapters_a_SOURCES += adapters/passthrough.c adapters/passthrough.h
 libadapters_a_SOURCES += adapters/speech.c adapters/speech.h
 libadapters_a_SOURCES += adapters/gemini.c adapters/gemini.h
 libadapters_a_SOURCES += adapters/gemini_answer.c

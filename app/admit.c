@@ -125,7 +125,7 @@ set_bounds(struct request *r)
 	struct admission *ad = r->admission;
 
 	/* What is free needs a budget all the same that is not used up. */
-	ad->least = r->chat.free;
+	ad->least = r->chat.free || r->chat.raw != NULL;
 	if (r->chat.free || !is_measured(r))
 		return ERR_OK;
 	return bounds_set(&ad->bounds, r->arena, &r->chat, r->plan.order[0],

@@ -18,6 +18,10 @@ static const struct {
 	const char *phrase;
 } phrases[] = {
 	{ 200, "OK" },
+	{ 201, "Created" },
+	{ 202, "Accepted" },
+	{ 204, "No Content" },
+	{ 206, "Partial Content" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 403, "Forbidden" },
@@ -44,7 +48,7 @@ phrase(int status)
 	for (i = 0; i < sizeof phrases / sizeof phrases[0]; i++)
 		if (phrases[i].status == status)
 			return phrases[i].phrase;
-	return status < 500 ? "Refused" : "Error";
+	return status < 300 ? "OK" : status < 500 ? "Refused" : "Error";
 }
 
 void
@@ -148,6 +152,7 @@ forward_headers(const struct request *r, const struct attempt *at,
 	const struct forward *fw = r->forward;
 	const struct provider *p = at->deployment->provider;
 	char cost[32];
+	size_t i;
 
 	header_text(b, "x-tollgate-provider", p->name);
 	if (*at->deployment->model != '\0')
@@ -156,6 +161,10 @@ forward_headers(const struct request *r, const struct attempt *at,
 	header_number(b, "x-tollgate-fallbacks", fw->fallbacks);
 	if (*p->region != '\0')
 		header_text(b, "x-tollgate-region", p->region);
+	/* Of the provider's own answer, not of ours in place of it. */
+	for (i = 0; (fw->winner != NULL || fw->whole) &&
+	    i < at->header_count; i++)
+		header_text(b, at->headers[i].name, at->headers[i].value);
 	if (at->dropped != NULL)
 		header(b, "x-tollgate-dropped", "%s", at->dropped);
 	if (at->cost >= 0 && !r->chat.stream) {
@@ -267,7 +276,8 @@ void
 answer_close(struct request *r)
 {
 	/* Of bytes nothing else tells that they are not all. */
-	bool cut = r->begun && r->err != ERR_OK && r->chat.task.bytes;
+	bool cut = r->begun && r->err != ERR_OK && r->chat.task.bytes &&
+	    !(r->forward != NULL && r->forward->whole);
 
 	r->ended = clock_mono();
 	if (!r->begun && !r->gone && r->err != ERR_OK)

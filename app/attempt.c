@@ -91,6 +91,7 @@ attempt_close(struct attempt *at)
 		buf_free(&at->body);
 	if (at != at->request->forward->winner)
 		buf_free(&at->out);
+	meter_free(&at->meter);
 	relay_settle(at);
 	tell_health(at);
 	arena_free(at->arena);
@@ -258,6 +259,45 @@ read_error_head(struct attempt *at, struct call *c)
 		fw->retry_after = at->rest;
 }
 
+/* The length that a head tells, -1: none. */
+static int64_t
+length_of(const char *value)
+{
+	size_t len = value == NULL ? 0 : strlen(value);
+	int64_t n = 0;
+	size_t i;
+
+	if (len == 0 || len > 15 || value[strspn(value, "0123456789")] != '\0')
+		return -1;
+	for (i = 0; i < len; i++)
+		n = n * 10 + (value[i] - '0');
+	return n;
+}
+
+/*
+ * What of its head goes to a client that asked for the answer as it is: what
+ * the body is. Not who answers, what it remembers of whom, where it is.
+ */
+static void
+take_headers(struct attempt *at, struct call *c)
+{
+	static const char *const names[] = { "accept-ranges",
+		"content-disposition", "content-encoding", "content-language",
+		"content-range", "etag", "last-modified" };
+	const char *value;
+	size_t i;
+
+	_Static_assert(sizeof names / sizeof names[0] == ATTEMPT_HEADERS,
+	    "room for each");
+	at->length = length_of(call_header(c, "content-length"));
+	for (i = 0; i < ATTEMPT_HEADERS; i++) {
+		value = call_header(c, names[i]);
+		if (value != NULL)
+			at->headers[at->header_count++] = (struct header){
+				names[i], attempt_redacted(at, value) };
+	}
+}
+
 static void
 on_head(void *arg, struct call *c, int status)
 {
@@ -268,6 +308,8 @@ on_head(void *arg, struct call *c, int status)
 	ratelimits_read(&at->limits, get_header, c, clock_wall());
 	if (!at->request->chat.stream)
 		forward_arm(at->request); /* the body's next byte is due */
+	if (at->adapter->raw)
+		take_headers(at, c);
 	if (status >= 400)
 		read_error_head(at, c);
 }
@@ -518,9 +560,10 @@ attempt_new(struct request *r, const struct deployment *d)
 		return NULL;
 	at->request = r;
 	at->deployment = d;
-	at->adapter = adapter_for(r->chat.task.door, d->provider->adapter);
+	at->adapter = r->surface->raw ? r->surface :
+	    adapter_for(r->chat.task.door, d->provider->adapter);
 	at->started = clock_mono();
-	at->cost = at->rest = at->date = -1;
+	at->cost = at->rest = at->date = at->length = -1;
 	at->reason = "";
 	at->wait.ready = on_token;
 	at->wait.arg = at;

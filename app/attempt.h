@@ -11,11 +11,14 @@
 #include "adapters/adapter.h"
 #include "app/base/buf.h"
 #include "app/base/frames.h"
+#include "app/meter.h"
 #include "app/ratelimit.h"
 #include "app/token.h"
 #include "app/transport.h"
 
 struct request;
+
+#define ATTEMPT_HEADERS 7 /* of a raw answer that go on */
 
 struct attempt {
 	struct attempt *next;
@@ -62,6 +65,11 @@ struct attempt {
 	struct stream reader;
 	struct frames frames;
 	struct buf body;   /* of an answer that is not a stream */
+	struct meter meter; /* of a raw answer */
+	struct header headers[ATTEMPT_HEADERS]; /* the same */
+	size_t header_count;
+	int64_t length;	   /* of its body, -1 = not said */
+	struct str said;   /* a raw error, without our credential */
 	struct stream writer; /* towards the client */
 	struct buf out;	   /* stream bytes not yet sent */
 	int64_t content;   /* when the last content came, clock_mono */

@@ -153,12 +153,28 @@ searches_of(const struct deployment *d)
 	return 0;
 }
 
+/* What the policy has for the most that an answer may tell. */
+static void
+set_declared(struct bounds *b, const int64_t *most)
+{
+	struct usage u = { .known = true };
+
+	memcpy(u.n, most, sizeof u.n);
+	*b = (struct bounds){ .input = usage_input(&u),
+		.output = usage_output(&u), .searches = most[UNIT_SEARCH],
+		.fees = most, .writes = true };
+}
+
 /* Nothing but what it sends is read, and `most` bounds the rest. */
 static enum err
 set_task(struct bounds *b, const struct chat *chat)
 {
 	const int64_t *most = chat->task.most;
 
+	if (chat->raw != NULL) {
+		set_declared(b, most);
+		return ERR_OK;
+	}
 	*b = (struct bounds){ .output = most[UNIT_OUTPUT],
 		.input = REQUEST_TOKENS + (int64_t)chat->doc.len +
 		    (int64_t)chat->task.media * MEDIA_TOKENS +

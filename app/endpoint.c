@@ -89,6 +89,16 @@ static const struct endpoint doors[] = {
 	    false, false, NULL },
 	{ "POST", "/v1/batches/*/cancel", "filed", "batch_cancel", "batches",
 	    false, false, NULL },
+	{ "GET", "/passthrough/", "passthrough", "passthrough",
+	    "passthrough", false, false, NULL },
+	{ "POST", "/passthrough/", "passthrough", "passthrough",
+	    "passthrough", false, false, NULL },
+	{ "PUT", "/passthrough/", "passthrough", "passthrough",
+	    "passthrough", false, false, NULL },
+	{ "PATCH", "/passthrough/", "passthrough", "passthrough",
+	    "passthrough", false, false, NULL },
+	{ "DELETE", "/passthrough/", "passthrough", "passthrough",
+	    "passthrough", false, false, NULL },
 	{ "GET", "/v1/models", "openai", "models", "models",
 	    false, false, models_list },
 	{ "GET", "/v1/models/", "openai", "models", "models",
@@ -203,7 +213,9 @@ found(struct request *r, const struct endpoint *e, struct str path)
 	if (e->serve == NULL || e->admin)
 		r->surface = adapter_find(e->surface);
 	if (path_matches(e, path, &name) && name.len > 0) {
-		r->name = percent_decode(r->arena, name.p, name.len);
+		r->name = r->surface->raw ?
+		    arena_dup(r->arena, name.p, name.len) :
+		    percent_decode(r->arena, name.p, name.len);
 		if (r->name == NULL)
 			return none(r);
 	}

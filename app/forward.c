@@ -134,6 +134,11 @@ conclude(struct request *r, const struct attempt *at)
 	e.code = attempt_redacted(at, e.code);
 	e.param = attempt_redacted(at, e.param);
 	r->err = forward_verdict(&e, &r->fault);
+	if (verdicts[verdict_of(e.fail)].status && at->said.len > 0) {
+		r->forward->whole = true;
+		answer_body(r, at->status, at->type, at->said.p,
+		    at->said.len);
+	}
 }
 
 /* Nobody was asked, as all rest: say so, and until when. */

@@ -39,7 +39,7 @@ static const char usage[] =
     "       tollgate keys revoke NAME\n"
     "settings, as in `keys:` of the policy:\n"
     "       --tier --team --user --tags A,B --models A,B --may A,B\n"
-    "       --expires --region --retention --rpm --tpm --parallel\n"
+    "       --passthrough A,B --expires --region --retention --rpm --tpm --parallel\n"
     "       --max-output --budget '5 USD / day' (may be repeated)\n";
 
 /* Settings by their options: --max-output is max_output. */
@@ -53,6 +53,7 @@ static const struct setting {
 	{ "user", "user", false },
 	{ "tags", "tags", true },
 	{ "models", "models", true },
+	{ "passthrough", "passthrough", true },
 	{ "may", "may", true },
 	{ "region", "region", false },
 	{ "retention", "retention", false },

@@ -24,6 +24,7 @@
 #include "app/facts.h"
 #include "app/filed.h"
 #include "app/forward.h"
+#include "app/passthrough.h"
 #include "app/previous.h"
 #include "app/record.h"
 #include "app/request.h"
@@ -96,11 +97,13 @@ read_form(struct request *r)
 static enum err
 read_document(struct request *r)
 {
-	const char *text = r->surface->bodiless ? "{}" : r->x->body;
+	bool none = r->surface->bodiless || r->surface->raw;
+	enum err e = r->surface->raw ? passthrough_read(r) : ERR_OK;
 
-	return r->surface->form ? read_form(r) : json_parse(&r->chat.doc,
-	    r->arena, text, r->surface->bodiless ? 2 : r->x->body_len,
-	    &r->fault);
+	if (e != ERR_OK || r->surface->form)
+		return e != ERR_OK ? e : read_form(r);
+	return json_parse(&r->chat.doc, r->arena, none ? "{}" : r->x->body,
+	    none ? 2 : r->x->body_len, &r->fault);
 }
 
 static enum verdict
@@ -190,6 +193,8 @@ step_plan(struct request *r)
 		e = filed_plan(r, &from, &f.route);
 	} else if (e == ERR_OK && r->surface->bodiless) {
 		e = previous_plan(r, &f.route);
+	} else if (e == ERR_OK && r->surface->raw) {
+		e = passthrough_plan(r, &f.route);
 	} else if (e == ERR_OK) {
 		e = plan_make(r->policy, &f.route, &f.view, r->arena, &r->plan,
 		    &r->fault);

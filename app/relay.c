@@ -138,6 +138,18 @@ count_most(struct attempt *at)
 		usage_set_output(&at->usage, most);
 }
 
+/*
+ * A request that nobody knows of is paid with its bounds, unless its provider
+ * said that it did not do it.
+ */
+static void
+settle_raw(struct attempt *at)
+{
+	if (!at->usage.known && at->sent != 0 && at->ended != 0 &&
+	    (at->status == 0 || at->status / 100 == 2))
+		meter_most(at->request->chat.raw->passage, &at->usage);
+}
+
 void
 relay_settle(struct attempt *at)
 {
@@ -145,7 +157,9 @@ relay_settle(struct attempt *at)
 
 	*u = at->told.known ? at->told : at->begun;
 	/* What was given up was read by its provider all the same. */
-	if (works_on(at)) {
+	if (at->adapter->raw) {
+		settle_raw(at);
+	} else if (works_on(at)) {
 		count_most(at);
 	} else if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
 	    (at->left && at->sent != 0 && at->status < 400)) {
@@ -170,10 +184,10 @@ send_out(struct attempt *at)
 
 	if (r->forward->winner == NULL) {
 		forward_commit(at);
-		answer_head(r, 200, at->type != NULL ? at->type :
-		    r->chat.stream_list ?
+		answer_head(r, at->adapter->raw ? at->status : 200,
+		    at->type != NULL ? at->type : r->chat.stream_list ?
 		    "application/json; charset=utf-8" :
-		    "text/event-stream; charset=utf-8", -1);
+		    "text/event-stream; charset=utf-8", at->length);
 	}
 	answer_bytes(r, at->out.data, at->out.len);
 	r->forward->quiet = clock_mono();
@@ -361,6 +375,19 @@ relay_event(void *arg, const struct sse_event *ev)
 
 /* ------------------------------------------------------ whole answers */
 
+/* What the provider answered, as the client may have it. */
+static void
+keep_said(struct attempt *at)
+{
+	size_t len = at->body.len;
+
+	if (len == 0 || memchr(at->body.data, '\0', len) != NULL)
+		return;
+	at->said.p = attempt_redacted(at, arena_dup(at->arena,
+	    at->body.data, len));
+	at->said.len = strlen(at->said.p);
+}
+
 static enum err
 end_error(struct attempt *at)
 {
@@ -370,6 +397,8 @@ end_error(struct attempt *at)
 	error.message = error.type = error.code = error.param = "";
 	at->adapter->classify(at->arena, at->status, at->body.data == NULL ?
 	    "" : at->body.data, at->body.len, &error);
+	if (at->adapter->raw)
+		keep_said(at);
 	if (*error.type == '\0' && at->error_type != NULL)
 		error.type = arena_dup(at->arena, at->error_type,
 		    strcspn(at->error_type, ":"));
@@ -503,21 +532,27 @@ gather(struct attempt *at)
 }
 
 /*
- * Bytes are what is neither an error nor Mistral's answer; their type goes to
- * the client, and nothing else of their head.
+ * Bytes are what is neither an error nor Mistral's answer, and of a raw request
+ * all that is no error; their type goes to the client.
  */
 static bool
 judge_bytes(struct attempt *at, const char *type)
 {
+	bool good = at->status / 100 == 2, raw = at->adapter->raw;
+
 	if (type == NULL)
 		type = "application/octet-stream";
-	if (at->status / 100 != 2 || strcasestr(type, "json") != NULL ||
-	    strncasecmp(type, "text/", 5) == 0)
+	if (!raw && (!good || strcasestr(type, "json") != NULL ||
+	    strncasecmp(type, "text/", 5) == 0))
 		return false;
 	at->type = strlen(type) > LIMIT_TYPE ? "application/octet-stream" :
 	    keep(at, type);
-	frames_init(&at->frames, FRAMING_RAW, LIMIT_EVENT);
-	return true;
+	if (good && raw)
+		meter_begin(&at->meter, at->request->chat.raw->passage, type,
+		    at->reader.scratch);
+	if (good)
+		frames_init(&at->frames, FRAMING_RAW, LIMIT_EVENT);
+	return good;
 }
 
 /* Is this body read as events, or gathered whole? Decided once. */
@@ -568,6 +603,7 @@ relay_data(struct attempt *at, const char *p, size_t len)
 		return at->body.failed ? broken(at, "too_large",
 		    "an answer over the bound") : ERR_OK;
 	}
+	meter_feed(&at->meter, p, len);
 	e = frames_feed(&at->frames, p, len, relay_event, at);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
 		return broken(at, "unusable_stream",
@@ -587,6 +623,8 @@ relay_end(struct attempt *at)
 		judge(at, "", 0);
 	if (!at->streaming)
 		return at->status / 100 == 2 ? end_body(at) : end_error(at);
+	if (at->adapter->raw)
+		meter_end(&at->meter, &at->told);
 	e = frames_end(&at->frames, relay_event, at);
 	if (e == ERR_BAD_UPSTREAM && at->fail == 0)
 		return broken(at, "unusable_stream",

@@ -62,7 +62,8 @@ struct request {
 	const char *id;		/* x-request-id */
 	const struct endpoint *endpoint;
 	const struct adapter *surface;
-	const char *name;	/* in the path, decoded, "" */
+	const char *name;	/* in the path, "", decoded but of a raw
+				 * surface */
 	const char *query;	/* "" */
 
 	/* serve */

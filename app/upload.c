@@ -171,7 +171,7 @@ upload_await(struct request *r)
 		return request_fault(r, x->refused);
 	if (!x->more || r->upload != NULL)
 		return GO;
-	if (!r->surface->form)
+	if (!r->surface->form && !r->surface->raw)
 		return request_fail(r, ERR_BAD_REQUEST, NULL,
 		    "the body must be JSON, not a form");
 	if (body_length(r) > (int64_t)LIMIT_UPLOAD)

@@ -229,7 +229,7 @@ make_grant(struct load *l, const struct src_key *k,
 {
 	const struct src_grant *own = &k->grant;
 	const struct src_grant *other = tier != NULL ? &tier->grant : own;
-	const struct rows *models = &own->models;
+	const struct rows *models = &own->models, *passing = &own->passing;
 
 	if (models->count > 0)
 		check_patterns(l, p, models, place(k, "models"));
@@ -237,6 +237,12 @@ make_grant(struct load *l, const struct src_key *k,
 		models = &other->models;
 	to->models = keep_strings(l, models);
 	to->model_count = models->count;
+	if (passing->count > 0)
+		check_passing(l, p, passing, place(k, "passthrough"));
+	else
+		passing = &other->passing;
+	to->passing = keep_strings(l, passing);
+	to->passing_count = passing->count;
 	to->may = node_get(k->row.node, "may") != NULL ? own->may : other->may;
 	to->region = or_empty(own->region != NULL ? own->region :
 	    other->region);
@@ -435,6 +441,9 @@ check_tiers(struct load *l, const struct source *s, const struct policy *p)
 		n = node_get(rows[i].row.node, "models");
 		if (n != NULL)
 			check_patterns(l, p, &rows[i].grant.models, n);
+		n = node_get(rows[i].row.node, "passthrough");
+		if (n != NULL)
+			check_passing(l, p, &rows[i].grant.passing, n);
 		limits_make(l, &rows[i].grant.limits, p->timezone,
 		    &rows[i].limits);
 		limits_make(l, &rows[i].grant.end_users.limits, p->timezone,

@@ -389,6 +389,7 @@ make_provider(struct load *l, const struct src_provider *s,
 	p->name = s->row.name;
 	fill_blanks(p);
 	p->margin = (unsigned)s->margin;
+	passages_make(l, &s->passages, p);
 	limits_make(l, &s->limits, p->timezone, &p->limits);
 	if (s->row.node->kind != NODE_MAP && !node_null(s->row.node))
 		return; /* said */

@@ -47,6 +47,10 @@ grant(struct load *l, const struct src_key *s, const struct vkey *tier,
 	    tier->models;
 	k->model_count = own->models.count > 0 ? own->models.count :
 	    tier->model_count;
+	k->passing = own->passing.count > 0 ? keep_strings(l, &own->passing) :
+	    tier->passing;
+	k->passing_count = own->passing.count > 0 ? own->passing.count :
+	    tier->passing_count;
 	k->may = node_get(s->row.node, "may") != NULL ? own->may : tier->may;
 	k->region = own->region != NULL ? own->region : or_empty(tier->region);
 	k->no_retention = own->retention != 0 || tier->no_retention;
@@ -105,8 +109,11 @@ make(struct load *l, const struct policy *p, const struct src_key *s,
 	}
 	grant(l, s, tier, k);
 	limit(l, p, s, tier, k);
-	if (strict)
+	if (strict) {
 		check_patterns(l, p, &s->grant.models, place(s, "models"));
+		check_passing(l, p, &s->grant.passing,
+		    place(s, "passthrough"));
+	}
 	if (policy_has_key(p, k->name))
 		diag_fault(l->diag, place(s, "name"),
 		    "the policy has a key of the name '%s'", k->name);

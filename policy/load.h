@@ -89,15 +89,6 @@ struct src_auth {
 	struct rows sign; /* const char * */
 };
 
-struct src_provider {
-	struct row row;
-	struct src_auth auth;
-	struct provider p;   /* headers are set from the rows below */
-	struct rows headers; /* struct header */
-	int64_t margin;
-	struct src_limits limits;
-};
-
 struct src_tier_price {
 	struct row row;
 	struct price_tier tier;
@@ -106,6 +97,30 @@ struct src_tier_price {
 struct src_price {
 	struct price price;
 	struct rows tiers; /* struct src_tier_price */
+};
+
+struct src_measure {
+	struct row row; /* its name is that of a unit */
+	const char *at;
+	int64_t at_most;
+};
+
+struct src_passage {
+	struct row row;
+	const char *path;
+	unsigned methods;
+	struct src_price price;
+	struct rows units; /* struct src_measure */
+};
+
+struct src_provider {
+	struct row row;
+	struct src_auth auth;
+	struct provider p;   /* headers are set from the rows below */
+	struct rows headers; /* struct header */
+	struct rows passages; /* struct src_passage */
+	int64_t margin;
+	struct src_limits limits;
 };
 
 /* A name, a number, and where they stand. */
@@ -164,7 +179,8 @@ struct src_model {
 
 /* What a tier says for its keys, or a key for itself. */
 struct src_grant {
-	struct rows models; /* const char * */
+	struct rows models;  /* const char * */
+	struct rows passing; /* the same, of providers */
 	unsigned may;	    /* MAY_* */
 	const char *region; /* NULL: not given */
 	int retention;	    /* 1: none */
@@ -263,6 +279,14 @@ const char *value_text(const char *s);
  */
 void check_providers(struct load *l, const struct source *s,
     struct policy *p);
+
+/* The rows of `passthrough:` of a provider whose margin is set. */
+void passages_make(struct load *l, const struct rows *rows,
+    struct provider *p);
+
+/* Providers as they stand in a key's list, against those of the policy. */
+void check_passing(struct load *l, const struct policy *p,
+    const struct rows *rows, const struct node *list);
 
 /* Does this program have an adapter of that name (check_provider.c)? */
 bool adapter_known(const struct policy_env *env, const char *name);

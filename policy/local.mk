@@ -5,6 +5,7 @@ libpolicy_a_SOURCES = \
 	policy/filter.c \
 	policy/forecast.c policy/forecast.h \
 	policy/order.c \
+	policy/passage.c policy/passage.h \
 	policy/region.c policy/region.def policy/region.h \
 	policy/route.c policy/route.h policy/route_int.h \
 	policy/rule.c policy/rule.h \
@@ -19,6 +20,7 @@ libpolicy_a_SOURCES += \
 	policy/check.c \
 	policy/check_key.c \
 	policy/check_limits.c \
+	policy/check_passage.c \
 	policy/check_provider.c \
 	policy/check_rule.c \
 	policy/check_target.c \

@@ -357,6 +357,17 @@ vkey_allows(const struct vkey *k, const char *model)
 }
 
 bool
+vkey_passes(const struct vkey *k, const char *provider)
+{
+	size_t i;
+
+	for (i = 0; i < k->passing_count; i++)
+		if (glob_match(k->passing[i], provider))
+			return true;
+	return false;
+}
+
+bool
 policy_facts(const struct catalog *c, const struct provider *provider,
     const char *model, struct catalog_model *out)
 {

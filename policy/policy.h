@@ -105,6 +105,32 @@ enum on_abort {
 	ABORT_DRAIN  /* it bills all of it anyway: read to its end */
 };
 
+/* ---- what goes to a provider as it came ---- */
+
+enum method {
+	METHOD_GET = 1 << 0,
+	METHOD_POST = 1 << 1,
+	METHOD_PUT = 1 << 2,
+	METHOD_PATCH = 1 << 3,
+	METHOD_DELETE = 1 << 4
+};
+
+/* A number of an answer that is paid for. */
+struct measure {
+	enum unit unit;	 /* never UNIT_REQUEST */
+	const char *at;	 /* where it stands: a JSON pointer (RFC 6901) */
+	int64_t at_most; /* that is held, and paid where it is not told */
+};
+
+/* A row of `passthrough:`. */
+struct passage {
+	const char *path; /* a pattern (policy/passage.h) */
+	unsigned methods; /* enum method, as bits */
+	struct price price; /* with the provider's margin; not known: none */
+	const struct measure *measures;
+	size_t measure_count;
+};
+
 /*
  * An account at an upstream. Strings are "" when not given, never NULL.
  * Secrets are in memory excluded from core dumps and cleansed at the end.
@@ -131,6 +157,8 @@ struct provider {
 	bool private_net;	  /* may be reached at private addresses */
 	const struct header *headers;
 	size_t header_count;
+	const struct passage *passages;
+	size_t passage_count;
 	size_t index;		  /* 0.. in policy.providers */
 	/*
 	 * Of its secrets and where they go, keyed: changes when they do.
@@ -254,6 +282,9 @@ struct vkey {
 	size_t tag_count;
 	const char *const *models;    /* patterns with '*'; none = all */
 	size_t model_count;
+	const char *const *passing;   /* patterns of providers that take what it
+				       * sends as it is; none = none */
+	size_t passing_count;
 	int64_t expires;	      /* seconds since 1970, 0 = never */
 	const char *region;	      /* where its requests may be processed, "" = anywhere */
 	bool no_retention;	      /* only providers that keep nothing */
@@ -457,6 +488,9 @@ const struct deployment *policy_target(const struct policy *p,
 
 /* May the key ask for this model (alias or provider/model)? */
 bool vkey_allows(const struct vkey *k, const char *model);
+
+/* May the key send requests to this provider as they are? */
+bool vkey_passes(const struct vkey *k, const char *provider);
 
 /*
  * A deployment "provider/model" that no alias names, filled from the catalog

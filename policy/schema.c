@@ -157,10 +157,16 @@ static const struct word retentions[] = {
 	{ NULL, 0, NULL }
 };
 
-#define GRANT(s, models_else, may_else, other, output_else, limits_else)     \
+#define GRANT(s, models_else, may_passing, may_else, other, output_else,     \
+    limits_else)                                                             \
 	{ .key = "models", .type = V_PATTERNS, AT(s, grant.models),          \
 	  .max = 1000, .otherwise = models_else,                             \
 	  .help = "names to ask for; `*` stands for any characters" },       \
+	{ .key = "passthrough", .type = V_PATTERNS, AT(s, grant.passing),    \
+	  .max = 100, .otherwise = may_passing,                              \
+	  .help = "names of providers to which it may send requests of "     \
+		  "their own API, as far as their `passthrough` has them; "  \
+		  "`*` stands for any characters" },                         \
 	{ .key = "may", .type = V_SET, AT(s, grant.may), .words = rights,    \
 	  .otherwise = may_else, .help = "what is allowed beside asking" },  \
 	{ .key = "region", .type = V_TEXT, AT(s, grant.region),              \
@@ -200,7 +206,7 @@ static const struct field key_fields[] = {
 	{ .key = "tags", .type = V_STRINGS, AT(src_key, tags), .max = 32,
 	  .help = "marks for records and sums" },
 	GRANT(src_key, "those of the tier, else all",
-	    "that of the tier, else none", "that of the tier, else any",
+	    "those of the tier, else none", "that of the tier, else none", "that of the tier, else any",
 	    "that of the tier, else 16k", "those of the tier, each for itself"),
 	{ .key = "expires", .type = V_DATE, AT(src_key, expires),
 	  .otherwise = "never",
@@ -225,7 +231,7 @@ static const struct shape key_shape = {
 };
 
 static const struct field tier_fields[] = {
-	GRANT(src_tier, "all", "none", "any", "16k", "not bounded"),
+	GRANT(src_tier, "all", "none", "none", "any", "16k", "not bounded"),
 	LIMITS(src_tier, grant.limits, ", of each key", "not bounded"),
 	{ .key = "shared", .type = V_STRUCT, AT(src_tier, shared),
 	  .shape = &limits_shape, .otherwise = "not bounded",

@@ -98,7 +98,7 @@ struct shape {
 extern const struct shape policy_shape;
 
 /* The shapes that are met from one on, each once. */
-#define SHAPES_MAX 24
+#define SHAPES_MAX 32
 struct shapes {
 	const struct shape *list[SHAPES_MAX];
 	size_t count; /* 0 at first */

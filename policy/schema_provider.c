@@ -121,6 +121,81 @@ static const struct shape auth_shape = {
 	{ .key = #name, .type = V_TEXT, AT(src_provider, p.name), .min = 1,  \
 	  .max = TEXT_BYTES, .help = words }
 
+static const struct field measure_fields[] = {
+	{ .key = "at", .type = V_TEXT, .flags = F_NEEDED, AT(src_measure, at),
+	  .max = TEXT_BYTES,
+	  .help = "where the number stands: a JSON pointer (RFC 6901) into "
+		  "the answer, or into the last event of a stream that has "
+		  "it" },
+	{ .key = "at_most", .type = V_COUNT, .flags = F_NEEDED,
+	  AT(src_measure, at_most), .min = 1, .max = 1000000000,
+	  .help = "so many are held while it runs, and paid when the answer "
+		  "does not tell" },
+	END
+};
+
+static const struct shape measure_shape = {
+	.name = "unit",
+	.title = "units",
+	.size = sizeof(struct src_measure),
+	.fields = measure_fields,
+	.help = "Numbers of an answer that are paid for, by the names that "
+		"rates of a price have (`input`, `output`, `characters`, "
+		"`image`, `search`, `second` …); each is paid for itself, "
+		"fractions are rounded up. One that is more than four times "
+		"its bound is not believed.",
+	.example = "units: { second: { at: /duration, at_most: 600 } }\n",
+};
+
+static const struct word methods[] = {
+	{ "GET", METHOD_GET, "" },
+	{ "POST", METHOD_POST, "" },
+	{ "PUT", METHOD_PUT, "" },
+	{ "PATCH", METHOD_PATCH, "" },
+	{ "DELETE", METHOD_DELETE, "" },
+	{ NULL, 0, NULL }
+};
+
+static const struct field passage_fields[] = {
+	{ .key = "path", .type = V_TEXT, .flags = F_NEEDED,
+	  AT(src_passage, path), .max = TEXT_BYTES,
+	  .help = "below `base_url`; `*` stands for one character or more "
+		  "but `/` and `:`, `**` as the last segment for all that "
+		  "may follow" },
+	{ .key = "methods", .type = V_SET, AT(src_passage, methods),
+	  .words = methods, .preset = "GET", .help = "its methods" },
+	{ .key = "price", .type = V_STRUCT, .flags = F_BARE,
+	  AT(src_passage, price), .shape = &price_shape,
+	  .otherwise = "not known: refused where money is limited",
+	  .help = "what it costs: `request` each, and what `units` count" },
+	{ .key = "units", .type = V_MAP, AT(src_passage, units),
+	  .min = 1, .max = UNIT_COUNT, .shape = &measure_shape,
+	  .otherwise = "none",
+	  .help = "what of an answer is paid for beside the request" },
+	END
+};
+
+static const struct shape passage_shape = {
+	.name = "passage",
+	.title = "passthrough",
+	.size = sizeof(struct src_passage),
+	.brief = "path",
+	.fields = passage_fields,
+	.help = "Requests of the provider's own API that go there as they "
+		"are; the first row counts that has path and method. What "
+		"one row lets in is not looked at: no model, rule or "
+		"fallback is about it, so name what you need and no more.",
+	.example = "passthrough:\n"
+		   "  - { path: /vector_stores, methods: [ GET, POST ], "
+		   "price: { request: 0.001 } }\n"
+		   "  - { path: /vector_stores/*, methods: [ GET, DELETE ], "
+		   "price: { request: 0 } }\n"
+		   "  - { path: /audio/isolation, methods: POST, "
+		   "price: { second: 0.001 },\n"
+		   "      units: { second: { at: /duration, at_most: 600 } } "
+		   "}\n",
+};
+
 static const struct field provider_fields[] = {
 	{ .key = "adapter", .type = V_NAME, AT(src_provider, p.adapter),
 	  .max = NAME_MAX_BYTES,
@@ -164,6 +239,12 @@ static const struct field provider_fields[] = {
 	{ .key = "session_token", .type = V_SECRET,
 	  AT(src_provider, p.session_token), .max = 8192,
 	  .help = "its session" },
+	{ .key = "passthrough", .type = V_LIST, .flags = F_ONE,
+	  AT(src_provider, passages), .max = 256, .shape = &passage_shape,
+	  .otherwise = "nothing",
+	  .help = "what of its own API keys may use as it is, below "
+		  "`/passthrough/NAME`: keys that have its name in their "
+		  "`passthrough`" },
 	{ .key = "private", .type = V_BOOL, AT(src_provider, p.private_net),
 	  .preset = "false",
 	  .help = "its name may lead to private addresses; a private address "

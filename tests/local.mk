@@ -44,7 +44,7 @@ EXTRA_DIST += tests/lib/doors_rank.py tests/stack/test_rerank.py \
 EXTRA_DIST += tests/lib/batching.py tests/lib/batching_anthropic.py tests/lib/batching_gemini.py tests/stack/test_batches.py
 EXTRA_DIST += tests/lib/doors_media.py tests/stack/test_media.py \
 	tests/corpus/test_doors_media.py
-EXTRA_DIST += tests/lib/doors.py tests/lib/doors_audio.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/pool.py tests/lib/reader.py \
+EXTRA_DIST += tests/lib/doors.py tests/lib/doors_audio.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/passed.py tests/lib/pool.py tests/lib/reader.py \
 	tests/lib/recording.py tests/lib/routes.py tests/lib/upstream.py \
 	tests/corpus/conftest.py tests/corpus/exceptions.txt \
 	tests/corpus/test_lies.py tests/corpus/test_timers.py \
@@ -60,7 +60,7 @@ EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
 	tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py tests/stack/test_doors.py \
-	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py tests/stack/test_kept.py tests/stack/test_sweep.py \
+	tests/stack/test_failover.py tests/stack/test_faults.py tests/stack/test_health.py tests/stack/test_kept.py tests/stack/test_passthrough.py tests/stack/test_sweep.py \
 	tests/stack/test_fronts.py \
 	tests/stack/test_htaccess.py tests/stack/test_race.py \
 	tests/stack/test_reload.py tests/stack/test_reprice.py \

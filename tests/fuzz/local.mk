@@ -99,6 +99,11 @@ tests_fuzz_fuzz_form_SOURCES = tests/fuzz/fuzz_form.c
 tests_fuzz_fuzz_form_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_form_LDADD = libbase.a $(DEPS_LIBS)
 
+noinst_PROGRAMS += tests/fuzz/fuzz_passthrough
+tests_fuzz_fuzz_passthrough_SOURCES = tests/fuzz/fuzz_passthrough.c
+tests_fuzz_fuzz_passthrough_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_passthrough_LDADD = $(FUZZ_LINK)
+
 noinst_PROGRAMS += tests/fuzz/fuzz_media
 tests_fuzz_fuzz_media_SOURCES = tests/fuzz/fuzz_media.c
 tests_fuzz_fuzz_media_LDFLAGS = $(FUZZ_LINKFLAGS)

@@ -54,8 +54,9 @@ import urllib.request
 
 import batching
 import doors
-import kept
 import doors_media
+import kept
+import passed
 
 HEAD_MAX = 256 * 1024
 API_ROOTS = ("v1", "v1beta", "v2", "v1alpha", "api", "model")
@@ -710,6 +711,11 @@ async def m_batch(x, looks=1):
     said = await batching.answer(x, int(looks))
     if said is not None:
         await x.reply(*said)
+
+
+async def m_passed(x):
+    """An API that no dialect has (passed.py)."""
+    await passed.answer(x)
 
 
 def echo(x):
@@ -1454,6 +1460,7 @@ MODES = {
     "doors": (m_doors, "what is no chat"),
     "kept": (m_kept, "answers that a provider keeps"),
     "batch": (m_batch, "files and batches"),
+    "passed": (m_passed, "requests as they came"),
     "speech": (doors_media.m_speech, "speech, paced, time stamped"),
     "images": (doors_media.m_images, "images, whole and streamed"),
     "stream": (m_stream, "paced, time stamped"),

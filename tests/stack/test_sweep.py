@@ -69,8 +69,11 @@ def policy(site):
     p.model("embed", {"to": site.tag("m/doors/tag=sweep"), "price": PRICE})
     p.model("keeps", {"to": site.tag("m/kept/tag=sweep"), "price": PRICE,
                       "adapter": "responses"})
+    p.passes = next(n for n in p.doc["providers"] if "tag-sweep" in n)
+    p.doc["providers"][p.passes]["passthrough"] = [
+        {"path": "/**", "methods": list(METHODS), "price": {"request": 0}}]
     p.key("rich", budget=usd(10**13) + " / day")
-    p.key("used", budget=usd(COST) + " / day")
+    p.key("used", passthrough="*", budget=usd(COST) + " / day")
     return p
 
 
@@ -125,6 +128,7 @@ def filled(books, path, key):
     path = path.replace("{response_id}", books.kept.get(key, "resp_x"))
     path = path.replace("{model}", "embed" if "mbedContent" in path else
                         "sweep")
+    path = path.replace("{provider}", books.passes)
     return re.sub(r"\{[^}]*\}", "x1", path)
 
 
@@ -255,7 +259,8 @@ DOORS = ("/v1/chat/completions", "/v1/completions", "/v1/responses",
          "/v1/messages", "/v1/messages/count_tokens", "/v1/embeddings",
          "/v1beta/models/sweep:generateContent",
          "/v1/models/sweep:generateContent", "/v1/models", "/metrics",
-         "/admin/keys", "/v1/responses/{response_id}")
+         "/admin/keys", "/v1/responses/{response_id}",
+         "/v1/responses/input_tokens", "/passthrough/{provider}/files/x")
 
 
 def forms(path):

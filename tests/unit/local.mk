@@ -320,6 +320,12 @@ tests_unit_test_policy_limits_SOURCES = tests/unit/test_policy_limits.c \
 tests_unit_test_policy_limits_CPPFLAGS = $(POLICY_CPPFLAGS)
 tests_unit_test_policy_limits_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_passthrough
+tests_unit_test_passthrough_SOURCES = tests/unit/test_passthrough.c \
+	tests/unit/policy_help.h
+tests_unit_test_passthrough_CPPFLAGS = $(POLICY_CPPFLAGS)
+tests_unit_test_passthrough_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_policy_rules
 tests_unit_test_policy_rules_SOURCES = tests/unit/test_policy_rules.c \
 	tests/unit/policy_help.h
