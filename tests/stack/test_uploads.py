@@ -309,6 +309,28 @@ def test_poor(books):
     assert count(books, "ok") == n
 
 
+def test_no_length(books):
+    """A client that does not say how long it is: lighttpd asks it for that."""
+    form = Form(3 * MIB, field("model", "ok"))
+
+    def pieces():
+        for p in form.pieces():
+            yield p
+
+    c = http.client.HTTPConnection("127.0.0.1", books.front.port, timeout=30)
+    c.request("POST", HEAR, body=pieces(), encode_chunked=True, headers={
+        **dict(bearer(books.secret["one"])), "Transfer-Encoding": "chunked",
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}"})
+    r = c.getresponse()
+    doc = json.loads(r.read())
+    c.close()
+    if "lighttpd" in books.name:
+        assert r.status == 411 and doc["error"]["message"], doc
+        return
+    assert r.status == 200, doc
+    assert seen(books, "ok").hash.hexdigest() == form.hash()
+
+
 def test_no_key(books):
     books.secret["nobody"] = "tg_nobody"
     status, doc = send(books, "nobody", Form(LARGE, field("model", "ok")))
