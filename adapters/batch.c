@@ -149,6 +149,12 @@ batch_time(const char *s)
 #define ANSWERS "file-out-"
 #define ERRORS "file-err-"
 
+const char *
+batch_file(struct arena *a, const char *id, bool errors)
+{
+	return arena_printf(a, "%s%s", errors ? ERRORS : ANSWERS, id);
+}
+
 bool
 batch_files(struct arena *a, struct batch_state *s)
 {
@@ -156,9 +162,9 @@ batch_files(struct arena *a, struct batch_state *s)
 	if (!batch_ended(s->status))
 		return true;
 	if (s->done > 0)
-		s->output = arena_printf(a, ANSWERS "%s", s->id);
+		s->output = batch_file(a, s->id, false);
 	if (s->bad > 0)
-		s->errors = arena_printf(a, ERRORS "%s", s->id);
+		s->errors = batch_file(a, s->id, true);
 	return s->output != NULL && s->errors != NULL;
 }
 

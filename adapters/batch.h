@@ -124,12 +124,14 @@ const char *batch_path(const struct adapter *asks);
 const char *batch_door(const char *path);
 
 /*
- * A provider that keeps no files has a batch's answers as the batch itself.
- * Their files have names of our own: "file-out-ID" for what was answered,
+ * A provider that keeps no files has a batch's answers as the batch itself, and
+ * those of one that does may have to be translated. Their files have names of
+ * our own then: "file-out-ID" for what was answered,
  * "file-err-ID" for what was not, where there is any. batch_of_file: the ID,
  * or NULL; batch_is_error: of the second kind.
  */
 bool batch_files(struct arena *a, struct batch_state *s);
+const char *batch_file(struct arena *a, const char *id, bool errors);
 const char *batch_of_file(const char *own);
 bool batch_is_error(const char *own);
 

@@ -266,6 +266,30 @@ put_id(struct json_writer *w, struct arena *a, const char *key,
 		jw_string(w, id);
 }
 
+bool
+entry_translates(const struct entry *e)
+{
+	const char *surface = batch_surface(e->path);
+
+	return surface != NULL && adapter_find(surface) !=
+	    adapter_for(batch_door(e->path), e->adapter);
+}
+
+/* Where the client finds its answers, or what has none. */
+static void
+put_file(struct json_writer *w, struct arena *a, const char *key,
+    const struct owner *owner, const struct entry *e, bool errors)
+{
+	const struct batch_state *s = &e->state;
+	const char *own = errors ? s->errors : s->output;
+
+	if (!batch_ended(s->status) || !e->settled)
+		own = "";
+	else if (*own != '\0' && entry_translates(e))
+		own = batch_file(a, e->own, errors);
+	put_id(w, a, key, owner, own == NULL ? "" : own);
+}
+
 static void
 put_raw(struct json_writer *w, const char *key, const char *text)
 {
@@ -309,8 +333,8 @@ show_batch(struct json_writer *w, struct arena *a, const struct owner *owner,
 	canon_put_text(w, "completion_window", canon_lit(e->window));
 	canon_put_text(w, "status", canon_lit(batch_status_word(
 	    batch_ended(s->status) && !over ? BATCH_FINALIZING : s->status)));
-	put_id(w, a, "output_file_id", owner, over ? s->output : "");
-	put_id(w, a, "error_file_id", owner, over ? s->errors : "");
+	put_file(w, a, "output_file_id", owner, e, false);
+	put_file(w, a, "error_file_id", owner, e, true);
 	for (i = FIRST_TIME; i < FIRST_TIME + TIMES; i++) {
 		jw_key(w, numbers[i].key);
 		if (number_at(e, numbers[i].at) == 0)

@@ -51,6 +51,9 @@ bool entry_read(struct arena *a, const char *text, size_t len,
 /* "file KEY": the owner of its records. */
 const char *entry_owner(struct arena *a, const char *kind, const char *key);
 
+/* Is the dialect of its answers not the one that its client asked in? */
+bool entry_translates(const struct entry *e);
+
 /* When an open batch is looked at again, and a record forgotten, µs. */
 int64_t entry_due(const struct entry *e, int64_t now);
 int64_t entry_forget(const struct entry *e);

@@ -54,6 +54,7 @@ struct filed {
 	bool reading, errors;
 	/* What a batch may cost. */
 	struct counters counters;
+	unsigned own; /* of them are the client's; then its provider's */
 	struct hold hold;
 	/* A list. */
 	struct buf list;
@@ -630,8 +631,7 @@ keeps(struct filed *job)
 static bool
 is_answers(const struct filed *job)
 {
-	return !job->dialect->passes &&
-	    batch_of_file(job->request->chat.previous_own) != NULL;
+	return batch_of_file(job->request->chat.previous_own) != NULL;
 }
 
 static void
@@ -860,6 +860,7 @@ static void
 ask_answers(struct filed *job)
 {
 	struct request *r = job->request;
+	const char *where = r->chat.previous_own;
 	struct http_call *call;
 	enum err e;
 
@@ -873,8 +874,16 @@ ask_answers(struct filed *job)
 		return;
 	}
 	call = new_call(job);
-	e = job->dialect->results(r->arena, job->provider,
-	    r->chat.previous_own, call, &r->fault);
+	if (job->dialect->passes)
+		where = job->errors ? job->entry.state.errors :
+		    job->entry.state.output;
+	if (*where == '\0') {
+		missing(r, "File", r->chat.path);
+		finished(job);
+		return;
+	}
+	e = job->dialect->results(r->arena, job->provider, where, call,
+	    &r->fault);
 	if (job->dialect->whole) {
 		ask(job, e, whole_done);
 		return;
@@ -1005,7 +1014,7 @@ on_held(void *arg, const struct ledger_answer *a)
 	struct filed *job = arg;
 	struct refusal no = { .answer = *a, .wanted = job->entry.most };
 	struct request *r = job->request;
-	unsigned i, n = 0;
+	unsigned i, at = 0, n = 0;
 
 	if (a->err == ERR_OK) {
 		job->hold.lease = BATCHES_LEASE;
@@ -1014,13 +1023,17 @@ on_held(void *arg, const struct ledger_answer *a)
 	}
 	for (i = 0; a->which >= 0 && i < job->counters.count; i++)
 		if (job->counters.list[i].counter.kind == COUNTER_MONEY &&
-		    n++ == (unsigned)a->which)
+		    n++ == (unsigned)a->which) {
 			no.counter = &job->counters.list[i].counter;
+			at = i;
+		}
 	if (no.counter == NULL)
 		request_fault(r, a->err == ERR_LEDGER ? ERR_LEDGER :
 		    ERR_INTERNAL);
 	else
 		refusal_tell(r, &no);
+	if (no.counter != NULL && at >= job->own) /* nobody else has it */
+		r->err = r->fault.code = ERR_OVERLOADED;
 	finished(job);
 }
 
@@ -1039,6 +1052,7 @@ hold(struct filed *job)
 	counters_of_key(c, r->policy, r->key, "");
 	if (m != NULL)
 		counters_of_model(c, m);
+	job->own = c->count;
 	counters_of_provider(c, &r->policy->providers[job->provider->index]);
 	if (c->failed || r->worker->ledger == NULL) {
 		fail_row(job, c->failed ? ERR_INTERNAL : ERR_LEDGER);

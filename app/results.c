@@ -126,6 +126,8 @@ results_line(const struct results *rs, struct arena *scratch,
 
 	if (e != ERR_OK || (got.status == 200) == errors)
 		return e;
+	if (got.status != 200 && rs->dialect->passes)
+		body = got.body; /* an error in OpenAI's form */
 	if (got.status == 200) {
 		body = translated(rs, scratch, got.body);
 		if (body.p == NULL) {

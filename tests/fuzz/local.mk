@@ -104,6 +104,12 @@ tests_fuzz_fuzz_passthrough_SOURCES = tests/fuzz/fuzz_passthrough.c
 tests_fuzz_fuzz_passthrough_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_passthrough_LDADD = $(FUZZ_LINK)
 
+noinst_PROGRAMS += tests/fuzz/fuzz_batch
+tests_fuzz_fuzz_batch_SOURCES = tests/fuzz/fuzz_batch.c
+tests_fuzz_fuzz_batch_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_batch_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/batch
+
 noinst_PROGRAMS += tests/fuzz/fuzz_media
 tests_fuzz_fuzz_media_SOURCES = tests/fuzz/fuzz_media.c
 tests_fuzz_fuzz_media_LDFLAGS = $(FUZZ_LINKFLAGS)

@@ -706,8 +706,12 @@ async def m_kept(x, n=3, delay_ms=0.0):
         await x.reply(*said)
 
 
-async def m_batch(x, looks=1):
-    """Files and batches (batching.py) that end with the looks-th look."""
+async def m_batch(x, looks=1, fail=0):
+    """Files and batches (batching.py) that end with the looks-th look; orders
+    are answered with status `fail`."""
+    if fail and x.method == "POST" and x.path.endswith("/batches"):
+        await x.reply(int(fail), {"error": {"message": "not now"}})
+        return
     said = await batching.answer(x, int(looks))
     if said is not None:
         await x.reply(*said)

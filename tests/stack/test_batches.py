@@ -1,15 +1,20 @@
 """Files and batches with the official SDK: held while they are open, settled
 to the nano-dollar from their answers, once; seen by their own key only."""
 
+import hashlib
+import hmac
 import io
 import json
+import os
+import signal
+import threading
 
 import openai
 import pytest
 
-from books import N, Books, billed, refusal, settled, spent, told, usd
-from client import Call, ask, bearer
-from house import Pool, Site, wait_until
+from books import N, Books, billed, settled, spent, usd
+from client import crowd
+from house import Site, wait_until
 from servers import chosen, open_front
 from stores import Redis
 
@@ -36,12 +41,27 @@ def policy(site, store=None):
                        "adapter": "gemini", "price": HALF})
     p.model("quiet", {"to": site.tag("m/batch/looks=1000/tag=quiet"),
                       "adapter": "gemini", "price": HALF})
+    p.model("native", {"to": site.tag("m/batch/tag=native"),
+                       "adapter": "responses", "price": HALF})
+    p.model("broken", {"to": site.tag("m/batch/fail=500/tag=broken"),
+                       "price": HALF})
+    p.model("doubtful", {"to": site.tag("m/batch/fail=504/tag=doubtful"),
+                         "price": HALF})
+    p.model("capped", {"to": site.tag("m/batch/tag=capped"), "price": HALF,
+                       "budget": usd(10**5) + " / day"})
+    p.model("signed", {"to": site.tag("m/batch/tag=signed"), "price": HALF})
+    p.doc["providers"][p.doc["models"]["signed"]["targets"][0][
+        "provider"]].update(key="plain:hush", auth={
+            "scheme": "hmac", "header": "x-signature",
+            "timestamp_header": "x-timestamp",
+            "sign": ["method", "path", "timestamp", "body_hash"]})
     p.model("chat", site.tag("m/ok/tag=chat"))
     p.key("mine", budget=usd(10**12) + " / day", models=["*"])
     p.key("other", budget=usd(10**12) + " / day")
     p.key("poor", budget=usd(10**6) + " / day")
     p.key("held", budget=usd(10**12) + " / day")
     p.key("ends", budget=usd(10**12) + " / day")
+    p.key("broken", budget=usd(10**12) + " / day")
     p.key("free")
     p.key("forgetful", retention="none")
     row = p.doc["providers"][p.doc["models"]["azure"]["targets"][0][
@@ -389,3 +409,140 @@ def test_retention(books):
                 call()
             assert e.value.code == "retention_not_allowed"
     assert books.site.upstream.bill(mode)["requests"] == before
+
+
+def test_failed_order(books):
+    """What the provider says that it did not take is not held; what nobody
+    knows of is."""
+    with sdk_of(books, "broken") as sdk:
+        with pytest.raises(openai.APIStatusError):
+            order(sdk, lines_of("broken"))
+        wait_until(lambda: spent(books.site, "broken")["held_nano"] == 0)
+        with pytest.raises(openai.APIStatusError):
+            order(sdk, lines_of("doubtful"))
+        row = spent(books.site, "broken")
+        assert row["held_nano"] > 0 and row["cost_nano"] == 0
+
+
+def test_provider_budget(books, sdk):
+    """A provider's own budget is nothing that the client could mend."""
+    with pytest.raises(openai.InternalServerError) as e:
+        order(sdk, lines_of("capped", 50))
+    assert e.value.status_code == 503
+
+
+def test_signed(books, sdk):
+    """All that is asked is signed as it is sent: forms, bodies, and none."""
+    mode = books.site.tag("m/batch/tag=signed")
+
+    def check(method, tail):
+        last = books.site.upstream.last(mode)
+        said = {k.lower(): v for k, v in last["headers"]}
+        assert last["method"] == method and last["target"].endswith(tail)
+        text = "\n".join([method, last["target"], said["x-timestamp"],
+                          hashlib.sha256(last["body"].encode()).hexdigest()])
+        assert said["x-signature"] == hmac.new(
+            b"hush", text.encode(), "sha256").hexdigest()
+
+    given = upload(sdk, lines_of("signed"))
+    check("POST", "/files")
+    b = sdk.batches.create(input_file_id=given.id, endpoint=CHAT,
+                           completion_window="24h")
+    check("POST", "/batches")
+    got = sdk.batches.retrieve(b.id)
+    assert got.status == "completed"
+    check("GET", "/content")
+    sdk.files.delete(given.id)
+    check("DELETE", "/" + given.id.split("_tg")[0])
+
+
+@pytest.mark.parametrize("model", ["smart", "native"])
+def test_responses_path(sdk, model):
+    """Answers in the form that was asked in, though the provider is asked in
+    another."""
+    path = "/v1/responses"
+    b = order(sdk, [line("a", model, path=path, max_output_tokens=9),
+                    line("b", model, "fail", path=path)], path)
+    got = sdk.batches.retrieve(b.id)
+    assert got.endpoint == path and got.status == "completed"
+    out = texts(sdk, got.output_file_id)
+    assert out[0]["response"]["body"]["output"][0]["content"][0]["text"]
+    bad = texts(sdk, got.error_file_id)
+    assert bad[0]["custom_id"] == "b"
+    assert bad[0]["response"]["body"]["error"]["message"] == "no"
+
+
+def records(site, name):
+    text = (site.dir / "records.jsonl").read_text(encoding="utf-8")
+    return [r for r in map(json.loads, text.splitlines())
+            if r.get("operation") == "batch" and r["id"] == name]
+
+
+def test_two_hosts(upstream):
+    """An id finds its way on every host; of many who look at once, on both,
+    one settles."""
+    with Site(upstream) as a, Site(upstream) as b:
+        redis = Redis(a)
+        fronts, books = [], None
+        for site in (a, b):
+            site.tag = lambda mode: f"{mode}-hosts"
+            if books is None:
+                books = policy(site, redis)
+                books.doc["pepper"] = "plain:a pepper of both hosts"
+            else:
+                books.site = site
+                books.doc["log"] = str(site.dir / "records.jsonl")
+            books.write()
+            fronts.append(open_front(site, FRONTS[0]))
+        clients = [openai.OpenAI(base_url=f.url + "/v1", max_retries=0,
+                                 api_key=books.secret["mine"], timeout=30)
+                   for f in fronts]
+        done = order(clients[0], lines_of(n=20))
+        seen = crowd([lambda c=c: c.batches.retrieve(done.id).status
+                      for c in clients * 12], 8)
+        assert "completed" in seen
+        assert clients[1].batches.retrieve(done.id).status == "completed"
+        out = clients[1].batches.retrieve(done.id).output_file_id
+        assert len(texts(clients[1], out)) == 20
+        settled(a, "mine", 20 * (2 * RATES[0] + 3 * RATES[1]), 20)
+        assert len(records(a, done.id) + records(b, done.id)) == 1
+        for c in clients:
+            c.close()
+        redis.close()
+
+
+def killed_while(site, books, front, stop):
+    while not stop.is_set():
+        for pid in front.pool.workers():
+            os.kill(pid, signal.SIGKILL)
+        stop.wait(1.5)
+
+
+@pytest.mark.skipif("apache-proxy" not in chosen(), reason="no pool")
+@pytest.mark.parametrize("store", ["embedded", "redis"])
+def test_killed(upstream, store):
+    """Workers that die at any time: nothing is lost, nothing paid twice."""
+    with Site(upstream) as site:
+        site.tag = lambda mode: f"{mode}-killed-{store}"
+        redis = Redis(site) if store == "redis" else None
+        books = policy(site, redis).write()
+        books.front = front = open_front(site, "apache-proxy")
+        mode = site.tag("m/batch/tag=one")
+        with sdk_of(books) as sdk:
+            made = [order(sdk, lines_of(n=5)) for _ in range(3)]
+        stop = threading.Event()
+        killer = threading.Thread(target=killed_while,
+                                  args=(site, books, front, stop))
+        killer.start()
+        stop.wait(8)
+        stop.set()
+        killer.join()
+        cost = 3 * 5 * (2 * RATES[0] + 3 * RATES[1])
+        settled(site, "mine", cost, seconds=90)
+        assert billed(site, mode, rates=RATES) == cost
+        with sdk_of(books) as sdk:
+            for b in made:
+                assert sdk.batches.retrieve(b.id).status == "completed"
+        settled(site, "mine", cost, 15)
+        if redis:
+            redis.close()
