@@ -299,14 +299,53 @@ reached(const struct policy *p, const struct unpriced *u, size_t *steps)
 	return false;
 }
 
+/* May a key whose money is counted send requests to it as they are? */
+static bool
+key_passes(const struct policy *p, const struct provider *to, size_t *steps)
+{
+	bool counted = limits_pay(&to->limits);
+	size_t i;
+
+	for (i = 0; i < p->key_count && ++*steps <= STEPS_MAX; i++)
+		if (vkey_passes(&p->keys[i], to->name) &&
+		    (counted || vkey_pays(p, &p->keys[i], true)))
+			return true;
+	return false;
+}
+
+/* Rows of `passthrough:` that nobody tells the cost of. */
+static void
+check_passages(struct load *l, const struct source *s,
+    const struct policy *p, size_t *steps)
+{
+	const struct src_provider *rows = s->providers.items;
+	const struct provider *to;
+	size_t i, k;
+
+	for (i = 0; i < p->provider_count; i++) {
+		to = &p->providers[i];
+		for (k = 0; k < to->passage_count; k++) {
+			if (to->passages[k].price.known ||
+			    !key_passes(p, to, steps))
+				continue;
+			diag_warn(l->diag, node_get(rows[i].row.node,
+			    "passthrough"), "the price of '%.100s' is not "
+			    "known: it is refused where money is limited; "
+			    "give 'price'", to->passages[k].path);
+			break; /* one says it */
+		}
+	}
+}
+
 void
-check_priced(struct load *l, const struct policy *p)
+check_priced(struct load *l, const struct source *s, const struct policy *p)
 {
 	const struct unpriced *u;
 	size_t steps = 0;
 
 	if (diag_failed(l->diag))
 		return; /* what is wrong has no value */
+	check_passages(l, s, p, &steps);
 	for (u = l->unpriced; u != NULL; u = u->next) {
 		if (!reached(p, u, &steps))
 			continue;

@@ -255,7 +255,7 @@ check(struct loading *ld)
 	check_rules(&ld->l, &s, p);
 	check_pools(&ld->l, &s, p);
 	check_keys(&ld->l, &s, ld->root, p);
-	check_priced(&ld->l, p);
+	check_priced(&ld->l, &s, p);
 	fingerprint_providers(&ld->l, p);
 }
 

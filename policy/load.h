@@ -356,7 +356,8 @@ void check_pools(struct load *l, const struct source *s, struct policy *p);
  * Will money be counted where a price is not known (check_limits.c)? Only
  * looked at when all is right.
  */
-void check_priced(struct load *l, const struct policy *p);
+void check_priced(struct load *l, const struct source *s,
+    const struct policy *p);
 
 /* The policy's model of a name that has no '/', or NULL and said why. */
 const struct model *check_alias(struct load *l, const struct policy *p,

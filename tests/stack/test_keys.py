@@ -67,7 +67,8 @@ def policy(site, store):
     p.model("other", "m/ok/tag=other")
     p.model("paced", "m/stream/100/20")
     p.doc["tiers"] = {"free": {"models": ["ok"]},
-                      "pro": {"models": ["*"]}}
+                      "pro": {"models": ["*"], "passthrough": "p-m-ok"}}
+    p.doc["providers"]["p-m-ok"]["passthrough"] = "/models"
     return p.write()
 
 
@@ -114,6 +115,25 @@ def test_life(front, figure):
     assert "revoked" in keys(site, "list")
     assert "revoked" in refused(site, "rotate", "shop")
     assert "already" in refused(site, "create", "--name", "shop")
+
+
+def test_passthrough(front):
+    """A provider's own API: by the key itself, else by its tier."""
+    def may(key):
+        return ask(front, "GET", "/passthrough/p-m-ok/models",
+                   bearer(key)).status
+    made = {name: keys(front.site, "create", "--name", "pass-" + name, *how)
+            for name, how in (
+                ("none", ()), ("own", ("--passthrough", "p-m-ok")),
+                ("tier", ("--tier", "pro")), ("star", ("--passthrough", "*")),
+                ("other", ("--tier", "pro", "--passthrough",
+                           "p-m-ok-tag-other")))}
+    assert {name: may(key) for name, key in made.items()} == {
+        "none": 403, "own": 200, "tier": 200, "star": 200, "other": 403}
+    keys(front.site, "limits", "pass-own", "--unset", "passthrough")
+    wait_until(lambda: may(made["own"]) == 403, HELD + 1, "taken back")
+    assert "unknown provider" in refused(
+        front.site, "create", "--name", "pass-wrong", "--passthrough", "p-x")
 
 
 def test_rotated_without_grace(front):

@@ -268,6 +268,41 @@ grants(void **state)
 	policy_unref(p);
 }
 
+/* Rows without a price, where money is counted: a word to the policy. */
+static void
+warns(void **state)
+{
+	static const struct {
+		const char *rows, *key;
+		bool warned;
+	} cases[] = {
+		{ "/a", "passthrough: openai, budget: 1 USD / day", true },
+		{ "[ { path: /a, price: { request: 0 } }, /b ]",
+		    "passthrough: \"*\", budget: 1 USD / day", true },
+		{ "{ path: /a, price: { request: 0 } }",
+		    "passthrough: openai, budget: 1 USD / day", false },
+		{ "/a", "passthrough: openai", false },
+		{ "/a", "budget: 1 USD / day", false },
+		{ "/a, budget: 1 USD / day", "passthrough: openai", true },
+	};
+	char text[400], *said;
+	struct policy *p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(text, sizeof text, "providers: { openai: { key: none, "
+		    "passthrough: %s } }\nkeys: [ { name: k, secret: env:VK1, "
+		    "%s } ]\n", cases[i].rows, cases[i].key);
+		p = load_text(text, &said);
+		if (p == NULL || (strstr(said, "providers.openai.passthrough: "
+		    "warning: the price of '/") != NULL) != cases[i].warned)
+			fail_msg("%s%s", text, said);
+		free(said);
+		policy_unref(p);
+	}
+}
+
 /* --------------------------------------------------------------- queries */
 
 static void
@@ -468,6 +503,7 @@ main(void)
 		cmocka_unit_test(matches),
 		cmocka_unit_test(finds_rows),
 		cmocka_unit_test(grants),
+		cmocka_unit_test(warns),
 		cmocka_unit_test(queries),
 		cmocka_unit_test(meters),
 		cmocka_unit_test(meters_no_more),
