@@ -369,6 +369,7 @@ owe(struct ledger *l, struct op *op)
 		return;
 	}
 	op->fn = NULL;
+	op->said = true;
 	op->next = NULL;
 	*l->owed_end = op;
 	l->owed_end = &op->next;
@@ -629,6 +630,7 @@ op_replay(struct ledger *l, const char *text, bool echo)
 	}
 	op->kept = !echo;
 	op->echo = echo;
+	op->said = true;
 	run(l, op);
 	return true;
 }

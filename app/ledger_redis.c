@@ -29,6 +29,7 @@
 #define REPLAY 100   /* of what is owed, in one tick */
 #define RECENT 4096  /* settles that are remembered … */
 #define RECENT_US (INT64_C(15) * 1000000) /* … for so long */
+#define DROPS 64     /* marks that go with one command */
 #define HOSTS_TICKS 10 /* other hosts are looked at so often */
 #define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
 
@@ -47,10 +48,15 @@ static const char *const pieces[S_COUNT][PIECES] = {
 	[S_LEASES] = { lua_head, lua_counters, lua_lease, lua_leases },
 };
 
-/* A settle that the server has acknowledged, and may lose all the same. */
+/*
+ * A settle that the server has acknowledged, and may lose all the same. When
+ * it goes from here nobody says it again, unless it was said before without an
+ * answer, or is owed: then the server's mark that it was has no use any more.
+ */
 struct recent {
 	int64_t at; /* clock_mono */
 	char *text;
+	char id[LEDGER_ID]; /* of the mark, "" = it stays */
 };
 
 struct redis {
@@ -66,7 +72,9 @@ struct redis {
 	struct op *parked; /* until there is an epoch */
 	unsigned ticks;
 	struct recent recent[RECENT]; /* a ring */
-	unsigned newest;
+	unsigned oldest, newest; /* of the ring: from … to before … */
+	char drop[DROPS][LEDGER_ID]; /* marks that go */
+	unsigned drops;
 	bool closing;
 	bool timed;
 	int64_t offset;    /* of the server's clock to clock_mono */
@@ -356,18 +364,67 @@ journal_settle(struct redis *b, const struct op *op)
 		journal_row(b->journal, op->row[i].who, op->row[i].n);
 }
 
+/* Marks that are of no use go in one command; one that is lost costs memory
+ * until its time. */
 static void
-remember(struct redis *b, const struct op *op)
+drop_marks(struct redis *b)
 {
-	struct recent *r = &b->recent[++b->newest % RECENT];
+	char keys[DROPS][sizeof PREFIX + 2 + LEDGER_ID];
+	struct store_item argv[1 + DROPS] = { { "UNLINK", 6 } };
+	unsigned i;
+	int n;
+
+	for (i = 0; i < b->drops; i++) {
+		n = snprintf(keys[i], sizeof keys[i], PREFIX "d:%s",
+		    b->drop[i]);
+		argv[1 + i] = (struct store_item){ keys[i], (size_t)n };
+	}
+	if (b->drops > 0)
+		store_command(b->store, argv, 1 + b->drops, NULL, NULL);
+	b->drops = 0;
+}
+
+static void
+forget_oldest(struct redis *b)
+{
+	struct recent *r = &b->recent[b->oldest++ % RECENT];
+
+	free(r->text);
+	r->text = NULL;
+	if (r->id[0] == '\0')
+		return;
+	memcpy(b->drop[b->drops++], r->id, sizeof r->id);
+	if (b->drops == DROPS)
+		drop_marks(b);
+}
+
+static void
+forget_past(struct redis *b)
+{
+	int64_t since = clock_mono() - RECENT_US;
+
+	while (b->oldest != b->newest &&
+	    b->recent[b->oldest % RECENT].at < since)
+		forget_oldest(b);
+	drop_marks(b);
+}
+
+/* first: it was answered when it was said for the first time. */
+static void
+remember(struct redis *b, const struct op *op, bool first)
+{
+	struct recent *r;
 	struct buf text;
 
+	if (b->newest - b->oldest == RECENT)
+		forget_oldest(b);
+	r = &b->recent[b->newest++ % RECENT];
 	buf_init(&text, KIB(256));
 	op_write(&text, op);
 	buf_putc(&text, '\0');
-	free(r->text);
 	r->at = clock_mono();
 	r->text = text.failed ? NULL : text.data; /* its owner from now on */
+	snprintf(r->id, sizeof r->id, "%s", first ? op->id : "");
 	if (text.failed)
 		buf_free(&text);
 }
@@ -381,13 +438,15 @@ static void
 echo(struct redis *b)
 {
 	int64_t since = clock_mono() - RECENT_US;
-	unsigned i, last = b->newest;
 	struct recent *r;
+	unsigned i;
 
-	for (i = last + 1; i <= last + RECENT; i++) {
+	for (i = b->oldest; i != b->newest; i++) {
 		r = &b->recent[i % RECENT];
-		if (r->text != NULL && r->at >= since)
-			op_replay(b->ledger, r->text, true);
+		if (r->text == NULL || r->at < since)
+			continue;
+		r->id[0] = '\0'; /* who knows when this one gets there */
+		op_replay(b->ledger, r->text, true);
 	}
 }
 
@@ -413,7 +472,7 @@ ended(struct redis *b, struct op *op, const struct store_reply *r)
 	if (op->verb == VERB_SETTLE && (!twice || owed))
 		journal_settle(b, op);
 	if (op->verb == VERB_SETTLE)
-		remember(b, op);
+		remember(b, op, !op->said && !twice);
 	return true;
 }
 
@@ -835,6 +894,7 @@ tick(void *arg)
 
 	if (b->evicts)
 		ask_memory(b);
+	forget_past(b);
 	if (b->lost != NULL)
 		rebuild_start(b->rebuild);
 	else if (store_up(b->store))

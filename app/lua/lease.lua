@@ -1,5 +1,6 @@
 -- Leases and usage, behind counters.lua.
-local DONE_KEEP, USAGE_KEEP = '86400000', '34560000'
+-- (That something was settled, in ms: as long as money's windows are kept.)
+local DONE_KEEP, USAGE_KEEP = '3024000000', '34560000'
 
 -- Usage: rows to add to, by key and field.
 local rows = {}

@@ -766,6 +766,52 @@ test_lost_writes(void **state)
 	world_free(w);
 }
 
+static int64_t
+keys_of(struct world *w)
+{
+	static const char *const words[] = { "DBSIZE", NULL };
+	char text[64] = "";
+
+	redis_cli(&w->server, text, sizeof text, words);
+	return atoll(text);
+}
+
+/* That something was settled is remembered there as long as it may be said
+ * again: of what was answered at once for a while, of the others for long. */
+static void
+test_marks_go(void **state)
+{
+	enum { NOTES = 5000, REMEMBERED = 4096, DROPS = 64 };
+	struct world *w = world_new();
+	struct hold h = hold_new(w), copy;
+	int64_t before;
+	int i;
+
+	(void)state;
+	assert_int_equal(hold(w, &h, &claim, 1).err, ERR_OK);
+	copy = h;
+	cli(w, "REPLICAOF 127.0.0.1 1");
+	assert_int_equal(settle(w, &h, &actual, &row, 1).err, ERR_LEDGER);
+	cli(w, "REPLICAOF NO ONE");
+	comes_back(w);
+	pays(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	before = keys_of(w);
+	for (i = 0; i < NOTES; i++) {
+		ledger_note(w->l, &row, 1);
+		if (i % 100 == 0)
+			world_tick(w);
+	}
+	world_tick(w);
+	assert_in_range(keys_of(w) - before, REMEMBERED - DROPS,
+	    REMEMBERED + DROPS);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).requests, NOTES + 1);
+	copy.link = NULL;
+	assert_int_equal(settle(w, &copy, &actual, &row, 1).err, ERR_OK);
+	assert_int_equal(used_of(w, &daily), 60);
+	world_free(w);
+}
+
 /* ---- a cluster ---- */
 
 #define NODES 3
@@ -983,6 +1029,7 @@ main(void)
 		cmocka_unit_test(test_late_host),
 		cmocka_unit_test(test_owed_by_the_dead),
 		cmocka_unit_test(test_lost_writes),
+		cmocka_unit_test(test_marks_go),
 		cmocka_unit_test(test_cluster),
 		cmocka_unit_test(test_rubbish),
 	};
