@@ -292,10 +292,7 @@ static char *
 put_count(char *p, char kind, size_t n)
 {
 	*p++ = kind;
-	if (n < 10)
-		*p++ = (char)('0' + n);
-	else
-		p += decimal(p, (int64_t)n, 0);
+	p += decimal(p, (int64_t)n, 0);
 	*p++ = '\r';
 	*p++ = '\n';
 	return p;

@@ -19,6 +19,11 @@ decimal(char out[DECIMAL_SIZE], int64_t value, unsigned places)
 	size_t len;
 
 	assert(places <= 18);
+	if (left < 10 && places == 0 && value >= 0) {
+		out[0] = (char)('0' + left);
+		out[1] = '\0';
+		return 1;
+	}
 	for (; places > 0 && left % 10 == 0; places--)
 		left /= 10;
 	if (places > 0) {
