@@ -236,21 +236,9 @@ read_refusals(struct op *op, const struct store_reply *r, int64_t now)
 
 static void run(void *b, struct op *op);
 static void replay(void *arg, const char *text);
+static void resume(struct redis *b);
 
 /* ---- epochs ---- */
-
-/*
- * The store knows again what was used. What is under way is held again, and
- * what was settled while it did not know is said, before anything is admitted
- * that these left no room for.
- */
-static void
-resume(struct redis *b)
-{
-	b->lost = NULL;
-	ledger_restore(b->ledger);
-	journal_owed(b->journal, REPLAY, replay, b);
-}
 
 /* What waited for an epoch goes on, or is refused. */
 static void
@@ -313,7 +301,8 @@ no_epoch(struct redis *b, struct op *op, const struct store_item *theirs)
 {
 	bool first = strcmp(b->epoch, NO_EPOCH) == 0;
 
-	if (lost(b, theirs) && !op->first) {
+	/* (An echo would count twice in what was told.) */
+	if (lost(b, theirs) && !op->first && !op->echo) {
 		op->first = true;
 		run(b, op);
 		return;
@@ -448,6 +437,23 @@ echo(struct redis *b)
 		r->id[0] = '\0'; /* who knows when this one gets there */
 		op_replay(b->ledger, r->text, true);
 	}
+}
+
+/*
+ * The store knows again what was used: the journal told it, what was settled a
+ * moment ago with it, so that this is not said once more. What is under way is
+ * held again, and what was settled while it did not know is said, before
+ * anything is admitted that these left no room for.
+ */
+static void
+resume(struct redis *b)
+{
+	b->lost = NULL;
+	while (b->oldest != b->newest)
+		forget_oldest(b);
+	b->drops = 0; /* their marks have gone */
+	ledger_restore(b->ledger);
+	journal_owed(b->journal, REPLAY, replay, b);
 }
 
 /*

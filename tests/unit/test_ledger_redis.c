@@ -535,6 +535,34 @@ test_empty_owed(void **state)
 	world_free(w);
 }
 
+/* What it was told counts once, though a new connection comes soon after. */
+static void
+test_empty_and_gone(void **state)
+{
+	struct world *w = usual(), *other = world_join(w->server.dir, 0);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		spend(w);
+		spend(other);
+	}
+	world_run(other, 200);
+	cli(w, "FLUSHALL");
+	is_closed(w);
+	until_open(w, NULL);
+	/* The other one does not know yet. */
+	cli(w, "CLIENT KILL TYPE normal");
+	comes_back(w);
+	comes_back(other);
+	world_tick(w);
+	world_tick(other);
+	assert_int_equal(used_of(w, &daily), 6 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_leave(other);
+	world_free(w);
+}
+
 /* Another worker of the host has not written yet what it settled. */
 static void
 test_empty_unwritten(void **state)
@@ -1023,6 +1051,7 @@ main(void)
 		cmocka_unit_test(test_evicting),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_empty_owed),
+		cmocka_unit_test(test_empty_and_gone),
 		cmocka_unit_test(test_empty_unwritten),
 		cmocka_unit_test(test_empty_under_way),
 		cmocka_unit_test(test_two_hosts),
