@@ -54,7 +54,7 @@ def wait_until(ready, seconds=15.0, what="ready"):
 ROOTS = {"openai": "v1", "responses": "v1", "anthropic": "",
          "gemini": "v1beta", "cohere": "", "ollama": "", "bedrock": ""}
 OF_PROVIDERS = ("adapter", "key", "region", "retention", "budget",
-                "on_abort")
+                "timezone", "on_abort")
 
 
 def sanitized():

@@ -2,17 +2,19 @@
 
 import shutil
 import socket
+import struct
 import tempfile
 from pathlib import Path
 
-from house import wait_until
+from house import BUILD, wait_until
 
 
 class Redis:
-    """One redis-server that forgets all at its end; site's own process."""
+    """One redis-server that forgets all at its end; site's own process.
+    clock: its wall clock can be set."""
 
-    def __init__(self, site):
-        self.site = site
+    def __init__(self, site, clock=False):
+        self.site, self.clock = site, clock
         self.dir = Path(tempfile.mkdtemp(prefix="tg-redis-"))
         self.dir.chmod(0o755)
         site.own(self.dir)
@@ -22,11 +24,27 @@ class Redis:
 
     def start(self):
         self.process = self.site.start("redis", [
-            "redis-server", "--port", "0", "--unixsocket", self.path,
+            *self.clockwork(), "redis-server", "--port", "0", "--unixsocket", self.path,
             "--unixsocketperm", "777", "--save", "", "--appendonly", "no",
             "--enable-debug-command", "yes",
             "--dir", self.dir])
         wait_until(self.answers, 15, "answering")
+
+    def clockwork(self):
+        """The command in front of it."""
+        if not self.clock:
+            return []
+        shutil.copy(BUILD / "tests/unit/shift_time.so", self.dir)
+        self.shift(0)
+        return ["env", f"LD_PRELOAD={self.dir}/shift_time.so",
+                f"SHIFT_TIME={self.dir}/shift"]
+
+    def shift(self, seconds):
+        """Its clock goes as much before that of the machine."""
+        with open(self.dir / "shift", "r+b" if (self.dir / "shift").exists()
+                  else "wb") as f:
+            f.write(struct.pack("=q", int(seconds * 1e6)))
+        self.site.own(self.dir / "shift")
 
     def answers(self):
         return self.ask("PING") == b"+PONG\r\n"

@@ -2,6 +2,7 @@
 with one Redis they hold as on one."""
 
 import contextlib
+import datetime
 import time
 
 import pytest
@@ -234,3 +235,51 @@ def test_soft_budget(hosts):
     notes = [r["message"] for r in hosts[0].site.records(level="warning")
              if "key:warned" in r.get("message", "")]
     assert notes and len(notes) <= 2 * 3, notes
+
+
+def test_capped_until_midnight(upstream, figure):
+    """A provider whose day is used up rests until the midnight of its own
+    zone, not of another; the store's clock says when that is."""
+    zone = datetime.timezone(datetime.timedelta(hours=8))     # all year
+    day = datetime.datetime.now(zone) + datetime.timedelta(days=1)
+    with Site(upstream) as site:
+        redis = Redis(site, clock=True)
+
+        def set_clock(hour, minute, second):
+            at = day.replace(hour=hour, minute=minute, second=second)
+            redis.shift(at.timestamp() - time.time())
+
+        set_clock(7, 0, 0)
+        p = Books(site, redis)
+        tag = "/tag=" + site.dir.name
+        capped = {"to": "m/stream/10/0" + tag, "price": {"input": 0,
+                  "output": 2}, "budget": usd(5 * 10 * 2 * N) + " / day",
+                  "timezone": "Asia/Shanghai"}
+        p.model("capped", capped, "m/ok" + tag)
+        p.model("alone", capped)
+        p.key("any")
+        p.write()
+        front = open_front(site, FRONTS[0], workers=2)
+
+        def at_both(n):
+            before = [asked(site, "m/stream/10/0" + tag),
+                      asked(site, "m/ok" + tag)]
+            for _ in range(n):
+                r = call(front, p.secret["any"], "capped", max_tokens=10)
+                assert r.status == 200, r.body
+            return [asked(site, "m/stream/10/0" + tag) - before[0],
+                    asked(site, "m/ok" + tag) - before[1]]
+
+        assert at_both(8) == [5, 3]
+        set_clock(8, 0, 5)          # midnight, in Greenwich
+        assert at_both(3) == [0, 3]
+        set_clock(23, 59, 30)
+        assert at_both(3) == [0, 3]
+        r = call(front, p.secret["any"], "alone", max_tokens=10)
+        assert r.status == 503, r.body
+        assert 20 <= int(r.headers["retry-after"]) <= 31
+        set_clock(23, 59, 59)
+        time.sleep(1.5)             # tomorrow, there
+        assert at_both(8) == [5, 3]
+        figure("5 before and 5 after its own midnight, none between")
+        redis.close()
