@@ -41,7 +41,9 @@ EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/corpus/test_requests.py tests/corpus/test_sdk_dialects.py
 EXTRA_DIST += tests/lib/doors_rank.py tests/stack/test_rerank.py \
 	tests/corpus/test_doors_rank.py
-EXTRA_DIST += tests/lib/batching.py tests/lib/batching_anthropic.py tests/lib/batching_gemini.py tests/stack/test_batches.py
+EXTRA_DIST += tests/lib/batching.py tests/lib/batching_anthropic.py tests/lib/batching_gemini.py tests/stack/test_batches.py \
+	tests/corpus/test_doors_batches.py tests/lib/recording_rank.py \
+	tests/lib/sink.py tests/stack/test_uploads.py
 EXTRA_DIST += tests/lib/doors_media.py tests/stack/test_media.py \
 	tests/corpus/test_doors_media.py
 EXTRA_DIST += tests/lib/doors.py tests/lib/doors_audio.py tests/lib/fcgi.py tests/lib/kept.py tests/lib/passed.py tests/lib/pool.py tests/lib/reader.py \
