@@ -98,6 +98,17 @@ const scenarios = {
   async moderations(request) {
     return client.moderations.create(request);
   },
+  async batch({ lines, ...request }) {
+    const input = await client.files.create({ purpose: 'batch',
+      file: await toFile(Buffer.from(lines), 'in.jsonl') });
+    const made = await client.batches.create(
+      { ...request, input_file_id: input.id });
+    const done = await client.batches.retrieve(made.id);
+    const answers = await client.files.content(done.output_file_id);
+    const ids = [];
+    for await (const b of client.batches.list({ limit: 2 })) ids.push(b.id);
+    return { made, done, ids, text: await answers.text() };
+  },
   async models() {
     const ids = [];
     for await (const m of client.models.list()) ids.push(m.id);

@@ -472,6 +472,17 @@ def test_responses_path(sdk, model):
     assert bad[0]["response"]["body"]["error"]["message"] == "no"
 
 
+@pytest.mark.parametrize("model", ["smart", "claude", "google"])
+def test_node(books, node, model):
+    got, = node(books.front, books.secret["free"], ("batch", {
+        "lines": packed(lines_of(model)).read().decode(), "endpoint": CHAT,
+        "completion_window": "24h"}))
+    assert got["done"]["status"] == "completed", got
+    assert got["made"]["id"] in got["ids"]
+    assert {json.loads(t)["custom_id"] for t in got["text"].splitlines()} \
+        == {"r0", "r1", "r2"}
+
+
 def records(site, name):
     text = (site.dir / "records.jsonl").read_text(encoding="utf-8")
     return [r for r in map(json.loads, text.splitlines())
