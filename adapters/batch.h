@@ -42,7 +42,7 @@ struct batch_state {
 	enum batch_status status;
 	const char *id;
 	const char *output; /* where the answers are: an id, a path */
-	const char *errors; /* … and those that are none, where they are apart */
+	const char *errors; /* … and those that are none, if apart */
 	const char *failure; /* OpenAI's list of errors as JSON, "" = none */
 	int64_t created, begun, expires, finalizing, completed, failed,
 	    expired, cancelling, cancelled;
@@ -61,7 +61,7 @@ struct batch_order {
 /* A line of the answers. */
 struct batch_line {
 	const char *custom_id;
-	int status;	 /* HTTP, of the answer; 200: body is one of its dialect */
+	int status;	 /* HTTP; 200: body is an answer of its dialect */
 	struct str body; /* JSON text: an answer, or what stands for an error */
 	const char *code, *message; /* of one that has no answer, "" */
 };

@@ -17,9 +17,10 @@ struct entry {
 	const char *key;      /* of the policy or the store */
 	const char *provider; /* names of the policy */
 	const char *adapter;  /* that asks it: "openai" */
-	const char *deployment, *up; /* its id; the provider's name of the model */
+	const char *deployment;
+	const char *up;	      /* the provider's name of the model */
 	const char *model;    /* as the client named it, "" */
-	const char *path;     /* where its requests go: "/v1/chat/completions" */
+	const char *path;     /* of its requests: "/v1/responses" */
 	int64_t made, expires; /* expires 0: not said */
 	int64_t lines;	      /* requests */
 	int64_t most;	      /* n$ that they may cost */

@@ -5,8 +5,8 @@
  * forgotten at another. In the store of the policy, for all its hosts:
  *
  *	Redis     tollgate:{kept}:r:ID      record; expires when it is forgotten
- *	          tollgate:{kept}:o:OWNER   sorted set of ids by when they were made
- *	          tollgate:{kept}:due       sorted set of ids by when they are due
+ *	          tollgate:{kept}:o:OWNER   sorted set of ids by their making
+ *	          tollgate:{kept}:due       sorted set of ids by when due
  *	          tollgate:{kept}:b:ID      hash of the pieces of a body
  *	embedded  the tables record and piece of kept.db
  *
