@@ -822,6 +822,7 @@ ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
 		refuse(fn, arg, op, "no memory, or amounts that are none");
 		return;
 	}
+	op->said = h->taken;
 	close_hold(h);
 	run(l, op);
 }
@@ -916,7 +917,7 @@ ledger_take(struct ledger *l, struct arena *a, const char *text,
 			return false;
 	h->parts = parts;
 	h->renewed = clock_mono();
-	h->live = h->sent = true;
+	h->live = h->sent = h->taken = true;
 	return true;
 }
 

@@ -123,6 +123,7 @@ struct hold {
 	struct op *asking;	  /* hold or more is under way */
 	int64_t renewed;	  /* clock_mono of the last lease */
 	int64_t lease;		  /* µs of its own from `sent` on, 0 = the ledger's */
+	bool taken;		  /* of a text: others may settle it as well */
 	struct hold *next, **link; /* the ledger's list */
 };
 

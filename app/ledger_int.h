@@ -76,7 +76,7 @@ struct op {
 	bool sent;  /* restore: it was */
 	bool kept;  /* the store keeps it where it outlives the process */
 	bool echo;  /* said once more: it counts already */
-	bool said;  /* maybe before, without an answer */
+	bool said;  /* maybe before, without an answer, or by others */
 	struct ledger_answer answer;
 };
 
