@@ -56,7 +56,7 @@ write_usage(struct json_writer *w, const struct usage *u)
 	jw_key(w, "usage");
 	jw_object(w);
 	canon_put_int(w, "input_tokens", n[UNIT_INPUT] +
-	    n[UNIT_AUDIO_INPUT]);
+	    n[UNIT_AUDIO_INPUT] + n[UNIT_IMAGE_INPUT]);
 	canon_put_int(w, "cache_creation_input_tokens",
 	    n[UNIT_CACHE_WRITE] + n[UNIT_CACHE_WRITE_1H]);
 	if (n[UNIT_CACHE_WRITE_1H] > 0) {

@@ -34,14 +34,14 @@ static const struct {
 /* ------------------------------------------------------------- usage */
 
 static int64_t
-audio_of(const struct json *doc, uint32_t details)
+modality_of(const struct json *doc, uint32_t details, const char *word)
 {
 	int64_t sum = 0;
 	uint32_t d;
 
 	for (d = json_first(doc, details); d != JSON_NONE;
 	    d = json_next(doc, details, d))
-		if (json_is(doc, json_get(doc, d, "modality"), "AUDIO"))
+		if (json_is(doc, json_get(doc, d, "modality"), word))
 			sum += reply_count(doc, d, "tokenCount");
 	return sum;
 }
@@ -52,12 +52,22 @@ is_number(const struct json *doc, uint32_t obj, const char *key)
 	return json_type(doc, json_get(doc, obj, key)) == JSON_NUMBER;
 }
 
+/* Tokens of one side: those of sound and of pictures apart, as told. */
+static void
+split(const struct json *doc, uint32_t details, int64_t all, int64_t *text,
+    int64_t *audio, int64_t *images)
+{
+	*audio = at_most(modality_of(doc, details, "AUDIO"), all);
+	*images = at_most(modality_of(doc, details, "IMAGE"), all - *audio);
+	*text = all - *audio - *images;
+}
+
 /* The prompt's count may be missing beside the sum of all. */
 static void
 read_usage(const struct json *doc, struct usage *out)
 {
 	uint32_t u = json_get(doc, JSON_ROOT, "usageMetadata");
-	int64_t prompt, answer, cached, audio;
+	int64_t prompt, answer, cached, *n = out->n;
 
 	if (!is_number(doc, u, "promptTokenCount") &&
 	    !is_number(doc, u, "totalTokenCount"))
@@ -71,16 +81,14 @@ read_usage(const struct json *doc, struct usage *out)
 	if (prompt < 0)
 		prompt = 0;
 	cached = reply_count(doc, u, "cachedContentTokenCount");
-	audio = audio_of(doc, json_get(doc, u, "promptTokensDetails"));
 	memset(out, 0, sizeof *out);
-	out->n[UNIT_CACHED_INPUT] = at_most(cached, prompt);
-	prompt -= out->n[UNIT_CACHED_INPUT];
-	out->n[UNIT_AUDIO_INPUT] = at_most(audio, prompt);
-	out->n[UNIT_INPUT] = prompt - out->n[UNIT_AUDIO_INPUT];
-	audio = audio_of(doc, json_get(doc, u, "candidatesTokensDetails"));
-	out->n[UNIT_AUDIO_OUTPUT] = at_most(audio, answer);
-	out->n[UNIT_OUTPUT] = answer - out->n[UNIT_AUDIO_OUTPUT];
-	out->n[UNIT_REASONING] = reply_count(doc, u, "thoughtsTokenCount");
+	n[UNIT_CACHED_INPUT] = at_most(cached, prompt);
+	prompt -= n[UNIT_CACHED_INPUT];
+	split(doc, json_get(doc, u, "promptTokensDetails"), prompt,
+	    &n[UNIT_INPUT], &n[UNIT_AUDIO_INPUT], &n[UNIT_IMAGE_INPUT]);
+	split(doc, json_get(doc, u, "candidatesTokensDetails"), answer,
+	    &n[UNIT_OUTPUT], &n[UNIT_AUDIO_OUTPUT], &n[UNIT_IMAGE_OUTPUT]);
+	n[UNIT_REASONING] = reply_count(doc, u, "thoughtsTokenCount");
 	if (!reply_service(doc, json_get(doc, u, "serviceTier"),
 	    &out->service)) /* Vertex says it otherwise */
 		reply_service(doc, json_get(doc, u, "trafficType"),

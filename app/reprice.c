@@ -87,12 +87,14 @@ told_by_rows(const struct price *p)
 		{ UNIT_CACHE_WRITE, UNIT_INPUT },
 		{ UNIT_CACHE_WRITE_1H, UNIT_INPUT },
 		{ UNIT_AUDIO_INPUT, UNIT_INPUT },
+		{ UNIT_IMAGE_INPUT, UNIT_INPUT },
 		{ UNIT_REASONING, UNIT_OUTPUT },
 		{ UNIT_AUDIO_OUTPUT, UNIT_OUTPUT },
+		{ UNIT_IMAGE_OUTPUT, UNIT_OUTPUT },
 	};
 	/* A request that nobody answered is one in its row, and has no fee. */
 	static const enum unit fees[] = { UNIT_CHARACTERS, UNIT_REQUEST,
-		UNIT_IMAGE, UNIT_SEARCH, UNIT_SECOND };
+		UNIT_IMAGE, UNIT_SENT_IMAGE, UNIT_SEARCH, UNIT_SECOND };
 	size_t i;
 
 	for (i = 0; i < sizeof others / sizeof others[0]; i++)

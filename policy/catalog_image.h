@@ -16,7 +16,7 @@
 #include "policy/price.h"
 
 #define IMAGE_MAGIC UINT64_C(0x54414c4f47303101)
-#define IMAGE_VERSION 1
+#define IMAGE_VERSION 2
 #define IMAGE_ALIGN 8
 #define IMAGE_MAX ((size_t)64 << 20) /* bytes of an image */
 #define IMAGE_NONE UINT32_MAX	     /* no such row */

@@ -29,9 +29,12 @@ static const struct {
 	[UNIT_REASONING] = { "reasoning", UNIT_OUTPUT },
 	[UNIT_AUDIO_INPUT] = { "audio_input", UNIT_INPUT },
 	[UNIT_AUDIO_OUTPUT] = { "audio_output", UNIT_OUTPUT },
+	[UNIT_IMAGE_INPUT] = { "image_input", UNIT_INPUT },
+	[UNIT_IMAGE_OUTPUT] = { "image_output", UNIT_OUTPUT },
 	[UNIT_CHARACTERS] = { "characters", UNIT_CHARACTERS },
 	[UNIT_REQUEST] = { "request", UNIT_REQUEST },
 	[UNIT_IMAGE] = { "image", UNIT_IMAGE },
+	[UNIT_SENT_IMAGE] = { "sent_image", UNIT_SENT_IMAGE },
 	[UNIT_SEARCH] = { "search", UNIT_SEARCH },
 	[UNIT_SECOND] = { "second", UNIT_SECOND },
 };
@@ -89,20 +92,21 @@ usage_input(const struct usage *u)
 {
 	return count_of(u, UNIT_INPUT) + count_of(u, UNIT_CACHED_INPUT) +
 	    count_of(u, UNIT_CACHE_WRITE) + count_of(u, UNIT_CACHE_WRITE_1H) +
-	    count_of(u, UNIT_AUDIO_INPUT);
+	    count_of(u, UNIT_AUDIO_INPUT) + count_of(u, UNIT_IMAGE_INPUT);
 }
 
 int64_t
 usage_output(const struct usage *u)
 {
 	return count_of(u, UNIT_OUTPUT) + count_of(u, UNIT_REASONING) +
-	    count_of(u, UNIT_AUDIO_OUTPUT);
+	    count_of(u, UNIT_AUDIO_OUTPUT) + count_of(u, UNIT_IMAGE_OUTPUT);
 }
 
 void
 usage_set_input(struct usage *u, int64_t tokens)
 {
-	u->n[UNIT_CACHED_INPUT] = u->n[UNIT_AUDIO_INPUT] = 0;
+	u->n[UNIT_CACHED_INPUT] = 0;
+	u->n[UNIT_AUDIO_INPUT] = u->n[UNIT_IMAGE_INPUT] = 0;
 	u->n[UNIT_CACHE_WRITE] = u->n[UNIT_CACHE_WRITE_1H] = 0;
 	u->n[UNIT_INPUT] = tokens;
 }
@@ -110,7 +114,8 @@ usage_set_input(struct usage *u, int64_t tokens)
 void
 usage_set_output(struct usage *u, int64_t tokens)
 {
-	u->n[UNIT_REASONING] = u->n[UNIT_AUDIO_OUTPUT] = 0;
+	u->n[UNIT_REASONING] = 0;
+	u->n[UNIT_AUDIO_OUTPUT] = u->n[UNIT_IMAGE_OUTPUT] = 0;
 	u->n[UNIT_OUTPUT] = tokens;
 }
 
@@ -183,7 +188,7 @@ total(unsigned __int128 tokens, uint64_t percent, unsigned __int128 fees)
 int64_t
 price_cost(const struct price *p, const struct usage *u)
 {
-	/* < 9 × 2^53 × 10^15 (× 1000) < 2^117, and 4 × 2^53 × 10^15. */
+	/* < 11 × 2^53 × 10^15 (× 1000) < 2^117, and 5 × 2^53 × 10^15. */
 	unsigned __int128 tokens = 0, fees = 0;
 	int64_t all = usage_input(u);
 	unsigned i;
@@ -249,22 +254,24 @@ price_bound(const struct price *p, int64_t input, int64_t output, bool writes,
     int64_t searches, const int64_t *counts)
 {
 	static const enum unit in[] = { UNIT_INPUT, UNIT_CACHED_INPUT,
-		UNIT_AUDIO_INPUT, UNIT_CACHE_WRITE, UNIT_CACHE_WRITE_1H };
+		UNIT_AUDIO_INPUT, UNIT_IMAGE_INPUT, UNIT_CACHE_WRITE,
+		UNIT_CACHE_WRITE_1H };
 	static const enum unit out[] = { UNIT_OUTPUT, UNIT_REASONING,
-		UNIT_AUDIO_OUTPUT };
+		UNIT_AUDIO_OUTPUT, UNIT_IMAGE_OUTPUT };
 	unsigned __int128 tokens, fees;
 
 	if (!p->known)
 		return 0;
 	tokens = (unsigned __int128)(uint64_t)input * (uint64_t)dearest(p, in,
-	    writes ? 5 : 3, input) + (unsigned __int128)(uint64_t)output *
-	    (uint64_t)dearest(p, out, 3, input);
+	    writes ? 6 : 4, input) + (unsigned __int128)(uint64_t)output *
+	    (uint64_t)dearest(p, out, 4, input);
 	fees = (uint64_t)price_rate(p, UNIT_REQUEST, 0);
 	fees += (unsigned __int128)(uint64_t)searches *
 	    (uint64_t)price_rate(p, UNIT_SEARCH, 0);
 	if (counts != NULL) {
 		tokens += times(p, counts, UNIT_CHARACTERS);
 		fees += times(p, counts, UNIT_IMAGE) +
+		    times(p, counts, UNIT_SENT_IMAGE) +
 		    times(p, counts, UNIT_SECOND);
 	}
 	return total(tokens, dearest_factor(p), fees);

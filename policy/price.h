@@ -22,11 +22,14 @@ enum unit {
 	UNIT_REASONING,	     /* output spent on reasoning */
 	UNIT_AUDIO_INPUT,
 	UNIT_AUDIO_OUTPUT,
+	UNIT_IMAGE_INPUT,    /* tokens of pictures that were sent */
+	UNIT_IMAGE_OUTPUT,   /* … that were made */
 	UNIT_CHARACTERS,     /* of text to speech */
 	UNIT_PER_MILLION,    /* number of the rows above */
 	/* Rates of this group are n$ each. */
 	UNIT_REQUEST = UNIT_PER_MILLION,
-	UNIT_IMAGE,
+	UNIT_IMAGE,	     /* that was made */
+	UNIT_SENT_IMAGE,     /* that was sent, at makers who bill it */
 	UNIT_SEARCH,
 	UNIT_SECOND,
 	UNIT_COUNT
@@ -85,8 +88,8 @@ void price_init(struct price *p);
 /*
  * The rate that applies: tier by total input (a unit unset in the tier keeps
  * its plain rate), then the fallbacks (cached and written input cost as
- * input, written for an hour as written, reasoning as output, audio as text
- * of its side; all else is free when unset).
+ * input, written for an hour as written, reasoning as output, audio and
+ * images as text of its side; all else is free when unset).
  */
 int64_t price_rate(const struct price *p, enum unit u, int64_t all_input);
 
@@ -101,8 +104,8 @@ int64_t price_cost(const struct price *p, const struct usage *u);
  * output, n$: each at the dearest rate of its side and of all tiers that it
  * may reach, and in the dearest service tier, which is the provider's choice
  * in the end. writes: input may be written to the provider's cache. searches:
- * so many searches may be made. fees: so many images, seconds and characters
- * (by enum unit; NULL: none). INT64_MAX when it does not fit.
+ * so many searches may be made. fees: so many images (made and sent), seconds
+ * and characters (by enum unit; NULL: none). INT64_MAX when it does not fit.
  */
 int64_t price_bound(const struct price *p, int64_t input, int64_t output,
     bool writes, int64_t searches, const int64_t *fees);

@@ -22,6 +22,10 @@
 	    "a million input tokens of sound"),                              \
 	RATE(base, "audio_output", UNIT_AUDIO_OUTPUT, MILLION_MAX,           \
 	    "a million output tokens of sound"),                             \
+	RATE(base, "image_input", UNIT_IMAGE_INPUT, MILLION_MAX,             \
+	    "a million input tokens of pictures"),                           \
+	RATE(base, "image_output", UNIT_IMAGE_OUTPUT, MILLION_MAX,           \
+	    "a million output tokens of pictures"),                          \
 	RATE(base, "characters", UNIT_CHARACTERS, MILLION_MAX,               \
 	    "a million characters of text made speech")
 
@@ -81,6 +85,8 @@ static const struct field price_fields[] = {
 	TOKEN_RATES(PRICE_BASE),
 	RATE(PRICE_BASE, "request", UNIT_REQUEST, EACH_MAX, "one request"),
 	RATE(PRICE_BASE, "image", UNIT_IMAGE, EACH_MAX, "one image"),
+	RATE(PRICE_BASE, "sent_image", UNIT_SENT_IMAGE, EACH_MAX,
+	    "one image that was sent to be edited"),
 	RATE(PRICE_BASE, "search", UNIT_SEARCH, EACH_MAX, "one search"),
 	RATE(PRICE_BASE, "second", UNIT_SECOND, EACH_MAX,
 	    "one second of sound or picture"),
@@ -102,8 +108,8 @@ const struct shape price_shape = {
 	.size = sizeof(struct src_price),
 	.fields = price_fields,
 	.help = "What a model costs, in USD. Cached and written input that has "
-		"no rate costs as input, reasoning as output, sound as text "
-		"of its side; all else without a rate is free.",
+		"no rate costs as input, reasoning as output, sound and "
+		"pictures as text of their side; all else without a rate is free.",
 	.example = "price: { input: 2.50, output: 15, cached_input: 0.25,\n"
 		   "         tiers: [ { above: 200k, input: 5, output: 22.5 } "
 		   "] }\n",

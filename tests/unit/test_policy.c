@@ -71,6 +71,7 @@ static const char full[] =
     "          price: { input: 0.15, output: 2, cached_input: 0.05,\n"
     "            cache_write: 1, cache_write_1h: 1.5, reasoning: 3,\n"
     "            audio_input: 4, audio_output: 5, characters: 6,\n"
+    "            image_input: 7, image_output: 8, sent_image: 0.05,\n"
     "            request: 0.01, image: 0.02, search: 0.03, second: 0.04,\n"
     "            service_tiers: { flex: 50 %, priority: 175 %,\n"
     "                             reserved: 0 % },\n"
@@ -213,8 +214,9 @@ static void
 full_prices(const struct price *r)
 {
 	static const int64_t rates[UNIT_COUNT] = { 150000000, 2 * USD,
-		50000000, USD, 1500000000, 3 * USD, 4 * USD, 5 * USD, 6 * USD,
-		10000000, 20000000, 30000000, 40000000 };
+		50000000, USD, 1500000000, 3 * USD, 4 * USD, 5 * USD, 7 * USD,
+		8 * USD, 6 * USD, 10000000, 20000000, 50000000, 30000000,
+		40000000 };
 	unsigned u;
 
 	assert_true(r->known);
