@@ -62,13 +62,15 @@ quoted(struct arena *a, const char *p, const char *end, const char **rest)
 	return out;
 }
 
+/* What is written without quotes; NULL: nothing, or a control character. */
 static const char *
 token(struct arena *a, const char *p, const char *end, const char **rest)
 {
 	const char *q = p;
 
-	while (q < end && strchr("; \t\r\n\"", *q) == NULL)
-		q++;
+	for (; q < end && strchr("; \t\r\n\"", *q) == NULL; q++)
+		if ((unsigned char)*q < 0x20 || *q == 0x7f)
+			return NULL;
 	*rest = q;
 	return q == p ? NULL : arena_dup(a, p, (size_t)(q - p));
 }
@@ -424,6 +426,8 @@ put_quoted(struct buf *out, const char *name, const char *s)
 	for (; *s != '\0'; s++)
 		if (*s == '"')
 			buf_puts(out, "%22");
+		else if (*s == '\\') /* some read it as they would a quote's */
+			buf_puts(out, "%5C");
 		else if (*s != '\r' && *s != '\n')
 			buf_putc(out, *s);
 	buf_putc(out, '"');

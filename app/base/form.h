@@ -89,7 +89,9 @@ const struct form_part *form_find(const struct form *form, const char *name);
 
 /*
  * Write one part; the boundary must not stand in any data (that of the form
- * that the parts are of does not). form_end closes the body. Quotes and line ends in names are escaped as browsers do.
+ * that the parts are of does not). form_end closes the body. Quotes in names are
+ * escaped as browsers do, backslashes too, which some take for the beginning of
+ * an escaped quote; line ends are left out.
  */
 void form_put(struct buf *out, const char *boundary,
     const struct form_part *p);

@@ -125,6 +125,8 @@ test_bad(void **state)
 			"\r\nv\r\n--xx--" },
 		{ TYPE, "--xx\r\nContent-Disposition: form-data; name=\"\1\""
 			"\r\n\r\nv\r\n--xx--" },
+		{ TYPE, "--xx\r\nContent-Disposition: form-data; name=a\1"
+			"\r\n\r\nv\r\n--xx--" },
 	};
 	struct read r;
 	size_t i;
@@ -183,6 +185,7 @@ test_written(void **state)
 	static const struct form_part parts[] = {
 		{ "a\"b", NULL, "", "one", 3, 3 },
 		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9, 9 },
+		{ "c\\", "d\\", "", "two", 3, 3 },
 	};
 	struct read r;
 	struct buf b;
@@ -191,11 +194,13 @@ test_written(void **state)
 	buf_init(&b, MIB(1));
 	form_put(&b, "xx", &parts[0]);
 	form_put(&b, "xx", &parts[1]);
+	form_put(&b, "xx", &parts[2]);
 	form_end(&b, "xx");
 	take(&r, TYPE, b.data, b.len);
 	assert_int_equal(r.e, ERR_OK);
-	assert_int_equal(r.form.count, 2);
+	assert_int_equal(r.form.count, 3);
 	is_part(&r, 0, "a\"b", NULL, "", "one");
+	is_part(&r, 2, "c%5C", "d%5C", "", "two");
 	assert_string_equal(r.form.part[1].filename, "x\"y.wav");
 	assert_int_equal(r.form.part[1].len, 9);
 	assert_memory_equal(r.form.part[1].data, parts[1].data, 9);
