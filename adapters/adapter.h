@@ -101,6 +101,7 @@ struct adapter {
 	bool bare; /* its official clients stumble over comments in SSE */
 	bool bodiless; /* its requests have none: their document is {} */
 	bool form;     /* they are multipart/form-data: chat.form */
+	bool or_json;  /* … or JSON, as their type says */
 	/*
 	 * The form's part that may be on the way still when the request is
 	 * written (form.begun: the body ends with that part's header, and

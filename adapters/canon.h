@@ -212,6 +212,9 @@ bool canon_is_strict(struct arena *a, struct str schema);
  */
 struct str canon_decode(struct arena *a, struct str base64);
 
+/* The other way, of the standard alphabet, padded. p NULL: no memory. */
+struct str canon_encode(struct arena *a, struct str bytes);
+
 /* The MIME type that the end of a URL's path tells, else `otherwise`. */
 const char *canon_url_type(struct str url, const char *otherwise);
 

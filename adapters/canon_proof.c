@@ -84,6 +84,32 @@ canon_decode(struct arena *a, struct str s)
 	return (struct str){ p, n };
 }
 
+struct str
+canon_encode(struct arena *a, struct str bytes)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *from = (const unsigned char *)bytes.p;
+	char *p = arena_alloc(a, bytes.len / 3 * 4 + 5), *o = p;
+	size_t i, left;
+	unsigned bits;
+
+	if (p == NULL)
+		return (struct str){ NULL, 0 };
+	for (i = 0; i < bytes.len; i += 3) {
+		left = bytes.len - i;
+		bits = (unsigned)from[i] << 16;
+		bits |= left > 1 ? (unsigned)from[i + 1] << 8 : 0;
+		bits |= left > 2 ? from[i + 2] : 0;
+		*o++ = letters[bits >> 18];
+		*o++ = letters[bits >> 12 & 63];
+		*o++ = left > 1 ? letters[bits >> 6 & 63] : '=';
+		*o++ = left > 2 ? letters[bits & 63] : '=';
+	}
+	*o = '\0';
+	return (struct str){ p, (size_t)(o - p) };
+}
+
 /* "tollgate/anthropic++": the sign that fills up tells what follows. */
 static const char mark_start[] = "tollgate/";
 #define MARK_PROOF '+'

@@ -26,6 +26,7 @@ struct adapter;
 struct form;
 struct header;
 struct passage;
+struct picture;
 struct provider;
 struct upstream_error;
 
@@ -117,6 +118,9 @@ struct task {
 	const char *door;   /* the operation: "embeddings"; NULL: it is a chat */
 	size_t texts;	    /* how many there are */
 	size_t media;	    /* pictures and files in them */
+	const struct picture *pictures; /* … of doors that make images of them
+			     * (adapters/images.h) */
+	size_t bulk;	    /* bytes of the document that are pictures */
 	uint32_t *sizes;    /* of each, in tokens at most, roughly; may be NULL */
 	int64_t most[UNIT_COUNT]; /* it can use; of INPUT: beside a token
 				   * for each byte of the body */

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "adapters/canon.h"
 #include "adapters/errors.h"
 #include "adapters/openai.h"
@@ -280,22 +278,18 @@ packed(struct arena *a, struct str numbers)
 	size_t n = 0;
 	double x;
 	uint32_t v;
-	char *text;
 
 	if (json_parse(&doc, a, numbers.p, numbers.len, &f) != ERR_OK)
 		return out;
 	n = json_count(&doc, JSON_ROOT) * FLOAT;
 	to = arena_alloc(a, n);
-	text = arena_alloc(a, n / 3 * 4 + 8);
-	if (to == NULL || text == NULL)
+	if (to == NULL)
 		return out;
 	n = 0;
 	for (v = json_first(&doc, JSON_ROOT); v != JSON_NONE;
 	    v = json_next(&doc, JSON_ROOT, v), n += FLOAT)
 		put_float(to + n, json_double(&doc, v, &x) ? x : 0);
-	out.len = (size_t)EVP_EncodeBlock((unsigned char *)text, to, (int)n);
-	out.p = text;
-	return out;
+	return canon_encode(a, (struct str){ (const char *)to, n });
 }
 
 /* The other way. False: it is no base64 of whole floats, or no memory. */

@@ -1,8 +1,8 @@
 /*
- * Images at Google: generateContent of Gemini's image models, one image a call
- * (ai.google.dev/gemini-api/docs/image-generation), and predict of Imagen, up
- * to four (ai.google.dev/gemini-api/docs/imagen, cloud.google.com/vertex-ai/
- * generative-ai/docs/model-reference/imagen-api).
+ * Images at Google: generateContent of Gemini's image models, one image a call,
+ * also of images (ai.google.dev/gemini-api/docs/image-generation), and predict
+ * of Imagen, up to four (ai.google.dev/gemini-api/docs/imagen,
+ * cloud.google.com/vertex-ai/generative-ai/docs/model-reference/imagen-api).
  */
 #include <string.h>
 
@@ -14,6 +14,7 @@
 #include "app/base/arena.h"
 
 #define PREDICTIONS 4 /* of one call */
+#define PICTURES 16 /* that are sent; how many a model takes, it says */
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 static const char *const gemini_ratios[] = { "1:1", "2:3", "3:2", "3:4",
@@ -39,12 +40,36 @@ resolution(const struct chat *chat, const struct deployment *d)
 	return w >= 4096 ? "4K" : w >= 2048 ? "2K" : NULL;
 }
 
-static void
-write_content(struct json_writer *w, const struct chat *chat,
-    const struct deployment *d)
+/* A picture that was sent, as a part. */
+static enum err
+write_picture(struct json_writer *w, struct arena *a,
+    const struct picture *p, struct fault *f)
+{
+	bool inl = p->url.p == NULL && p->file.p == NULL;
+	struct str s;
+	enum err e = inl ? images_data(a, p, &s, f) : images_url(a, p, &s, f);
+
+	if (e != ERR_OK)
+		return e;
+	jw_object(w);
+	jw_key(w, inl ? "inlineData" : "fileData");
+	jw_object(w);
+	canon_put_str(w, "mimeType", p->type.len > 0 ? p->type :
+	    canon_lit(canon_url_type(s, "image/png")));
+	canon_put_str(w, inl ? "data" : "fileUri", s);
+	jw_end_object(w);
+	jw_end_object(w);
+	return ERR_OK;
+}
+
+static enum err
+write_content(struct json_writer *w, struct arena *a,
+    const struct chat *chat, const struct deployment *d, struct fault *f)
 {
 	const char *ratio = images_ratio(chat, gemini_ratios,
 	    COUNT(gemini_ratios)), *size = resolution(chat, d);
+	enum err e = ERR_OK;
+	size_t i;
 
 	jw_key(w, "contents");
 	jw_array(w);
@@ -55,6 +80,8 @@ write_content(struct json_writer *w, const struct chat *chat,
 	jw_object(w);
 	canon_put_str(w, "text", images_prompt(chat));
 	jw_end_object(w);
+	for (i = 0; i < chat->task.media && e == ERR_OK; i++)
+		e = write_picture(w, a, &chat->task.pictures[i], f);
 	jw_end_array(w);
 	jw_end_object(w);
 	jw_end_array(w);
@@ -77,9 +104,10 @@ write_content(struct json_writer *w, const struct chat *chat,
 		jw_end_object(w);
 	}
 	jw_end_object(w);
+	return e;
 }
 
-static void
+static enum err
 write_predict(struct json_writer *w, const struct chat *chat, int64_t count)
 {
 	const char *ratio = images_ratio(chat, imagen_ratios,
@@ -99,6 +127,7 @@ write_predict(struct json_writer *w, const struct chat *chat, int64_t count)
 		jw_string(w, ratio);
 	}
 	jw_end_object(w);
+	return ERR_OK;
 }
 
 static enum err
@@ -110,6 +139,8 @@ gemini_images_write(struct arena *a, const struct chat *chat,
 	struct buf body;
 	enum err e = images_no_stream(chat, f);
 
+	if (e == ERR_OK)
+		e = images_only(chat, is_imagen(d) ? 0 : PICTURES, false, f);
 	if (e != ERR_OK)
 		return e;
 	count = images_slice(chat, call, most);
@@ -119,12 +150,10 @@ gemini_images_write(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY_TEXT);
 	jw_init(&w, &body);
 	jw_object(&w);
-	if (is_imagen(d))
-		write_predict(&w, chat, count);
-	else
-		write_content(&w, chat, d);
+	e = is_imagen(d) ? write_predict(&w, chat, count) :
+	    write_content(&w, a, chat, d, f);
 	jw_end_object(&w);
-	return canon_body(a, call, &body, ERR_OK, f);
+	return canon_body(a, call, &body, e, f);
 }
 
 /* The images among what a candidate says; drafts of its thoughts are none. */

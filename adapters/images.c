@@ -56,7 +56,7 @@ static const struct rd_member members[] = {
 /* What every provider can be told, or need not be. */
 static const char *const known[] = { "model", "prompt", "n", "size",
 	"response_format", "stream", "partial_images", "user", "models",
-	"fallbacks" };
+	"fallbacks", "images", "mask", "markup" };
 
 /* ----------------------------------------------------------- request */
 
@@ -161,8 +161,9 @@ read_counts(struct chat *chat, struct fault *f)
 	return ERR_OK;
 }
 
-static enum err
-images_read_request(struct arena *a, struct chat *chat, struct fault *f)
+enum err
+images_read(struct arena *a, struct chat *chat, const char *door,
+    struct fault *f)
 {
 	const struct json *doc = &chat->doc;
 	enum err e;
@@ -171,15 +172,11 @@ images_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	    f);
 	if (e == ERR_OK)
 		e = canon_model(chat, a, f);
-	if (e == ERR_OK && !json_nonempty(doc, json_get(doc, JSON_ROOT,
-	    "prompt")))
-		e = fault_set(f, ERR_BAD_REQUEST, "prompt",
-		    "'prompt' is missing or empty");
 	if (e == ERR_OK)
 		e = read_counts(chat, f);
 	if (e != ERR_OK)
 		return e;
-	chat->task.door = IMAGES_DOOR;
+	chat->task.door = door;
 	chat->task.texts = 1;
 	chat->stream = json_type(doc, json_get(doc, JSON_ROOT, "stream")) ==
 	    JSON_TRUE;
@@ -188,7 +185,23 @@ images_read_request(struct arena *a, struct chat *chat, struct fault *f)
 	return ERR_OK;
 }
 
+enum err
+images_need_prompt(const struct chat *chat, struct fault *f)
+{
+	return json_nonempty(&chat->doc, json_get(&chat->doc, JSON_ROOT,
+	    "prompt")) ? ERR_OK : fault_set(f, ERR_BAD_REQUEST, "prompt",
+	    "'prompt' is missing or empty");
+}
+
 static enum err
+images_read_request(struct arena *a, struct chat *chat, struct fault *f)
+{
+	enum err e = images_read(a, chat, IMAGES_DOOR, f);
+
+	return e == ERR_OK ? images_need_prompt(chat, f) : e;
+}
+
+enum err
 images_read_chat(struct arena *a, struct chat *chat, struct fault *f)
 {
 	if (canon_prompt(a, chat, f) != ERR_OK)
@@ -276,6 +289,18 @@ say_ratio(struct edits *e, const struct chat *chat, struct arena *a)
 		edits_set(e, JSON_ROOT, "aspect_ratio", said.p, said.len);
 }
 
+void
+images_say(struct edits *e, const struct chat *chat,
+    const struct deployment *d, struct arena *a)
+{
+	unsigned quirks = d->provider->quirks;
+
+	if ((quirks & QUIRK_IMAGE_PIXELS) != 0)
+		say_pixels(e, chat, a);
+	if ((quirks & QUIRK_IMAGE_RATIO) != 0)
+		say_ratio(e, chat, a);
+}
+
 static enum err
 images_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
@@ -292,21 +317,21 @@ images_write_request(struct arena *a, const struct chat *chat,
 	    "images" : "images/generations");
 	edits_init(&e, &chat->doc, a);
 	edits_set(&e, JSON_ROOT, "model", model.p, model.len);
-	if ((quirks & QUIRK_IMAGE_PIXELS) != 0)
-		say_pixels(&e, chat, a);
-	if ((quirks & QUIRK_IMAGE_RATIO) != 0)
-		say_ratio(&e, chat, a);
+	images_say(&e, chat, d, a);
 	buf_init(&body, LIMIT_BODY * 2);
 	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
 	    fault_memory(f), f);
 }
 
-/* Tokens of an answer or a last event; in chat's words at OpenRouter. */
+/*
+ * Tokens of an answer or a last event; in chat's words at OpenRouter. What is
+ * not told apart is text that was read and images that were made.
+ */
 static bool
 read_usage(const struct json *doc, struct usage *out)
 {
 	uint32_t u = json_get(doc, JSON_ROOT, "usage");
-	int64_t in = 0, of = 0;
+	int64_t in = 0, of = 0, images, text;
 	bool any;
 
 	any = reply_tokens(doc, u, "input_tokens", &in);
@@ -314,8 +339,14 @@ read_usage(const struct json *doc, struct usage *out)
 	if (!any)
 		return openai_usage(doc, out);
 	memset(out, 0, sizeof *out);
-	out->n[UNIT_INPUT] = in;
-	out->n[UNIT_OUTPUT] = of;
+	images = at_most(reply_count(doc, json_get(doc, u,
+	    "input_tokens_details"), "image_tokens"), in);
+	text = at_most(reply_count(doc, json_get(doc, u,
+	    "output_tokens_details"), "text_tokens"), of);
+	out->n[UNIT_IMAGE_INPUT] = images;
+	out->n[UNIT_INPUT] = in - images;
+	out->n[UNIT_OUTPUT] = text;
+	out->n[UNIT_IMAGE_OUTPUT] = of - text;
 	out->known = true;
 	return true;
 }
@@ -325,7 +356,19 @@ static bool
 sells_tokens(const struct deployment *d)
 {
 	return price_rate(&d->price, UNIT_IMAGE, 0) == 0 &&
-	    price_rate(&d->price, UNIT_OUTPUT, 0) > 0;
+	    price_rate(&d->price, UNIT_IMAGE_OUTPUT, 0) > 0;
+}
+
+/* What was sent, where nobody tells: pictures, and their words. */
+static void
+untold_input(const struct chat *chat, struct usage *u)
+{
+	if (chat->task.media == 0)
+		return; /* the words alone: as everywhere */
+	u->n[UNIT_IMAGE_INPUT] = (int64_t)chat->task.media *
+	    IMAGES_SENT_TOKENS;
+	u->n[UNIT_INPUT] = estimate_text_bytes((int64_t)(chat->doc.len -
+	    chat->task.bulk));
 }
 
 static void
@@ -337,7 +380,9 @@ untold(const struct chat *chat, const struct deployment *d, struct usage *u,
 	u->known = true;
 	if (!sells_tokens(d) || most[UNIT_IMAGE] == 0)
 		return;
-	u->n[UNIT_OUTPUT] = most[UNIT_OUTPUT] / most[UNIT_IMAGE] * count;
+	untold_input(chat, u);
+	u->n[UNIT_IMAGE_OUTPUT] = most[UNIT_OUTPUT] / most[UNIT_IMAGE] *
+	    count;
 	u->estimated = true;
 }
 
@@ -350,11 +395,12 @@ images_counted(const struct chat *chat, const struct deployment *d,
 	if (!reply->usage.known)
 		untold(chat, d, &reply->usage, (int64_t)count);
 	reply->usage.n[UNIT_IMAGE] = (int64_t)count;
+	reply->usage.n[UNIT_SENT_IMAGE] = (int64_t)chat->task.media;
 	reply->finish = FINISH_STOP;
 	return ERR_OK;
 }
 
-static enum err
+enum err
 images_read_reply(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *body, size_t len,
     struct reply *reply, struct fault *f)
@@ -409,6 +455,7 @@ add_usage(struct stream *s, struct seen *seen, const struct json *doc)
 	for (i = 0; i < UNIT_COUNT; i++)
 		seen->told.n[i] = at_most(seen->told.n[i] + u.n[i],
 		    TOKENS_MAX);
+	seen->told.n[UNIT_SENT_IMAGE] = (int64_t)s->chat->task.media;
 	seen->told.known = true;
 	seen->told.estimated |= u.estimated;
 }
@@ -432,11 +479,25 @@ end_stream(struct stream *s, struct seen *seen, bool mark, delta_fn *emit,
 	return emit(arg, &d);
 }
 
+/* Does it tell of "image_generation.WORD" or "image_edit.WORD"? */
+static bool
+tells(const struct json *doc, const char *word)
+{
+	uint32_t type = json_get(doc, JSON_ROOT, "type");
+	size_t len, n = strlen(word);
+	const char *p;
+
+	if (json_type(doc, type) != JSON_STRING)
+		return false;
+	p = json_raw(doc, type, &len);
+	return len > n + 7 && memcmp(p, "\"image_", 7) == 0 &&
+	    memcmp(p + len - n - 1, word, n) == 0;
+}
+
 static enum err
 one_event(struct stream *s, struct seen *seen, const struct sse_event *ev,
     const struct json *doc, delta_fn *emit, void *arg)
 {
-	uint32_t type = json_get(doc, JSON_ROOT, "type");
 	struct delta d;
 
 	memset(&d, 0, sizeof d);
@@ -445,12 +506,13 @@ one_event(struct stream *s, struct seen *seen, const struct sse_event *ev,
 	d.event = ev->name;
 	d.doc = doc;
 	d.raw = canon_raw(doc, JSON_ROOT);
-	if (json_is(doc, type, "image_generation.partial_image")) {
+	if (tells(doc, ".partial_image")) {
 		d.kind = DELTA_CONTENT;
 		seen->begun.known = seen->begun.estimated = true;
-		seen->begun.n[UNIT_OUTPUT] += PARTIAL_TOKENS;
+		seen->begun.n[UNIT_IMAGE_OUTPUT] += PARTIAL_TOKENS;
+		untold_input(s->chat, &seen->begun);
 		d.begun = seen->begun;
-	} else if (json_is(doc, type, "image_generation.completed")) {
+	} else if (tells(doc, ".completed")) {
 		d.kind = DELTA_CONTENT;
 		d.finish = FINISH_STOP;
 		add_usage(s, seen, doc);
@@ -459,7 +521,7 @@ one_event(struct stream *s, struct seen *seen, const struct sse_event *ev,
 	return emit(arg, &d);
 }
 
-static enum err
+enum err
 images_read_event(struct stream *s, const struct sse_event *ev,
     delta_fn *emit, void *arg, struct fault *f)
 {
@@ -521,15 +583,15 @@ put_usage(struct json_writer *w, const struct usage *u)
 	canon_put_int(w, "input_tokens", in);
 	jw_key(w, "input_tokens_details");
 	jw_object(w);
-	canon_put_int(w, "image_tokens", 0);
-	canon_put_int(w, "text_tokens", in);
+	canon_put_int(w, "image_tokens", u->n[UNIT_IMAGE_INPUT]);
+	canon_put_int(w, "text_tokens", in - u->n[UNIT_IMAGE_INPUT]);
 	jw_end_object(w);
 	canon_put_int(w, "output_tokens", of);
 	canon_put_int(w, "total_tokens", in + of);
 	jw_end_object(w);
 }
 
-static enum err
+enum err
 images_write_reply(struct arena *a, const struct chat *chat,
     const struct reply *reply, const struct answer_meta *meta,
     struct buf *out)
@@ -560,7 +622,7 @@ images_write_reply(struct arena *a, const struct chat *chat,
 	return out->failed ? ERR_INTERNAL : ERR_OK;
 }
 
-static void
+void
 images_write_stream_error(struct stream *s, enum err e,
     const struct fault *f, const struct answer_meta *meta, struct buf *out)
 {

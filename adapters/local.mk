@@ -42,6 +42,7 @@ libadapters_a_SOURCES += adapters/ollama_embed.c
 libadapters_a_SOURCES += adapters/envelope.c adapters/envelope.h
 libadapters_a_SOURCES += adapters/gemini_images.c
 libadapters_a_SOURCES += adapters/bedrock_images.c
+libadapters_a_SOURCES += adapters/image_edits.c
 libadapters_a_SOURCES += adapters/images.c adapters/images.h
 libadapters_a_SOURCES += adapters/passthrough.c adapters/passthrough.h
 libadapters_a_SOURCES += adapters/speech.c adapters/speech.h

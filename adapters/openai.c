@@ -12,6 +12,7 @@
 #include "adapters/reading.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/form.h"
 #include "app/base/limits.h"
 
 /* ----------------------------------------------------------- request */
@@ -208,6 +209,50 @@ openai_pass_on(struct arena *a, const struct chat *chat,
 	buf_init(&body, LIMIT_BODY * 2);
 	return canon_body(a, call, &body, edits_apply(&e, &body) ? ERR_OK :
 	    fault_memory(f), f);
+}
+
+/* The client's form with the provider's name of the model. */
+static void
+put_form(struct buf *out, const struct form *form, const char *model)
+{
+	struct form_part p;
+	size_t i, n = form->begun > 0 ? form->begun : form->count;
+
+	for (i = 0; i < n; i++) {
+		p = form->part[i];
+		if (p.filename == NULL && (strcmp(p.name, "models") == 0 ||
+		    strcmp(p.name, "fallbacks") == 0))
+			continue;
+		if (p.filename == NULL && strcmp(p.name, "model") == 0) {
+			p.data = model;
+			p.len = strlen(model);
+		}
+		if (i + 1 == form->begun)
+			form_put_head(out, form->boundary, &p);
+		else
+			form_put(out, form->boundary, &p);
+	}
+	if (form->begun == 0)
+		form_end(out, form->boundary);
+}
+
+enum err
+openai_pass_form(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *path, struct http_call *call,
+    struct fault *f)
+{
+	struct buf body;
+
+	call->method = "POST";
+	call->url = openai_url(a, d, path);
+	call->type = arena_printf(a, "multipart/form-data; boundary=\"%s\"",
+	    chat->form->boundary);
+	if (call->type == NULL)
+		return fault_memory(f);
+	call->rest = chat->form->begun > 0;
+	buf_init(&body, LIMIT_BODY + KIB(256));
+	put_form(&body, chat->form, d->model);
+	return canon_body(a, call, &body, ERR_OK, f);
 }
 
 static enum err

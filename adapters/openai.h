@@ -38,6 +38,11 @@ enum err openai_pass_on(struct arena *a, const struct chat *chat,
     const struct deployment *d, const char *path, struct http_call *call,
     struct fault *f);
 
+/* The same of a form: its parts as they came, but for the model. */
+enum err openai_pass_form(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const char *path, struct http_call *call,
+    struct fault *f);
+
 /* The body for a provider from the canonical form, appended to out. */
 enum err openai_write_chat(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct buf *out, struct fault *f);

@@ -1,7 +1,10 @@
 /* Helpers of the readers of clients' requests. */
 #include "adapters/reading.h"
 
+#include <string.h>
+
 #include "adapters/canon.h"
+#include "app/base/form.h"
 
 enum err
 rd_types(const struct json *doc, const struct rd_member *list,
@@ -121,4 +124,21 @@ rd_pass(struct reading *r, const char *key, enum json_type type,
 	*out = type == JSON_STRING ? canon_str(r->doc, v, r->arena) :
 	    canon_raw(r->doc, v);
 	r->chat->set |= bit;
+}
+
+enum err
+rd_once(const struct form *form, struct fault *f)
+{
+	const char *name;
+	size_t i, n;
+
+	for (i = 0; i < form->count; i++) {
+		name = form->part[i].name;
+		n = strlen(name);
+		if (form_find(form, name) != &form->part[i] &&
+		    (n < 2 || strcmp(name + n - 2, "[]") != 0))
+			return fault_set(f, ERR_BAD_REQUEST, name,
+			    "'%.64s' is given twice", name);
+	}
+	return ERR_OK;
 }

@@ -56,6 +56,12 @@ struct reading {
 
 struct parts;
 
+/*
+ * ERR_BAD_REQUEST for a form with two parts of one name, unless that ends in
+ * "[]": a provider may take the last of them, and we the first.
+ */
+enum err rd_once(const struct form *form, struct fault *f);
+
 /* A string of the source as one more part, of text. */
 enum err rd_text(const struct reading *r, uint32_t v, struct parts *out);
 

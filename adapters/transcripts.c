@@ -114,31 +114,13 @@ file_of(const struct chat *chat)
 	return chat->form == NULL ? NULL : form_find(chat->form, "file");
 }
 
-/* A provider may take the last of them, and we the first. */
-static enum err
-check_once(const struct form *form, struct fault *f)
-{
-	const char *name;
-	size_t i, n;
-
-	for (i = 0; i < form->count; i++) {
-		name = form->part[i].name;
-		n = strlen(name);
-		if (form_find(form, name) != &form->part[i] &&
-		    (n < 2 || strcmp(name + n - 2, "[]") != 0))
-			return fault_set(f, ERR_BAD_REQUEST, name,
-			    "'%.64s' is given twice", name);
-	}
-	return ERR_OK;
-}
-
 static enum err
 check_form(const struct chat *chat, struct fault *f)
 {
 	const struct form_part *p = file_of(chat);
 	uint32_t stream = json_get(&chat->doc, JSON_ROOT, "stream");
 
-	if (chat->form != NULL && check_once(chat->form, f) != ERR_OK)
+	if (chat->form != NULL && rd_once(chat->form, f) != ERR_OK)
 		return ERR_BAD_REQUEST;
 	if (p == NULL || p->filename == NULL)
 		return fault_set(f, ERR_BAD_REQUEST, "file",
@@ -202,49 +184,14 @@ read_translation(struct arena *a, struct chat *chat, struct fault *f)
 
 /* ----------------------------------------------------------- provider */
 
-/* The client's form with the provider's name of the model. */
-static void
-put_form(struct buf *out, const struct form *form, const char *model)
-{
-	struct form_part p;
-	size_t i, n = form->begun > 0 ? form->begun : form->count;
-
-	for (i = 0; i < n; i++) {
-		p = form->part[i];
-		if (p.filename == NULL && (strcmp(p.name, "models") == 0 ||
-		    strcmp(p.name, "fallbacks") == 0))
-			continue;
-		if (p.filename == NULL && strcmp(p.name, "model") == 0) {
-			p.data = model;
-			p.len = strlen(model);
-		}
-		if (i + 1 == form->begun)
-			form_put_head(out, form->boundary, &p);
-		else
-			form_put(out, form->boundary, &p);
-	}
-	if (form->begun == 0)
-		form_end(out, form->boundary);
-}
-
 static enum err
 transcripts_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
 {
 	const char *path = arena_printf(a, "audio/%s", chat->task.door);
-	const char *type = arena_printf(a,
-	    "multipart/form-data; boundary=\"%s\"", chat->form->boundary);
-	struct buf body;
 
-	if (path == NULL || type == NULL)
-		return fault_memory(f);
-	call->method = "POST";
-	call->url = openai_url(a, d, path);
-	call->type = type;
-	call->rest = chat->form->begun > 0;
-	buf_init(&body, LIMIT_BODY + KIB(256));
-	put_form(&body, chat->form, d->model);
-	return canon_body(a, call, &body, ERR_OK, f);
+	return path == NULL ? fault_memory(f) :
+	    openai_pass_form(a, chat, d, path, call, f);
 }
 
 /* {"type": "tokens", …} or {"type": "duration", "seconds": 12}. */

@@ -165,20 +165,25 @@ set_declared(struct bounds *b, const int64_t *most)
 		.fees = most, .writes = true };
 }
 
-/* Nothing but what it sends is read, and `most` bounds the rest. */
+/*
+ * Nothing but what it sends is read, and `most` bounds the rest. Who makes one
+ * image a call reads it again for each.
+ */
 static enum err
 set_task(struct bounds *b, const struct chat *chat)
 {
-	const int64_t *most = chat->task.most;
+	const struct task *t = &chat->task;
+	const int64_t *most = t->most;
+	int64_t read = REQUEST_TOKENS + (int64_t)(chat->doc.len - t->bulk) +
+	    (int64_t)t->media * MEDIA_TOKENS + most[UNIT_INPUT] +
+	    most[UNIT_AUDIO_INPUT];
 
 	if (chat->raw != NULL) {
 		set_declared(b, most);
 		return ERR_OK;
 	}
 	*b = (struct bounds){ .output = most[UNIT_OUTPUT],
-		.input = REQUEST_TOKENS + (int64_t)chat->doc.len +
-		    (int64_t)chat->task.media * MEDIA_TOKENS +
-		    most[UNIT_INPUT] + most[UNIT_AUDIO_INPUT],
+		.input = most[UNIT_IMAGE] > 1 ? read * most[UNIT_IMAGE] : read,
 		.searches = most[UNIT_SEARCH], .fees = most };
 	return ERR_OK;
 }

@@ -334,7 +334,7 @@ facts_gather(struct facts *f, const struct facts_source *from,
 		.max_output = chat->task.door != NULL ?
 		    chat->task.most[UNIT_OUTPUT] : chat->max_output,
 		.apart = chat->task.door != NULL,
-		.input_bytes = (int64_t)chat->doc.len,
+		.input_bytes = (int64_t)(chat->doc.len - chat->task.bulk),
 		.user = (from->key->may & MAY_USER) != 0 ? chat->user : "",
 		.session = header(f, "HTTP_X_TOLLGATE_SESSION"),
 		.region = header(f, "HTTP_X_TOLLGATE_REGION"),

@@ -97,10 +97,13 @@ read_form(struct request *r)
 static enum err
 read_document(struct request *r)
 {
-	bool none = r->surface->bodiless || r->surface->raw;
-	enum err e = r->surface->raw ? passthrough_read(r) : ERR_OK;
+	const struct adapter *in = r->surface;
+	bool form = in->form && (!in->or_json ||
+	    form_is(request_header(r, "CONTENT_TYPE")));
+	bool none = in->bodiless || in->raw;
+	enum err e = in->raw ? passthrough_read(r) : ERR_OK;
 
-	if (e != ERR_OK || r->surface->form)
+	if (e != ERR_OK || form)
 		return e != ERR_OK ? e : read_form(r);
 	return json_parse(&r->chat.doc, r->arena, none ? "{}" : r->x->body,
 	    none ? 2 : r->x->body_len, &r->fault);

@@ -12,6 +12,7 @@ import world
 
 KEY = "media-client-key-0123456789"
 IMAGES, SPEECH = "/v1/images/generations", "/v1/audio/speech"
+EDITS = "/v1/images/edits"
 # Names that tell how a provider departs from OpenAI's dialect.
 NAMED = {"openrouter": "openrouter", "together": "togetherai"}
 
@@ -53,9 +54,13 @@ def request(case):
     own = json.loads(case.request() or b"{}")
     if case.api == "speech":
         return SPEECH, {**own, "model": "m"}
-    if case.api != "images" or "images" in own or "input_references" in own:
+    if case.api != "images":
         own = {"prompt": "a stop sign"}
-    return IMAGES, {**own, "model": "m"}
+    # OpenRouter's word for what is edited, at its door for all images.
+    for ref in own.pop("input_references", []):
+        own.setdefault("images", []).append(
+            {"image_url": ref["image_url"]["url"]})
+    return EDITS if "images" in own else IMAGES, {**own, "model": "m"}
 
 
 def pictures(case):

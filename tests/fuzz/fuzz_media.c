@@ -1,8 +1,9 @@
 /*
  * Images and speech: requests to every provider of them, and what it answers,
  * whole and as events. The first byte chooses the provider; the rest is a
- * request, a newline, an answer. What is written must be JSON where it is to
- * be; an answer ends at most once.
+ * request, a newline, an answer, or a form with the boundary "x". What is
+ * written must be JSON or a form where it is to be; an answer ends at most
+ * once.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "adapters/speech.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/form.h"
 #include "app/base/frames.h"
 #include "app/base/limits.h"
 
@@ -29,6 +31,17 @@ static const struct {
 	{ "images", "bedrock_images", "amazon.nova-canvas-v1:0", 0 },
 	{ "images", "bedrock_images", "stability.sd3-5-large-v1:0", 0 },
 	{ "speech", "speech", "m", 0 },
+	{ "image_edits", "image_edits", "m", 0 },
+	{ "image_edits", "image_edits", "m", QUIRK_IMAGE_RATIO },
+	{ "image_edits", "image_edits", "m",
+	    QUIRK_IMAGES_PATH | QUIRK_IMAGE_PIXELS },
+	{ "image_edits", "image_edits", "kontext", QUIRK_IMAGE_PIXELS },
+	{ "image_edits", "gemini_images", "gemini-3-pro-image", 0 },
+	{ "image_edits", "bedrock_images", "amazon.nova-canvas-v1:0", 0 },
+	{ "image_edits", "bedrock_images", "stability.sd3-5-large-v1:0", 0 },
+	{ "image_variations", "image_variations", "m", 0 },
+	{ "image_variations", "bedrock_images", "amazon.nova-canvas-v1:0",
+	    0 },
 };
 
 struct target {
@@ -37,6 +50,7 @@ struct target {
 	struct provider provider;
 	struct deployment deployment;
 	struct chat chat;
+	struct form form;
 	struct stream reader, writer;
 	struct fault fault;
 	struct buf out;
@@ -52,6 +66,47 @@ must_be_json(struct target *t, const char *p, size_t len)
 		abort();
 }
 
+static void
+must_be_form(struct target *t, const struct http_call *call)
+{
+	struct form form;
+
+	if (call->body_len < FORM_HEAD && form_read(&form, t->arena,
+	    call->type, call->body, call->body_len,
+	    &t->fault) != ERR_OK)
+		abort();
+}
+
+/* A form, and its fields as the document. */
+static enum err
+read_form(struct target *t, const char *p, size_t len)
+{
+	struct buf b;
+	enum err e = form_read(&t->form, t->arena,
+	    "multipart/form-data; boundary=x", p, len, &t->fault);
+
+	if (e != ERR_OK)
+		return e;
+	buf_init(&b, MIB(16));
+	form_json(&t->form, &b);
+	t->chat.form = &t->form;
+	p = arena_dup(t->arena, b.data, b.len);
+	len = b.len;
+	buf_free(&b);
+	return p == NULL ? ERR_INTERNAL :
+	    json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+}
+
+static enum err
+read_document(struct target *t, const char *p, size_t len)
+{
+	bool form = len > 2 && memcmp(p, "--x", 3) == 0;
+
+	if (t->surface->form && (form || !t->surface->or_json))
+		return read_form(t, p, len);
+	return json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+}
+
 /* Each part; the answer is to the first. False: no request is read. */
 static bool
 ask(struct target *t, const char *p, size_t len)
@@ -60,7 +115,7 @@ ask(struct target *t, const char *p, size_t len)
 	size_t part = 0;
 	enum err e;
 
-	e = json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+	e = read_document(t, p, len);
 	if (e == ERR_OK)
 		e = t->surface->read_request(t->arena, &t->chat, &t->fault);
 	if (e == ERR_OK && t->surface != t->to)
@@ -73,7 +128,10 @@ ask(struct target *t, const char *p, size_t len)
 		if (t->to->write_request(t->arena, &t->chat, &t->deployment,
 		    &call, &t->fault) != ERR_OK)
 			break;
-		must_be_json(t, call.body, call.body_len);
+		if (call.type != NULL)
+			must_be_form(t, &call);
+		else
+			must_be_json(t, call.body, call.body_len);
 	} while (++part < call.parts && part < 4);
 	return true;
 }
@@ -146,9 +204,10 @@ static void
 run(struct target *t, const char *text, size_t len)
 {
 	const char *cut = memchr(text, '\n', len);
-	size_t n = cut == NULL ? len : (size_t)(cut - text);
+	size_t n = cut == NULL || text[0] == '-' ? len :
+	    (size_t)(cut - text);
 
-	if (!ask(t, text, n) || cut == NULL)
+	if (!ask(t, text, n) || n == len)
 		return;
 	answer(t, cut + 1, len - n - 1);
 	buf_clear(&t->out);

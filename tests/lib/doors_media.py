@@ -9,7 +9,8 @@ import hashlib
 import json
 import time
 
-from doors import Refused, count, members
+import doors_audio
+from doors import Refused, count, members, one_of
 
 
 def bytes_of(what, size):
@@ -67,11 +68,11 @@ def tokens(doc, partials=0):
         "1024x1536" if size == "auto" else size] + PARTIAL * partials
 
 
-def usage(doc, output):
+def usage(doc, output, sent=0):
     n = count(doc["prompt"])
-    return {"input_tokens": n, "output_tokens": output,
-            "total_tokens": n + output,
-            "input_tokens_details": {"image_tokens": 0, "text_tokens": n},
+    return {"input_tokens": n + sent, "output_tokens": output,
+            "total_tokens": n + sent + output,
+            "input_tokens_details": {"image_tokens": sent, "text_tokens": n},
             "output_tokens_details": {"image_tokens": output,
                                       "text_tokens": 0}}
 
@@ -102,10 +103,12 @@ def together(doc, bill):
     members(doc, "model", "prompt", "n", "steps", "width", "height", "seed",
             "image_url", "negative_prompt", "guidance_scale",
             "response_format", "output_format", "image_loras",
-            "disable_safety_checker")
+            "disable_safety_checker", "reference_images")
     among(doc, "response_format", ["url", "base64"])
     bill(0, 0)
-    data = [{"index": i, **({"b64_json": picture(doc["prompt"], i)}
+    what = doc["prompt"] if not {"image_url", "reference_images"} & set(doc) \
+        else together_edit(doc)
+    data = [{"index": i, **({"b64_json": picture(what, i)}
              if doc.get("response_format") == "base64" else
              {"url": f"https://images.invalid/{i}.png"})}
             for i in range(doc.get("n", 1))]
@@ -116,14 +119,151 @@ def together(doc, bill):
 def router(doc, bill):
     """openrouter.ai/docs: chat's words for usage, an address of its own."""
     members(doc, "model", "prompt", "n", "size", "quality",
-            "response_format", "output_format", "aspect_ratio", "resolution")
+            "response_format", "output_format", "aspect_ratio", "resolution",
+            "input_references")
     n = count(doc["prompt"])
+    what = doc["prompt"]
+    if "input_references" in doc:
+        for ref in doc["input_references"]:
+            members(ref, "type", "image_url")
+            one_of(ref["type"], "image_url")
+        what = told([url_of(r["image_url"]["url"])
+                     for r in doc["input_references"]])
     bill(n, 1120)
     return {"created": 0, "data": [
-        {"b64_json": picture(doc["prompt"]), "media_type": "image/png"}],
+        {"b64_json": picture(what), "media_type": "image/png"}],
         "usage": {"prompt_tokens": n, "completion_tokens": 1120,
                   "total_tokens": n + 1120,
                   "completion_tokens_details": {"image_tokens": 1120}}}
+
+
+# --- images that were sent ---------------------------------------------------
+
+SENT = 323          # tokens of each, low fidelity
+GEMINI_SENT = 258
+SENT_RATE = 2       # times the price of text
+VARIED = "a variation"
+
+
+def told(pictures):
+    """What is made of these tells what they were."""
+    return hashlib.sha256(b"/".join(pictures)).hexdigest()
+
+
+def url_of(url):
+    """The bytes of a data: URL; an address stands for itself."""
+    if url.startswith("https://"):
+        return url.encode()
+    head, comma, data = url.partition(",")
+    if not comma or not head.startswith("data:image/"):
+        raise Refused("no such URL")
+    return b64(data)
+
+
+def b64(data):
+    out = base64.b64decode(data, validate=True)
+    if not out.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF")):
+        raise Refused("invalid image file")
+    return out
+
+
+def fields_of(x, *files):
+    """The form as its document and files, each checked as an SDK writes it."""
+    doc, sent = {}, {name: [] for name in files}
+    for name, parts in doors_audio.form(x).items():
+        for filename, _kind, data in parts:
+            if name in files:
+                if filename is None:
+                    raise Refused(name + " is no file")
+                sent[name].append(data)
+            elif filename is not None or len(parts) > 1:
+                raise Refused("unexpected part: " + name)
+            else:
+                doc[name] = data.decode()
+    for name in ("n", "partial_images", "output_compression"):
+        if name in doc:
+            doc[name] = int(doc[name])
+    if "stream" in doc:
+        doc["stream"] = {"true": True, "false": False}[doc["stream"]]
+    return doc, sent
+
+
+def edit_of(x):
+    """An edit as OpenAI takes it, of a form or in JSON: its document without
+    pictures, the pictures, and whether there is a mask."""
+    if x.json is None:
+        doc, sent = fields_of(x, "image", "image[]", "mask")
+        pictures = sent["image"] + sent["image[]"]
+        mask = sent["mask"]
+        if len(sent["image"]) > 1 or len(mask) > 1:
+            raise Refused("one image, or image[]")
+    else:
+        doc = dict(x.json)
+        for ref in doc["images"] + [doc.get("mask", {"file_id": "file-x"})]:
+            members(ref, "image_url", "file_id")
+        pictures = [url_of(r["image_url"]) if "image_url" in r else
+                    r["file_id"].encode() for r in doc.pop("images")]
+        mask = [url_of(doc.pop("mask")["image_url"])] if "mask" in doc else []
+    if not 1 <= len(pictures) <= 16:
+        raise Refused("1 to 16 images")
+    if doc.pop("input_fidelity", "low") not in ("low", "high"):
+        raise Refused("no such fidelity")
+    openai_checked(doc)
+    return doc, pictures, mask
+
+
+def bill_sent(bill, pictures, mask):
+    """Their tokens; the bill knows one price for input, so by its text's."""
+    n = SENT * (len(pictures) + len(mask))
+    bill(n * SENT_RATE, 0)
+    return n
+
+
+def openai_edit(x, bill):
+    doc, pictures, mask = edit_of(x)
+    sent = bill_sent(bill, pictures, mask)
+    n = doc.get("n", 1)
+    u = usage(doc, n * tokens(doc), sent)
+    bill(u["input_tokens"] - sent, u["output_tokens"])
+    data = [{"b64_json": picture(told(pictures + mask), i)} for i in range(n)]
+    return {"created": 1700000000, "data": data, "usage": u}
+
+
+def openai_variation(x, bill):
+    """As dall-e-2 was sold: by the image."""
+    doc, sent = fields_of(x, "image")
+    members(doc, "model", "n", "size", "response_format", "user")
+    among(doc, "size", ["256x256", "512x512", "1024x1024"])
+    (one,) = sent["image"]
+    bill(0, 0)
+    return {"created": 1700000000, "data": [
+        {"b64_json": picture(VARIED + told([one]), i)}
+        for i in range(doc.get("n", 1))]}
+
+
+def xai_edit(x, bill):
+    """docs.x.ai: JSON, one image or up to three"""
+    doc = x.json
+    members(doc, "model", "prompt", "n", "response_format", "aspect_ratio",
+            "resolution", "user", "image", "images")
+    refs = doc["images"] if "images" in doc else [doc["image"]]
+    if ("image" in doc) == ("images" in doc) or not 1 <= len(refs) <= 3:
+        raise Refused("one image or up to three images")
+    for ref in refs:
+        members(ref, "type", "url")
+    bill(0, 0)
+    return {"data": [{"b64_json": picture(told(
+        [url_of(r["url"]) for r in refs]))}]}
+
+
+def together_edit(doc):
+    """Kontext has one image, others a list."""
+    names = {"image_url", "reference_images"} & set(doc)
+    if names != {"image_url" if "kontext" in doc["model"].lower() else
+                 "reference_images"}:
+        raise Refused("images under another name")
+    given = doc.get("reference_images") or [doc["image_url"]]
+    return told([url_of(u) for u in given])
 
 
 def gemini(doc, bill):
@@ -139,15 +279,25 @@ def gemini(doc, bill):
         "21:9"])
     if "IMAGE" not in config["responseModalities"]:
         raise Refused("no image is asked for")
-    (part,) = doc["contents"][0]["parts"]
+    part, *pictures = doc["contents"][0]["parts"]
     n = count(part["text"])
     bill(n, 1290)
+    what, sent = part["text"], GEMINI_SENT * len(pictures)
+    if pictures:
+        for p in pictures:
+            members(p, "inlineData", "fileData")
+        bill(sent * SENT_RATE, 0)
+        what = told([b64(p["inlineData"]["data"]) if "inlineData" in p else
+                     p["fileData"]["fileUri"].encode() for p in pictures])
+    details = {"promptTokensDetails": [
+        {"modality": "TEXT", "tokenCount": n},
+        {"modality": "IMAGE", "tokenCount": sent}]} if pictures else {}
     return {"candidates": [{"content": {"role": "model", "parts": [
         {"text": "Here."}, {"inlineData": {
-            "mimeType": "image/png", "data": picture(part["text"])}}]},
+            "mimeType": "image/png", "data": picture(what)}}]},
         "finishReason": "STOP"}], "usageMetadata": {
-            "promptTokenCount": n, "candidatesTokenCount": 1290,
-            "totalTokenCount": n + 1290}}
+            "promptTokenCount": n + sent, "candidatesTokenCount": 1290,
+            "totalTokenCount": n + sent + 1290, **details}}
 
 
 def imagen(doc, bill):
@@ -171,27 +321,49 @@ def imagen(doc, bill):
 
 def nova(doc, bill):
     """docs.aws.amazon.com/nova: Nova Canvas, and Titan's images"""
-    members(doc, "taskType", "textToImageParams", "imageGenerationConfig")
-    members(doc["textToImageParams"], "text", "negativeText")
+    param = {"TEXT_IMAGE": "textToImageParams",
+             "IMAGE_VARIATION": "imageVariationParams",
+             "INPAINTING": "inPaintingParams"}[doc["taskType"]]
+    members(doc, "taskType", param, "imageGenerationConfig")
     members(doc["imageGenerationConfig"], "width", "height", "quality",
             "cfgScale", "seed", "numberOfImages")
     n = doc["imageGenerationConfig"]["numberOfImages"]
-    if doc["taskType"] != "TEXT_IMAGE" or not 1 <= n <= 5:
-        raise Refused("bad task")
+    if not 1 <= n <= 5:
+        raise Refused("numberOfImages is 1 to 5")
+    what = nova_task(doc["taskType"], doc[param])
     bill(0, 0)
-    return {"images": [picture(doc["textToImageParams"]["text"], i)
-                       for i in range(n)], "error": None}
+    return {"images": [picture(what, i) for i in range(n)], "error": None}
+
+
+def nova_task(task, params):
+    if task == "TEXT_IMAGE":
+        members(params, "text", "negativeText")
+        return params["text"]
+    if task == "INPAINTING":
+        members(params, "text", "negativeText", "image", "maskImage")
+        return told([b64(params["image"]), b64(params["maskImage"])])
+    members(params, "text", "negativeText", "images", "similarityStrength")
+    if not 1 <= len(params["images"]) <= 5:
+        raise Refused("1 to 5 images")
+    return params.get("text", VARIED) + told(
+        [b64(p) for p in params["images"]])
 
 
 def stability(doc, bill):
     """Stability's on Bedrock"""
     members(doc, "prompt", "aspect_ratio", "mode", "seed", "output_format",
-            "negative_prompt")
+            "negative_prompt", "image", "strength")
+    if ("image" in doc) != (doc.get("mode") == "image-to-image"):
+        raise Refused("an image has its mode")
+    if "image" in doc and ("aspect_ratio" in doc or
+                           not 0 < doc["strength"] < 1):
+        raise Refused("an image has its strength, and no ratio")
     among(doc, "aspect_ratio", ["16:9", "1:1", "21:9", "2:3", "3:2", "4:5",
                                 "5:4", "9:16", "9:21"])
     bill(0, 0)
     return {"seeds": [1], "finish_reasons": [None],
-            "images": [picture(doc["prompt"])]}
+            "images": [picture(told([b64(doc["image"])]) if "image" in doc
+                               else doc["prompt"])]}
 
 
 def xai(doc, bill):
@@ -215,55 +387,69 @@ IMAGES = {"xai": ("/v1/images/generations", xai),
           "dalle": ("/v1/images/generations", dalle),
           "together": ("/v1/images/generations", together),
           "router": ("/v1/images", router)}
+# … of forms, or of JSON with pictures: by the end of the path, too.
+EDITS = {"openai": ("/v1/images/edits", openai_edit),
+         "varied": ("/v1/images/variations", openai_variation),
+         "xai": ("/v1/images/edits", xai_edit)}
 
 
 async def m_images(x, form="openai", ms=0.0, cut=0, size=300):
     """Images in one of the forms of IMAGES; streamed ones as events, broken
     off behind so many."""
-    end, answer = IMAGES[form]
     bill = lambda i, o: x.bill_tokens(o, i)
     try:
+        end, answer = EDITS.get(form, ("/", None))
+        if x.path.endswith(end):
+            if form == "openai" and edit_of(x)[0].get("stream"):
+                await image_stream(x, *edit_of(x), ms, cut, size)
+                return
+            await x.reply(200, answer(x, bill))
+            return
+        end, answer = IMAGES[form]
         if not x.path.endswith(end):
             raise Refused("no such address: " + x.path)
         if form == "openai" and x.stream:
-            await image_stream(x, x.json, ms, cut, size)
+            await image_stream(x, x.json, [], [], ms, cut, size)
             return
         body = answer(x.json, bill)
-    except (Refused, KeyError, TypeError, IndexError) as e:
+    except (Refused, KeyError, TypeError, IndexError, ValueError) as e:
         await x.reply(400, refusal(e))
         return
     await x.sleep(ms / 1000)
     await x.reply(200, body)
 
 
-async def image_stream(x, doc, ms, cut, size):
+async def image_stream(x, doc, pictures, mask, ms, cut, size):
     openai_checked(doc)
     partials = doc.get("partial_images", 0)
+    word = "image_edit" if pictures else "image_generation"
+    what = told(pictures + mask) if pictures else doc["prompt"]
+    sent = bill_sent(lambda i, o: x.bill_tokens(o, i), pictures, mask)
     x.bill_tokens(0, count(doc["prompt"]))
     await x.head()
     for i in range(partials):
         await x.sleep(ms / 1000)
         x.content_leaves()
         x.bill_tokens(PARTIAL)
-        await x.event({"type": "image_generation.partial_image",
+        await x.event({"type": word + ".partial_image",
                        "partial_image_index": i, "created_at": 1700000000,
-                       "b64_json": picture(doc["prompt"], i, size),
+                       "b64_json": picture(what, i, size),
                        "size": "1024x1024", "quality": "high",
                        "background": "auto", "output_format": "png",
                        "sent": time.time()},
-                      name="image_generation.partial_image")
+                      name=word + ".partial_image")
         if cut and i + 1 >= cut:
             x.cut()
     await x.sleep(ms / 1000)
     x.bill_tokens(tokens(doc))
     x.content_leaves()
-    await x.event({"type": "image_generation.completed",
+    await x.event({"type": word + ".completed",
                    "created_at": 1700000000,
-                   "b64_json": picture(doc["prompt"], 99, size),
+                   "b64_json": picture(what, 99, size),
                    "size": "1024x1024", "quality": "high",
                    "background": "auto", "output_format": "png",
-                   "usage": usage(doc, tokens(doc, partials))},
-                  name="image_generation.completed")
+                   "usage": usage(doc, tokens(doc, partials), sent)},
+                  name=word + ".completed")
     await x.end()
 
 

@@ -41,6 +41,15 @@ const scenarios = {
     const r = await client.images.generate(request);
     return { data: r.data, usage: r.usage };
   },
+  async imageEdit({ base64, ...request }) {
+    const r = await client.images.edit(
+      { ...request, image: await Promise.all(base64.map(file)) });
+    return { data: r.data, usage: r.usage };
+  },
+  async imageEditStream({ base64, ...request }) {
+    return gathered(await client.images.edit({ ...request, stream: true,
+      image: await Promise.all(base64.map(file)) }));
+  },
   async speech(request) {
     const r = await client.audio.speech.create(request);
     const data = await r.arrayBuffer();

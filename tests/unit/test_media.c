@@ -1,9 +1,12 @@
 /* Images and speech: bounds, what providers are sent, what is no answer. */
 #include <stdlib.h>
 
+#include "adapters/canon.h"
 #include "adapters/images.h"
 #include "adapters/speech.h"
 #include "adapters/transcripts.h"
+#include "app/base/form.h"
+#include "app/bounds.h"
 #include "tests/unit/adapter_help.h"
 
 /* Read a request at a door; the whole of it too when it is taken. */
@@ -137,6 +140,187 @@ test_no_images(void **state)
 	}
 }
 
+#define DATA "data:image/png;base64,iVBORw0KGgo="
+
+/* Pictures in JSON: how many, and what of the document is theirs. */
+static void
+test_edits(void **state)
+{
+	static const struct {
+		const char *more;
+		size_t media, bulk;
+		enum err err;
+	} rows[] = {
+		{ "\"images\":[{\"image_url\":\"" DATA "\"}]", 1,
+		  sizeof DATA + 1, ERR_OK },
+		{ "\"images\":[{\"image_url\":\"https://x\"},{\"file_id\":"
+		  "\"f\"}],\"mask\":{\"image_url\":\"" DATA "\"}", 3,
+		  sizeof DATA + 1, ERR_OK },
+		{ "\"images\":[{\"file_id\":\"f\"}],\"mask\":null", 1, 0,
+		  ERR_OK },
+		{ "\"images\":null", 0, 0, ERR_BAD_REQUEST },
+		{ "\"images\":\"x\"", 0, 0, ERR_BAD_REQUEST },
+		{ "\"images\":[[]]", 0, 0, ERR_BAD_REQUEST },
+		{ "\"images\":[{\"image_url\":\"data:,\"}],\"n\":11", 0, 0,
+		  ERR_BAD_REQUEST },
+		{ "\"images\":[{\"image_url\":\"data:image/;base64,QQ==\"}]",
+		  0, 0, ERR_BAD_REQUEST },
+	};
+	char body[512];
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		snprintf(body, sizeof body, "{\"model\":\"m\",\"prompt\":"
+		    "\"p\",%s}", rows[i].more);
+		assert_int_equal(read_body(&b, &adapter_image_edits, body),
+		    rows[i].err);
+		if (rows[i].err == ERR_OK) {
+			assert_int_equal(b.chat.task.media, rows[i].media);
+			assert_int_equal(b.chat.task.bulk, rows[i].bulk);
+			assert_int_equal(b.chat.task.most[UNIT_SENT_IMAGE],
+			    rows[i].media);
+			assert_true(b.chat.input_estimate >= (int64_t)
+			    rows[i].media * IMAGES_SENT_TOKENS);
+		}
+		bench_free(&b);
+	}
+}
+
+/* A form says the same as JSON, with numbers and booleans. */
+static void
+test_edit_form(void **state)
+{
+	static const char form[] =
+	    "--x\r\nContent-Disposition: form-data; name=\"mask\"; "
+	    "filename=\"m\"\r\n\r\n\xff\xd8\xff\r\n"
+	    "--x\r\nContent-Disposition: form-data; name=\"image[]\"; "
+	    "filename=\"i\"\r\n\r\n\x89PNG\r\n\x1a\n\r\n"
+	    "--x\r\nContent-Disposition: form-data; name=\"n\"\r\n\r\n"
+	    "3\r\n--x--";
+	static const char fields[] = "{\"model\":\"m\",\"prompt\":\"p\","
+	    "\"n\":\"3\",\"stream\":\"true\"}";
+	struct form read;
+	struct bench b;
+	struct str s;
+
+	(void)state;
+	bench_init(&b, "openai", "openai");
+	b.surface = b.chat.surface = &adapter_image_edits;
+	assert_int_equal(form_read(&read, b.arena,
+	    "multipart/form-data; boundary=x", form, sizeof form - 1,
+	    &b.fault), ERR_OK);
+	b.chat.form = &read;
+	assert_int_equal(json_parse(&b.chat.doc, b.arena, fields,
+	    sizeof fields - 1, &b.fault), ERR_OK);
+	assert_int_equal(adapter_image_edits.read_request(b.arena, &b.chat,
+	    &b.fault), ERR_OK);
+	assert_int_equal(b.chat.task.most[UNIT_IMAGE], 3);
+	assert_true(b.chat.stream);
+	assert_int_equal(b.chat.task.media, 2);
+	assert_ptr_equal(images_mask(&b.chat), &b.chat.task.pictures[0]);
+	assert_int_equal(images_url(b.arena, &b.chat.task.pictures[1], &s,
+	    &b.fault), ERR_OK);
+	assert_true(canon_is(s, DATA));
+	bench_free(&b);
+}
+
+/* No more is held for the bytes of a picture than for the picture. */
+static void
+test_held(void **state)
+{
+	static const char head[] = "{\"model\":\"m\",\"prompt\":\"p\","
+	    "\"images\":[{\"image_url\":\"data:image/png;base64,";
+	size_t n = 4 << 20, at = sizeof head - 1;
+	char *body = malloc(n + 1);
+	struct bounds small, large;
+	struct bench b;
+
+	(void)state;
+	assert_non_null(body);
+	assert_int_equal(read_body(&b, &adapter_image_edits,
+	    "{\"model\":\"m\",\"prompt\":\"p\",\"images\":[{\"image_url\":\""
+	    DATA "\"}]}"), ERR_OK);
+	assert_int_equal(bounds_set(&small, b.arena, &b.chat, &b.deployment,
+	    1000, &b.fault), ERR_OK);
+	bench_free(&b);
+	memset(body, 'A', n);
+	memcpy(body, head, at);
+	memcpy(body + at + (n - at - 4) / 4 * 4, "\"}]}", 5);
+	assert_int_equal(read_body(&b, &adapter_image_edits, body), ERR_OK);
+	assert_int_equal(bounds_set(&large, b.arena, &b.chat, &b.deployment,
+	    1000, &b.fault), ERR_OK);
+	assert_int_equal(small.input, large.input);
+	bench_free(&b);
+	free(body);
+}
+
+/* Text and images apart, as OpenAI tells them, and where it does not. */
+static void
+test_tokens(void **state)
+{
+	static const struct {
+		const char *usage;
+		int64_t text, pictures, words, images;
+	} rows[] = {
+		{ "\"input_tokens\":50,\"output_tokens\":7", 50, 0, 0, 7 },
+		{ "\"input_tokens\":50,\"output_tokens\":7,"
+		  "\"input_tokens_details\":{\"image_tokens\":40,"
+		  "\"text_tokens\":10},\"output_tokens_details\":{"
+		  "\"image_tokens\":5,\"text_tokens\":2}", 10, 40, 2, 5 },
+		{ "\"input_tokens\":50,\"output_tokens\":7,"
+		  "\"input_tokens_details\":{\"image_tokens\":90},"
+		  "\"output_tokens_details\":{\"text_tokens\":-1}", 0, 50, 0,
+		  7 },
+	};
+	struct reply reply;
+	char body[512];
+	struct bench b;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_int_equal(read_body(&b, &adapter_images,
+		    "{\"model\":\"m\",\"prompt\":\"p\"}"), ERR_OK);
+		snprintf(body, sizeof body, "{\"data\":[{\"b64_json\":\"QQ=="
+		    "\"}],\"usage\":{%s}}", rows[i].usage);
+		memset(&reply, 0, sizeof reply);
+		assert_int_equal(images_read_reply(b.arena, &b.chat,
+		    &b.deployment, body, strlen(body), &reply, &b.fault),
+		    ERR_OK);
+		assert_int_equal(reply.usage.n[UNIT_INPUT], rows[i].text);
+		assert_int_equal(reply.usage.n[UNIT_IMAGE_INPUT],
+		    rows[i].pictures);
+		assert_int_equal(reply.usage.n[UNIT_OUTPUT], rows[i].words);
+		assert_int_equal(reply.usage.n[UNIT_IMAGE_OUTPUT],
+		    rows[i].images);
+		bench_free(&b);
+	}
+}
+
+/* RFC 4648, 10. */
+static void
+test_base64(void **state)
+{
+	static const char *const rows[][2] = { { "", "" }, { "f", "Zg==" },
+		{ "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfb", "//77" } };
+	struct bench b;
+	struct str s;
+	size_t i;
+
+	(void)state;
+	bench_init(&b, "openai", "openai");
+	for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		s = canon_encode(b.arena, canon_lit(rows[i][0]));
+		assert_true(canon_is(s, rows[i][1]));
+		assert_true(canon_is(canon_decode(b.arena, s), rows[i][0]));
+	}
+	bench_free(&b);
+}
+
 static void
 test_characters(void **state)
 {
@@ -190,6 +374,11 @@ main(void)
 		cmocka_unit_test(test_most),
 		cmocka_unit_test(test_ratios),
 		cmocka_unit_test(test_no_images),
+		cmocka_unit_test(test_edits),
+		cmocka_unit_test(test_edit_form),
+		cmocka_unit_test(test_held),
+		cmocka_unit_test(test_tokens),
+		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_characters),
 		cmocka_unit_test(test_seconds),
 	};
