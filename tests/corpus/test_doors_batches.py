@@ -188,7 +188,8 @@ def test_openai(case, tmp_path):
                      answers.body()))
     more = {"metadata": said["metadata"]} if said["metadata"] else {}
     log = tmp_path / "log"
-    with Replay(rows) as up, pool.Pool(policy(log, "openai",
+    adapter = "responses" if said["endpoint"] == RESPONSES else "openai"
+    with Replay(rows) as up, pool.Pool(policy(log, adapter,
                                               up.base("v1"))) as running:
         b = order(running, ids, said["endpoint"], **more)
         got = json.loads(ask(running, "GET", "/v1/batches/" + b["id"]))
