@@ -3,11 +3,16 @@
  * processes that do nothing else, `depth` requests of each at once.
  *
  *	tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]]
+ *	tests/bench/ledger --ping REDIS [SECONDS]
  *
  * STORE as in a policy: embedded:/dir, redis+unix:///path, … Prints the time
  * of a hold, of a settle and of both (µs, p50 and p99, all processes
  * together), requests a second, and the CPU time of the processes a request.
  * Judges nothing.
+ *
+ * --ping: what a way to a Redis and back takes at the least, a PING every 5 ms
+ * by the same client on the same kind of loop. Beside a load it tells what of
+ * the time of a hold is nobody's script.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -26,6 +31,7 @@
 #include "app/base/clock.h"
 #include "app/base/limits.h"
 #include "app/ledger.h"
+#include "app/store.h"
 #include "policy/state.h"
 
 #define SAMPLES 200000
@@ -226,6 +232,71 @@ report(const struct result *r, int processes, int seconds)
 	free(hold);
 }
 
+/* ---- the floor ---- */
+
+#define PING_EVERY 5 /* ms */
+
+struct ping {
+	uv_loop_t loop;
+	uv_timer_t timer;
+	struct store *s;
+	int64_t took[SAMPLES], began;
+	size_t n, failed;
+	bool asking;
+};
+
+static void
+on_pong(void *arg, const struct store_reply *r)
+{
+	struct ping *p = arg;
+
+	p->asking = false;
+	if (r->err != STORE_OK || p->n == SAMPLES)
+		p->failed++;
+	else
+		p->took[p->n++] = clock_mono() - p->began;
+}
+
+static void
+on_ping(uv_timer_t *t)
+{
+	static const struct store_item argv = { "PING", 4 };
+	struct ping *p = t->data;
+
+	if (p->asking)
+		return;
+	p->asking = true;
+	p->began = clock_mono();
+	store_command(p->s, &argv, 1, on_pong, p);
+}
+
+static int
+ping(const char *address, int seconds)
+{
+	static struct ping p;
+	struct fault f;
+	int64_t until;
+	bool bad;
+
+	uv_loop_init(&p.loop);
+	p.s = store_open(&p.loop, address, &f);
+	if (p.s == NULL) {
+		fprintf(stderr, "%s: %s\n", f.param, f.text);
+		return 1;
+	}
+	store_limits(p.s, 2000, 2000);
+	uv_timer_init(&p.loop, &p.timer);
+	p.timer.data = &p;
+	uv_timer_start(&p.timer, on_ping, PING_EVERY, PING_EVERY);
+	until = clock_mono() + seconds * INT64_C(1000000);
+	while (clock_mono() < until)
+		uv_run(&p.loop, UV_RUN_ONCE);
+	tell("ping", p.took, p.n);
+	bad = p.n == 0 || p.failed > 0;
+	store_close(p.s); /* one may be under way */
+	return bad;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -234,13 +305,15 @@ main(int argc, char **argv)
 	int seconds = argc > 4 ? atoi(argv[4]) : 3, i, status, bad = 0;
 	struct result *r;
 
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 2 && strcmp(argv[1], "--ping") == 0)
+		return ping(argv[2], argc > 3 ? atoi(argv[3]) : 1);
 	if (argc < 2 || processes < 1 || depth < 1 || depth > DEPTH ||
 	    seconds < 1) {
 		fprintf(stderr, "usage: ledger STORE [PROCESSES [DEPTH "
-		    "[SECONDS]]]\n");
+		    "[SECONDS]]]\n       ledger --ping REDIS [SECONDS]\n");
 		return 2;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	r = mmap(NULL, (size_t)processes * sizeof *r, PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (r == MAP_FAILED)

@@ -20,7 +20,7 @@ EXTRA_DIST += tests/bench/run tests/bench/fronts.py tests/bench/measure.py \
 	tests/bench/procs.py tests/bench/load.lua
 
 .PHONY: bench-tools
-bench-tools: tests/bench/upstream tests/bench/streams
+bench-tools: tests/bench/upstream tests/bench/streams tests/bench/ledger
 
 # The token estimate against recordings: tests/bench/estimate DIR.
 EXTRA_PROGRAMS += tests/bench/estimate
@@ -29,7 +29,8 @@ tests_bench_estimate_LDADD = $(HOUSE_LINK) -lm
 CLEANFILES += tests/bench/estimate
 EXTRA_DIST += tests/bench/estimate_fit.py
 
-# Hold and settle: tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]].
+# Hold and settle: tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]];
+# the way to a Redis and back: tests/bench/ledger --ping REDIS [SECONDS].
 EXTRA_PROGRAMS += tests/bench/ledger
 tests_bench_ledger_SOURCES = tests/bench/ledger.c
 tests_bench_ledger_LDADD = $(HOUSE_LINK)

@@ -50,6 +50,24 @@ def requests(bench, front, size, seconds, model=SAME, key=None, rest=0):
             "errors": int(r["status"] + r["socket"] + r["timeout"])}
 
 
+class Ping:
+    """What a bare way to the Redis and back takes beside a load (µs, p50), by
+    the worker's own client on the worker's core."""
+
+    def __init__(self, bench, address, seconds):
+        self.p = subprocess.Popen([bench.tool("ledger"), "--ping", address,
+                                   str(seconds)], stdout=subprocess.PIPE,
+                                  text=True)
+        pin(self.p.pid, bench.args.sut_cores)
+
+    def took(self):
+        out = self.p.communicate()[0]
+        m = re.search(r"p50 +(\d+) us", out)
+        if self.p.returncode != 0 or m is None:
+            raise Failed(f"ping: {out}")
+        return int(m[1])
+
+
 def request_body(model, size):
     """What load.lua sends, but for its words."""
     body = {"model": model, "stream": False, "max_tokens": 256,
