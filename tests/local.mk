@@ -39,6 +39,9 @@ EXTRA_DIST += tests/lib/recording_anthropic.py \
 	tests/corpus/test_citations.py tests/corpus/test_dropped.py \
 	tests/corpus/facts_more.py tests/corpus/test_pairs.py \
 	tests/corpus/test_requests.py tests/corpus/test_sdk_dialects.py
+EXTRA_DIST += tests/corpus/test_counts.py tests/corpus/test_doors_audio.py \
+	tests/corpus/test_doors_kept.py \
+	tests/corpus/test_judged.py tests/corpus/not_judged.txt
 EXTRA_DIST += tests/lib/doors_rank.py tests/stack/test_rerank.py \
 	tests/corpus/test_doors_rank.py
 EXTRA_DIST += tests/lib/batching.py tests/lib/batching_anthropic.py tests/lib/batching_gemini.py tests/stack/test_batches.py \

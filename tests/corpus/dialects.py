@@ -17,7 +17,7 @@ READERS = {"anthropic": recording_anthropic, "gemini": recording_gemini}
 APIS = {"messages": "anthropic", "rawPredict": "anthropic",
         "streamRawPredict": "anthropic", "generateContent": "gemini",
         "streamGenerateContent": "gemini"}
-PROVIDERS = ("anthropic", "gemini", "vertex")
+PROVIDERS = ("anthropic", "azure", "gemini", "vertex")
 PROMPT = "Say something."
 
 

@@ -91,7 +91,7 @@ def check_record(case, log, status):
         return
     searches, tokens = rank.units(case)
     if searches is None:                 # sold, and counted by the house
-        assert r["estimated"], r
+        assert r.get("estimated"), r
         searches = 1
     assert r["cost_nano"] >= searches * SEARCH
     if tokens is not None:

@@ -17,7 +17,7 @@ PATHS = (("/embeddings", "openai"), ("/v1/embed", "cohere"),
 
 def dialect_of(case):
     """The dialect of a case of embeddings, or None."""
-    if "embed" not in case.path:
+    if "embed" not in case.path.lower():
         return None
     path = case.path.split("?")[0]
     return next((d for end, d in PATHS if path.endswith(end)), None)
