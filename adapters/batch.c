@@ -107,6 +107,22 @@ batch_path(const struct adapter *asks)
 	return NULL;
 }
 
+enum err
+batch_read(const struct batch_dialect *d, struct arena *a, const char *body,
+    size_t len, struct batch_state *out, struct fault *f)
+{
+	enum err e = d->read(a, body, len, out, f);
+
+	if (e != ERR_OK)
+		return e;
+	if (*out->id == '\0' || strlen(out->id) > BATCH_ID ||
+	    strlen(out->output) > BATCH_ID || strlen(out->errors) > BATCH_ID)
+		return reply_bad(f, "an id that is none");
+	if (strlen(out->failure) > BATCH_FAILURE)
+		out->failure = "";
+	return ERR_OK;
+}
+
 const char *
 batch_text(const struct json *doc, uint32_t obj, const char *key,
     struct arena *a)

@@ -16,6 +16,8 @@
 
 #define BATCH_LINES 50000   /* requests of a batch: OpenAI's bound */
 #define BATCH_CUSTOM_ID 256 /* bytes of a client's name of one */
+#define BATCH_ID 200	    /* bytes of a provider's id */
+#define BATCH_FAILURE 65536 /* bytes of why a batch failed; more is dropped */
 
 /* OpenAI's words for how a batch stands, in this order. */
 enum batch_status {
@@ -58,6 +60,13 @@ struct batch_order {
 	struct str metadata;  /* JSON text of an object, p NULL = none */
 };
 
+/* A file on its way to a provider. */
+struct batch_upload {
+	const char *purpose, *filename;
+	struct str content;
+	int64_t ttl; /* s after which it is to go, 0 = not said */
+};
+
 /* A line of the answers. */
 struct batch_line {
 	const char *custom_id;
@@ -83,8 +92,8 @@ struct batch_dialect {
 
 	/* Of providers that keep files: have one, all of these are theirs. */
 	enum err (*upload)(struct arena *a, const struct provider *p,
-	    const char *purpose, const char *filename, struct str content,
-	    struct http_call *call, struct fault *f);
+	    const struct batch_upload *u, struct http_call *call,
+	    struct fault *f);
 	enum err (*file)(struct arena *a, const struct provider *p,
 	    const char *method, const char *id, const char *tail,
 	    struct http_call *call, struct fault *f);
@@ -96,7 +105,7 @@ struct batch_dialect {
 	    const char *id, struct http_call *call, struct fault *f);
 	enum err (*cancel)(struct arena *a, const struct provider *p,
 	    const char *id, struct http_call *call, struct fault *f);
-	/* What create, get and cancel are answered with. */
+	/* What create, get and cancel are answered with: by batch_read. */
 	enum err (*read)(struct arena *a, const char *body, size_t len,
 	    struct batch_state *out, struct fault *f);
 	/* The answers at `where`: state's output or errors. */
@@ -119,6 +128,10 @@ const struct batch_dialect *batch_dialect_of(const struct provider *p);
 const char *batch_surface(const char *path);
 /* The other way, by the adapter that asks the provider. NULL: none. */
 const char *batch_path(const struct adapter *asks);
+
+/* What a provider says of a batch, within bounds. */
+enum err batch_read(const struct batch_dialect *d, struct arena *a,
+    const char *body, size_t len, struct batch_state *out, struct fault *f);
 
 /* The door behind it (struct task), NULL: a chat. */
 const char *batch_door(const char *path);

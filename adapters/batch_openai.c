@@ -9,6 +9,7 @@
 #include "adapters/canon.h"
 #include "adapters/reply.h"
 #include "app/base/arena.h"
+#include "app/base/decimal.h"
 #include "app/base/form.h"
 #include "app/base/hash.h"
 
@@ -104,14 +105,14 @@ boundary_for(struct arena *a, struct str content)
 }
 
 static enum err
-openai_upload(struct arena *a, const struct provider *p, const char *purpose,
-    const char *filename, struct str content, struct http_call *call,
-    struct fault *f)
+openai_upload(struct arena *a, const struct provider *p,
+    const struct batch_upload *u, struct http_call *call, struct fault *f)
 {
-	const char *boundary = boundary_for(a, content);
-	struct form_part file = { .name = "file", .filename = filename,
-		.type = "application/octet-stream", .data = content.p,
-		.len = content.len };
+	const char *boundary = boundary_for(a, u->content);
+	struct form_part file = { .name = "file", .filename = u->filename,
+		.type = "application/octet-stream", .data = u->content.p,
+		.len = u->content.len };
+	char ttl[DECIMAL_SIZE];
 	enum err e = call_to(a, p, "POST", "/files", NULL, "", call, f);
 	struct buf body;
 
@@ -120,7 +121,13 @@ openai_upload(struct arena *a, const struct provider *p, const char *purpose,
 	call->type = arena_printf(a, "multipart/form-data; boundary=\"%s\"",
 	    boundary);
 	buf_init(&body, LIMIT_BODY * 2);
-	put_field(&body, boundary, "purpose", purpose);
+	put_field(&body, boundary, "purpose", u->purpose);
+	if (u->ttl > 0) {
+		decimal(ttl, u->ttl, 0);
+		put_field(&body, boundary, "expires_after[anchor]",
+		    "created_at");
+		put_field(&body, boundary, "expires_after[seconds]", ttl);
+	}
 	form_put(&body, boundary, &file);
 	form_end(&body, boundary);
 	return canon_body(a, call, &body, call->type == NULL ?

@@ -108,6 +108,10 @@ batches_read_request(struct arena *a, struct chat *chat, struct fault *f)
 		    JSON_ROOT, needed[i])))
 			e = fault_set(f, ERR_BAD_REQUEST, needed[i],
 			    "'%s' is missing", needed[i]);
+	if (e == ERR_OK && canon_raw(&chat->doc, json_get(&chat->doc,
+	    JSON_ROOT, "metadata")).len > FILES_METADATA)
+		e = fault_set(f, ERR_BAD_REQUEST, "metadata",
+		    "'metadata' has more than %zu bytes", FILES_METADATA);
 	set_up(chat);
 	chat->model = "";
 	return e;

@@ -7,10 +7,12 @@
 #define TOLLGATE_ADAPTERS_FILES_H
 
 #include "adapters/adapter.h"
+#include "app/base/limits.h"
 
 #define FILES_DOOR "files"
 #define FILES_TTL_LEAST 3600	/* s: the shortest that a client may set */
 #define FILES_TTL_MOST 2592000
+#define FILES_METADATA KIB(32) /* of a batch, bytes */
 
 /* POST /v1/files: a form. */
 extern const struct adapter adapter_files;

@@ -12,7 +12,7 @@
 #include "app/transport.h"
 #include "app/worker.h"
 
-#define SILENCE INT64_C(60000000) /* µs without a byte */
+#define SILENCE INT64_C(120000000) /* µs without a byte */
 
 static void
 tell(struct ask *k)

@@ -401,7 +401,7 @@ on_state(void *arg)
 	enum err err = k->ask.err;
 
 	if (err == ERR_OK)
-		err = k->rs.dialect->read(k->arena, k->ask.body.data == NULL ?
+		err = batch_read(k->rs.dialect, k->arena, k->ask.body.data == NULL ?
 		    "" : k->ask.body.data, k->ask.body.len, &s, &k->fault);
 	else
 		k->fault = k->ask.fault;

@@ -40,7 +40,7 @@ on_created(void *arg)
 			    NULL);
 		return; /* else it may have it: it is paid in the end */
 	}
-	if (job->dialect->read(r->arena, job->ask.body.data == NULL ? "" :
+	if (batch_read(job->dialect, r->arena, job->ask.body.data == NULL ? "" :
 	    job->ask.body.data, job->ask.body.len, &e->state, &r->fault) !=
 	    ERR_OK) {
 		filed_fail(job, ERR_BAD_UPSTREAM, &r->fault);

@@ -68,11 +68,14 @@ upload(struct filed *job, const char *content, size_t len)
 	struct request *r = job->request;
 	struct entry *e = &job->entry;
 	struct http_call *call = filed_call(job);
+	struct batch_upload up;
 
 	describe(job, len);
-	filed_ask(job, job->dialect->upload(r->arena, job->provider, e->purpose,
-	    e->filename, (struct str){ content, len }, call, &r->fault),
-	    on_uploaded);
+	up = (struct batch_upload){ .purpose = e->purpose,
+		.filename = e->filename, .content = { content, len },
+		.ttl = files_expiry(&r->chat) };
+	filed_ask(job, job->dialect->upload(r->arena, job->provider, &up,
+	    call, &r->fault), on_uploaded);
 }
 
 /* The client's id of what waits here. */

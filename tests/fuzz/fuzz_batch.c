@@ -77,7 +77,7 @@ read_state(struct target *t, const char *p, size_t len)
 	struct batch_state s;
 	struct fault f;
 
-	if (t->results.dialect->read(t->arena, p, len, &s, &f) == ERR_OK &&
+	if (batch_read(t->results.dialect, t->arena, p, len, &s, &f) == ERR_OK &&
 	    (s.id == NULL || *s.id == '\0' || s.output == NULL ||
 		s.errors == NULL || s.failure == NULL))
 		abort();

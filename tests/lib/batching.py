@@ -9,6 +9,7 @@ A line whose text begins with "fail" has no answer.
 
 import email.parser
 import json
+import time
 import urllib.parse
 
 import batching_anthropic
@@ -186,10 +187,15 @@ def order(x, kept, looks, versioned):
 async def files(x, kept, rest):
     if not rest and x.method == "POST":
         form = parts(x)
-        if set(form) - {"purpose", "file"}:
+        if set(form) - {"purpose", "file", "expires_after[anchor]",
+                        "expires_after[seconds]"}:
             return error(400, "unknown field")
         name, data = form["file"]
-        return 200, kept.add(name, form["purpose"][1].decode(), data)
+        row = kept.add(name, form["purpose"][1].decode(), data)
+        if "expires_after[seconds]" in form:
+            row["expires_at"] = int(time.time()) + int(
+                form["expires_after[seconds]"][1])
+        return 200, row
     if not rest or rest[0] not in kept.files:
         return error(404, "No such File object")
     row, data = kept.files[rest[0]]

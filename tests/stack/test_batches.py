@@ -264,6 +264,33 @@ def test_translated_cancel(books, model):
         assert row["held_nano"] == before["held_nano"]
 
 
+def test_other_files(books, sdk):
+    """A file that is no batch is kept as it is, for as long as was said."""
+    data = bytes(range(256)) * 9
+    for expires in ({}, {"expires_after": {"anchor": "created_at",
+                                           "seconds": 7200}}):
+        f = sdk.files.create(file=("x.bin", data), purpose="user_data",
+                             extra_body={"model": "smart"}, **expires)
+        assert f.bytes == len(data) and f.purpose == "user_data"
+        assert (f.expires_at is not None) == bool(expires)
+        assert sdk.files.content(f.id).content == data
+        assert f.id in {k.id for k in sdk.files.list(purpose="user_data")}
+        with pytest.raises(openai.BadRequestError):
+            sdk.batches.create(input_file_id=f.id, endpoint=CHAT,
+                               completion_window="24h")
+        sdk.files.delete(f.id)
+    with pytest.raises(openai.BadRequestError) as e:
+        sdk.files.create(file=("x.bin", data), purpose="user_data",
+                         extra_body={"model": "claude"})
+    assert "offers upload" in str(e.value)
+    with pytest.raises(openai.BadRequestError):
+        sdk.files.create(file=("x.bin", data), purpose="user_data",
+                         expires_after={"anchor": "created_at",
+                                        "seconds": 60})
+    with pytest.raises(openai.BadRequestError):
+        order(sdk, lines_of(), metadata={"a": "b" * 40000})
+
+
 def test_other_paths(books, sdk):
     """Embeddings, at the ordinary price of a model that has no other."""
     mode = books.site.tag("m/batch/tag=plain")
