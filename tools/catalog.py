@@ -182,8 +182,16 @@ EMBEDDINGS = [
 # Models that make images and speech, which models.dev lacks or has without a
 # price: USD a million tokens or characters, or an image. What depends on size or
 # quality stands with the dearest that can be asked for, as a price here is one
-# number. As generally known in 2026-11; the makers' own lists were not read. That
-# of grok-imagine-image-quality is what a recorded answer of 2026 told.
+# number. Read 2026-11 of the makers' own pages: gpt-image-1-mini,
+# gpt-image-2.6-sunburst and gpt-4o-mini-tts (developers.openai.com/api/docs/models/
+# NAME), grok-imagine-image (docs.x.ai/developers/model-capabilities/images, where
+# it also says that images which are sent are billed, and not how much). Imagen's
+# are those of ai.google.dev/gemini-api/docs/pricing as quoted in
+# discuss.ai.google.dev/t/101173 (2025). Those of gpt-image-1 and 1.5 are as
+# burncloud.com and llmreference.com have them (2026-05). That of
+# grok-imagine-image-quality is what a recorded answer of 2026 told. The rest, and
+# what xAI bills for images that are sent, is as generally known: nobody's page was
+# read for it.
 MEDIA = [
     ("amazon-bedrock", "amazon.nova-canvas-v1:0", "Nova Canvas",
      {"image": "0.08"}),
@@ -201,30 +209,51 @@ MEDIA = [
     ("google-vertex", "imagen-4.0-ultra-generate-001", "Imagen 4 Ultra",
      {"image": "0.06"}),
     ("openai", "chatgpt-image-latest", "chatgpt-image-latest",
-     {"input": "5", "output": "32", "cached_input": "1.25"}),
+     {"input": "5", "output": "32", "cached_input": "1.25",
+      "image_input": "8"}),
     ("openai", "dall-e-2", "DALL-E 2", {"image": "0.02"}),
     ("openai", "dall-e-3", "DALL-E 3", {"image": "0.12"}),
     ("openai", "gpt-4o-mini-tts", "GPT-4o mini TTS",
      {"input": "0.6", "audio_output": "12"}),
     ("openai", "gpt-image-1", "gpt-image-1",
-     {"input": "5", "output": "40", "cached_input": "1.25"}),
+     {"input": "5", "output": "40", "cached_input": "1.25",
+      "image_input": "10"}),
     ("openai", "gpt-image-1-mini", "gpt-image-1-mini",
-     {"input": "2", "output": "8", "cached_input": "0.2"}),
+     {"input": "2", "output": "8", "cached_input": "0.2",
+      "image_input": "2.5"}),
     ("openai", "gpt-image-1.5", "gpt-image-1.5",
-     {"input": "5", "output": "32", "cached_input": "1.25"}),
+     {"input": "5", "output": "32", "cached_input": "1.25",
+      "image_input": "8"}),
+    ("openai", "gpt-image-2.6-sunburst", "GPT Image 2.6 Sunburst",
+     {"input": "5", "output": "30", "cached_input": "1.25",
+      "image_input": "8"}),
     ("openai", "tts-1", "TTS-1", {"characters": "15"}),
     ("openai", "tts-1-hd", "TTS-1 HD", {"characters": "30"}),
-    ("xai", "grok-imagine-image", "Grok Imagine Image", {"image": "0.02"}),
+    ("xai", "grok-imagine-image", "Grok Imagine Image",
+     {"image": "0.02", "sent_image": "0.002"}),
     ("xai", "grok-imagine-image-quality", "Grok Imagine Image Quality",
-     {"image": "0.07"}),
+     {"image": "0.07", "sent_image": "0.01"}),
 ]
+
+# What models.dev has no word for: USD a million tokens of images that are sent.
+# That of gpt-image-2 is as robotsatlas.com/ai-models/chatgpt-images-2-0 has it
+# (read 2026-11), of the maker's list; Azure sells at OpenAI's prices.
+IMAGE_INPUT = {
+    ("azure", "gpt-image-1"): "10",
+    ("azure", "gpt-image-1.5"): "8",
+    ("azure", "gpt-image-2"): "8",
+    ("openai", "gpt-image-2"): "8",
+}
 
 # Models that rank, moderate or hear, which models.dev lacks or has without a price:
 # title, rates in USD (tokens by the million, a search each), longest input,
 # what they read. Voyage's as vercel.com/ai-gateway/models/rerank-2.5 and
 # getmaxim.ai have them (read 2026-11). Those of Cohere and Amazon (2 and 1 USD a
-# thousand searches), OpenAI (moderation is free) and Mistral are as generally known; their own
-# pages were not read, and cohere.com/pricing is said to name none by now.
+# thousand searches), OpenAI (moderation is free) and Mistral are as generally known;
+# their own pages were not read, and cohere.com/pricing is said to name none by now.
+# OpenAI's speech to text as developers.openai.com/api/docs/models/
+# gpt-4o-transcribe.md and gpt-4o-mini-transcribe have it (read 2026-11): audio
+# tokens cost as all input.
 OTHERS = [
     ("amazon-bedrock", "amazon.rerank-v1:0", "Amazon Rerank 1.0",
      {"input": "0", "output": "0", "search": "0.001"}, 4096, "text_in"),
@@ -239,9 +268,9 @@ OTHERS = [
     ("mistral", "mistral-moderation-latest", "Mistral Moderation",
      {"input": "0.1", "output": "0"}, 8192, "text_in"),
     ("openai", "gpt-4o-mini-transcribe", "GPT-4o mini Transcribe",
-     {"input": "1.25", "output": "5", "audio_input": "3"}, 16000, "audio_in"),
+     {"input": "1.25", "output": "5"}, 16000, "audio_in"),
     ("openai", "gpt-4o-transcribe", "GPT-4o Transcribe",
-     {"input": "2.5", "output": "10", "audio_input": "6"}, 16000, "audio_in"),
+     {"input": "2.5", "output": "10"}, 16000, "audio_in"),
     ("openai", "whisper-1", "Whisper", {"second": "0.0001"}, 0, "audio_in"),
     ("openai", "omni-moderation-latest", "Omni Moderation",
      {"input": "0", "output": "0"}, 32768, "text_in image_in"),
@@ -403,6 +432,8 @@ def model_price(row):
     anthropic = (row["provider"] in ANTHROPIC_SCHEME and "claude" in row["id"])
     out = rates(cost, anthropic)
     out.update(FEES.get((row["provider"], row["id"]), {}))
+    if (row["provider"], row["id"]) in IMAGE_INPUT:
+        out["image_input"] = IMAGE_INPUT[row["provider"], row["id"]]
     if row["provider"] == "anthropic":
         out["search"] = ANTHROPIC_SEARCH
     tiers = [dict({"above": tier["tier"]["size"]}, **rates(tier, anthropic))
