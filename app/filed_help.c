@@ -194,6 +194,22 @@ struct finding {
 	void (*next)(struct filed *job);
 };
 
+/*
+ * A provider may be spoken to in several dialects, at several addresses: what
+ * is kept is where its record says.
+ */
+static void
+speak(struct filed *job)
+{
+	const struct provider *p = *job->entry.adapter == '\0' ? NULL :
+	    provider_speaking(job->provider, job->entry.adapter);
+
+	if (p == NULL || batch_dialect_of(p) == NULL)
+		return;
+	job->provider = p;
+	job->dialect = batch_dialect_of(p);
+}
+
 static void
 on_found(void *arg, enum err e, const char *text, size_t len, const char *why)
 {
@@ -215,6 +231,7 @@ on_found(void *arg, enum err e, const char *text, size_t len, const char *why)
 			filed_fail_row(job, ERR_INTERNAL);
 			return;
 		}
+		speak(job);
 	}
 	fd->next(job);
 }

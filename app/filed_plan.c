@@ -125,6 +125,22 @@ plan(struct request *r, struct filed *job, const struct facts_source *from,
 	    plan_lines(r, job, from) : plan_file(r, from, facts);
 }
 
+/* As it is, or as the first of those that some model of it needs. */
+static const struct provider *
+batching(const struct provider *p)
+{
+	const struct provider *as = p;
+	size_t i;
+
+	for (i = 0; batch_dialect_of(as) == NULL && adapter_names[i] != NULL;
+	    i++) {
+		as = provider_speaking(p, adapter_names[i]);
+		if (as == NULL)
+			as = p;
+	}
+	return as;
+}
+
 enum err
 filed_plan(struct request *r, const struct facts_source *from,
     const struct route_facts *facts)
@@ -138,7 +154,7 @@ filed_plan(struct request *r, const struct facts_source *from,
 		e = plan(r, job, from, facts);
 	if (e != ERR_OK)
 		return e;
-	job->provider = r->plan.order[0]->provider;
+	job->provider = batching(r->plan.order[0]->provider);
 	job->dialect = batch_dialect_of(job->provider);
 	job->lines.dialect = job->dialect;
 	if (job->dialect == NULL)
