@@ -1,6 +1,7 @@
 /*
- * A door, fed with anything: a request, a newline, an answer to it. Whatever
- * is written must be JSON.
+ * A door, fed with anything: a request, a newline, an answer to it, taken
+ * whole and as a stream. What is written must be JSON where it is to be; an
+ * answer ends once.
  */
 #ifndef TOLLGATE_TESTS_FUZZ_DOOR_H
 #define TOLLGATE_TESTS_FUZZ_DOOR_H
@@ -12,14 +13,16 @@
 #include "adapters/adapter.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/frames.h"
 #include "app/base/limits.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* A form that a provider has. */
+/* A form that a provider has; word: what to do, where a path says it. */
 struct door_row {
 	const char *surface, *to, *model, *base;
 	unsigned quirks;
+	const char *word;
 };
 
 struct target {
@@ -28,9 +31,14 @@ struct target {
 	struct provider provider;
 	struct deployment deployment;
 	struct chat chat;
+	struct stream reader, writer;
 	struct fault fault;
 	struct buf out;
+	int ends;
 };
+
+static const struct answer_meta door_meta = { .request_id = "req_1",
+	.provider = "p", .model = "m", .cost = 7 };
 
 static void
 must_be_json(struct target *t, const char *p, size_t len)
@@ -41,6 +49,18 @@ must_be_json(struct target *t, const char *p, size_t len)
 		abort();
 }
 
+/* A request without a body has its query there. */
+static enum err
+read_text(struct target *t, const char *p, size_t len)
+{
+	if (!t->surface->bodiless)
+		return json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+	t->chat.query = arena_dup(t->arena, p, len);
+	if (t->chat.query == NULL || strlen(t->chat.query) != len)
+		return ERR_BAD_REQUEST;
+	return json_parse(&t->chat.doc, t->arena, "{}", 2, &t->fault);
+}
+
 /* Each part; the answer is to the first. False: no request is read. */
 static bool
 ask(struct target *t, const char *p, size_t len)
@@ -49,7 +69,7 @@ ask(struct target *t, const char *p, size_t len)
 	size_t part = 0;
 	enum err e;
 
-	e = json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+	e = read_text(t, p, len);
 	if (e == ERR_OK)
 		e = t->surface->read_request(t->arena, &t->chat, &t->fault);
 	if (e == ERR_OK && t->surface != t->to)
@@ -62,7 +82,8 @@ ask(struct target *t, const char *p, size_t len)
 		if (t->to->write_request(t->arena, &t->chat, &t->deployment,
 		    &call, &t->fault) != ERR_OK)
 			break;
-		must_be_json(t, call.body, call.body_len);
+		if (!t->surface->bodiless)
+			must_be_json(t, call.body, call.body_len);
 	} while (++part < call.parts && part < 4);
 	return true;
 }
@@ -70,8 +91,6 @@ ask(struct target *t, const char *p, size_t len)
 static void
 answer(struct target *t, const char *p, size_t len)
 {
-	static const struct answer_meta meta = { .request_id = "req_1",
-		.provider = "p", .model = "m", .cost = 7 };
 	struct upstream_error error;
 	struct reply reply;
 
@@ -83,9 +102,53 @@ answer(struct target *t, const char *p, size_t len)
 	if (t->to->read_reply(t->arena, &t->chat, &t->deployment, p, len,
 	    &reply, &t->fault) != ERR_OK || reply.error != NULL)
 		return;
-	if (t->surface->write_reply(t->arena, &t->chat, &reply, &meta,
-	    &t->out) == ERR_OK)
+	if (t->surface->write_reply(t->arena, &t->chat, &reply, &door_meta,
+	    &t->out) == ERR_OK && reply.type == NULL)
 		must_be_json(t, t->out.data, t->out.len);
+}
+
+static enum err
+on_delta(void *arg, const struct delta *d)
+{
+	struct target *t = arg;
+
+	if (d->kind == DELTA_ERROR)
+		return ERR_UPSTREAM;
+	t->ends += d->kind == DELTA_END;
+	if (t->ends > 1)
+		abort();
+	return t->surface->write_delta(&t->writer, d, &door_meta, &t->out);
+}
+
+static enum err
+on_event(void *arg, const struct sse_event *ev)
+{
+	struct target *t = arg;
+
+	return t->to->read_event(&t->reader, ev, on_delta, t, &t->fault);
+}
+
+/* As events; one that has ended gets nothing more. */
+static void
+stream(struct target *t, const char *p, size_t len)
+{
+	struct frames f;
+	enum err e;
+
+	t->reader = t->writer = (struct stream){ .arena = t->arena,
+		.scratch = t->arena, .chat = &t->chat,
+		.deployment = &t->deployment };
+	buf_clear(&t->out);
+	frames_init(&f, t->chat.task.bytes ? FRAMING_RAW : FRAMING_SSE,
+	    LIMIT_EVENT);
+	e = frames_feed(&f, p, len, on_event, t);
+	if (e == ERR_OK)
+		e = frames_end(&f, on_event, t);
+	if (e == ERR_OK && t->ends == 0)
+		e = on_event(t, NULL);
+	if (e == ERR_OK && t->ends != 1)
+		abort();
+	frames_free(&f);
 }
 
 static void
@@ -94,8 +157,11 @@ run(struct target *t, const char *text, size_t len)
 	const char *cut = memchr(text, '\n', len);
 	size_t n = cut == NULL ? len : (size_t)(cut - text);
 
-	if (ask(t, text, n) && cut != NULL)
-		answer(t, cut + 1, len - n - 1);
+	if (!ask(t, text, n) || cut == NULL)
+		return;
+	answer(t, cut + 1, len - n - 1);
+	if (t->to->read_event != NULL)
+		stream(t, cut + 1, len - n - 1);
 }
 
 /* The first byte chooses the row. */
@@ -121,6 +187,8 @@ door_run(const struct door_row *rows, size_t count, const uint8_t *data,
 		.model = row->model, .provider = &t.provider };
 	t.chat.model = t.chat.user = t.chat.path = t.chat.query =
 	    t.chat.beta = "";
+	t.chat.word = row->word == NULL ? "" : row->word;
+	t.chat.previous_own = "resp_1";
 	buf_init(&t.out, MIB(16));
 	text = t.arena == NULL ? NULL : arena_dup(t.arena,
 	    (const char *)data + 1, size - 1);

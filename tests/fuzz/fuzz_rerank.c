@@ -8,6 +8,8 @@ static const struct door_row rows[] = {
 	{ "rerank", "bedrock_rerank", "cohere.rerank-v3-5:0", "http://p", 0 },
 	{ "rerank", "bedrock_rerank", "amazon.rerank-v1:0", "http://p", 0 },
 	{ "moderations", "moderations", "m", "http://p", 0 },
+	{ "rerank", "openai_rerank", "m", "http://p/openai",
+	    QUIRK_RERANK_PAIRS },
 };
 
 int

@@ -111,7 +111,7 @@ tests_fuzz_fuzz_batch_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/batch
 
 noinst_PROGRAMS += tests/fuzz/fuzz_media
-tests_fuzz_fuzz_media_SOURCES = tests/fuzz/fuzz_media.c
+tests_fuzz_fuzz_media_SOURCES = tests/fuzz/fuzz_media.c tests/fuzz/door.h
 tests_fuzz_fuzz_media_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_media_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/media
@@ -122,7 +122,14 @@ tests_fuzz_fuzz_embeddings_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_embeddings_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/embeddings
 
+noinst_PROGRAMS += tests/fuzz/fuzz_kept
+tests_fuzz_fuzz_kept_SOURCES = tests/fuzz/fuzz_kept.c tests/fuzz/door.h
+tests_fuzz_fuzz_kept_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_kept_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/kept
+
 noinst_PROGRAMS += tests/fuzz/fuzz_rerank
 tests_fuzz_fuzz_rerank_SOURCES = tests/fuzz/fuzz_rerank.c tests/fuzz/door.h
 tests_fuzz_fuzz_rerank_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_rerank_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/rerank
