@@ -31,7 +31,7 @@ struct registry;
 
 #define REGISTRY_TEXT (256 << 10) /* bytes of a record */
 #define REGISTRY_PAGE 100	  /* records of a list */
-#define REGISTRY_BODIES (INT64_C(1) << 30)
+#define REGISTRY_BODIES (INT64_C(256) << 20) /* beside a ledger in a Redis */
 
 struct registry_setup {
 	uv_loop_t *loop;
