@@ -453,7 +453,9 @@ resume(struct redis *b)
 		forget_oldest(b);
 	b->drops = 0; /* their marks have gone */
 	ledger_restore(b->ledger);
-	journal_owed(b->journal, REPLAY, replay, b);
+	/* To take them locks the file: not for nothing. */
+	if (journal_owes(b->journal) > 0)
+		journal_owed(b->journal, REPLAY, replay, b);
 }
 
 /*
