@@ -222,6 +222,11 @@ check_late(struct request *r, struct upload *u, size_t first)
 			return fault_set(&r->fault, ERR_BAD_REQUEST, p->name,
 			    "'%.64s' must stand before '%s' in a form of this "
 			    "size", p->name, r->surface->file);
+		else if (!p->plain) /* it goes on as it came */
+			return fault_set(&r->fault, ERR_BAD_REQUEST, p->name,
+			    "the header of '%.64s', behind '%s', must be "
+			    "'form-data; name=\"…\"' and no more", p->name,
+			    r->surface->file);
 	return ERR_OK;
 }
 
@@ -353,7 +358,8 @@ upload_more(struct attempt *at, char *to, size_t room)
 	struct upload *u = r->upload;
 	size_t n = u->good - u->taken;
 
-	if (u->broken || u->taker != at)
+	/* A body that was refused is not held any more. */
+	if (u->broken || u->taker != at || r->x->refused != ERR_OK)
 		return CALL_OFF;
 	if (n == 0 && u->whole) {
 		attempt_uploaded(at);

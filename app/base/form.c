@@ -140,12 +140,35 @@ is_field(const char *line, const char *stop, const char *name,
 	return true;
 }
 
+/* The name and no more, in letters that no reader takes for others? */
+static bool
+says_only(const char *value, const char *stop, const char *name)
+{
+	static const char begin[] = "form-data; name=\"";
+	size_t n = sizeof begin - 1, len = name == NULL ? 0 : strlen(name);
+
+	return len > 0 && strpbrk(name, "\"\\%") == NULL &&
+	    (size_t)(stop - value) == n + len + 1 &&
+	    memcmp(value, begin, n) == 0 &&
+	    memcmp(value + n, name, len) == 0 && stop[-1] == '"';
+}
+
+/* A line that goes on with the one before, or is two for some readers. */
+static bool
+is_odd_line(const char *line, const char *stop)
+{
+	return *line == ' ' || *line == '\t' ||
+	    memchr(line, '\r', (size_t)(stop - line)) != NULL ||
+	    memchr(line, '\0', (size_t)(stop - line)) != NULL;
+}
+
 /* The header of a part at *p, up to its empty line. */
 static enum err
 read_head(struct form_part *part, struct arena *a, const char **p,
     const char *end, struct fault *f)
 {
 	const char *line, *stop, *value, *rest;
+	unsigned names = 0, odd = 0;
 
 	if (end - *p > FORM_HEAD)
 		end = *p + FORM_HEAD;
@@ -155,16 +178,20 @@ read_head(struct form_part *part, struct arena *a, const char **p,
 			return bad(f, "a part's header has no end");
 		if (line == stop)
 			break;
+		odd += is_odd_line(line, stop);
 		if (is_field(line, stop, "content-disposition", &value)) {
 			part->name = parameter(a, value, stop, "name");
 			part->filename = parameter(a, value, stop,
 			    "filename");
+			odd += names++ > 0 || !says_only(value, stop,
+			    part->name);
 		} else if (is_field(line, stop, "content-type", &value)) {
 			part->type = token(a, value, stop, &rest);
 			if (part->type == NULL)
 				part->type = "";
 		}
 	}
+	part->plain = odd == 0;
 	return part->name == NULL ? bad(f, "a part has no name") : ERR_OK;
 }
 

@@ -29,6 +29,7 @@ struct form_part {
 	const char *data;     /* in the body */
 	size_t len;
 	size_t held; /* bytes of data that are there: len, but of an open part */
+	bool plain;  /* its header says one name, to every reader */
 };
 
 struct form {

@@ -183,9 +183,10 @@ static void
 test_written(void **state)
 {
 	static const struct form_part parts[] = {
-		{ "a\"b", NULL, "", "one", 3, 3 },
-		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9, 9 },
-		{ "c\\", "d\\", "", "two", 3, 3 },
+		{ "a\"b", NULL, "", "one", 3, 3, true },
+		{ "file", "x\"y.wav", "audio/wav", "\0\r\n\r\n--xy", 9, 9,
+		    true },
+		{ "c\\", "d\\", "", "two", 3, 3, true },
 	};
 	struct read r;
 	struct buf b;
@@ -308,6 +309,50 @@ test_smuggled(void **state)
 	arena_free(a);
 }
 
+/* Headers that say one name, to all readers; and such that may say two. */
+static void
+test_one_name(void **state)
+{
+	static const struct {
+		const char *head;
+		bool plain;
+	} heads[] = {
+		{ "Content-Disposition: form-data; name=\"a\"", true },
+		{ "content-type: text/plain\r\n"
+		  "content-disposition: form-data; name=\"a[]\"", true },
+		{ "Content-Disposition: form-data; name=\"a\"\r\n"
+		  "Content-Disposition: form-data; name=\"model\"", false },
+		{ "Content-Disposition: form-data; name=\"a\"; "
+		  "name=\"model\"", false },
+		{ "Content-Disposition: form-data; name=\"a\"; "
+		  "name*=UTF-8''model", false },
+		{ "Content-Disposition: form-data; name=\"a\"\r\n"
+		  " ; name=\"model\"", false },
+		{ "X: y\rContent-Disposition: form-data; name=\"model\"\r\n"
+		  "Content-Disposition: form-data; name=\"a\"", false },
+		{ "Content-Disposition: form-data; name=\"a%22\"", false },
+		{ "Content-Disposition: form-data; name=\"a\\\"\"", false },
+	};
+	struct form_part part[FORM_PARTS];
+	struct form form = { .boundary = "xx", .part = part };
+	struct arena *a = arena_new(MIB(1));
+	struct fault f;
+	char tail[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+		form.count = 0;
+		snprintf(tail, sizeof tail, "\r\n--xx\r\n%s\r\n\r\nv"
+		    "\r\n--xx--\r\n", heads[i].head);
+		assert_int_equal(form_rest(&form, a, tail, strlen(tail), &f),
+		    ERR_OK);
+		assert_int_equal(form.count, 1);
+		assert_int_equal(part[0].plain, heads[i].plain);
+	}
+	arena_free(a);
+}
+
 int
 main(void)
 {
@@ -319,6 +364,7 @@ main(void)
 		cmocka_unit_test(test_written),
 		cmocka_unit_test(test_begin),
 		cmocka_unit_test(test_smuggled),
+		cmocka_unit_test(test_one_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
