@@ -156,13 +156,14 @@ relay_settle(struct attempt *at)
 	struct usage *u = &at->usage;
 
 	*u = at->told.known ? at->told : at->begun;
-	/* What was given up was read by its provider all the same. */
+	/* What was given up was read by its provider all the same, if whole. */
 	if (at->adapter->raw) {
 		settle_raw(at);
 	} else if (works_on(at)) {
 		count_most(at);
 	} else if (u->known || at->first_content != 0 || at->text_bytes > 0 ||
-	    (at->left && at->sent != 0 && at->status < 400)) {
+	    (at->left && at->sent != 0 && !at->uploading &&
+		at->status < 400)) {
 		if (!at->request->chat.free)
 			count_seen(at);
 		at->doubtful = at->told.known && u->estimated;

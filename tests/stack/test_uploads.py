@@ -246,7 +246,10 @@ def test_file_first(books):
 
 @pytest.mark.parametrize("late", [
     field("model", "slow"), field("stream", "true"),
-    field("models", "[]"), head_of_file() + b"more\r\n",
+    field("models", "[]"), field('x"; name="model', "slow"),
+    field("x", "y").replace(b"\r\n\r\n", b"\r\nContent-Disposition: "
+                            b"form-data; name=\"model\"\r\n\r\n"),
+    head_of_file() + b"more\r\n",
     head_of_file("other") + b"more\r\n", field("temperature", "0") * 2,
     f"--{BOUNDARY}--\r\n".encode() + field("model", "slow")])
 def test_smuggled(books, late):
@@ -363,6 +366,7 @@ def test_client_leaves(books):
     wait_until(lambda: spent(books.site, "gone")["held_nano"] == 0, 30,
                "given back")
     assert not seen(books, "ok").whole
+    assert spent(books.site, "gone")["input_tokens"] == 0, "not whole"
 
 
 def test_twenty_at_once(books):
