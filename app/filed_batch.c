@@ -218,6 +218,9 @@ order(struct filed *job)
 	else if (strcmp(e->path, filed_member(r, "endpoint")) != 0)
 		request_fail(r, ERR_BAD_REQUEST, "endpoint",
 		    "the file's lines are for '%.64s'", e->path);
+	else if (!vkey_allows(r->key, e->model)) /* it might, when it came */
+		request_fail(r, ERR_FORBIDDEN, "model",
+		    "this key may not use the model '%.64s'", e->model);
 	if (r->err != ERR_OK) {
 		filed_done(job);
 		return;

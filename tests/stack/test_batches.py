@@ -339,6 +339,26 @@ def test_others_see_nothing(books, sdk):
             sdk.files.content(name)
 
 
+def test_not_any_more(books, sdk):
+    """Whose key may no longer ask the model orders no batch with it."""
+    name = upload(sdk, lines_of()).id
+    row = next(k for k in books.doc["keys"] if k["name"] == "mine")
+    for models, good in (["chat"], False), (row["models"], True):
+        row["models"] = models
+        books.write()
+        wait_until(lambda: chat_only(sdk) != good, 15, "read anew")
+        try:
+            sdk.batches.create(input_file_id=name, endpoint=CHAT,
+                               completion_window="24h")
+            assert good
+        except openai.PermissionDeniedError:
+            assert not good
+
+
+def chat_only(sdk):
+    return [m.id for m in sdk.models.list()] == ["chat"]
+
+
 def test_held(books):
     """What it may cost is held while it is open; cancelled, it is paid for
     what was done."""
