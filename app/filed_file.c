@@ -173,6 +173,21 @@ on_dropped(void *arg, enum err e, const char *text, size_t len,
 	filed_text(job, &b);
 }
 
+/* Nobody else has it: when it is still there, that is told. */
+static void
+on_spool_dropped(void *arg, enum err e, const char *text, size_t len,
+    const char *why)
+{
+	struct filed *job = arg;
+
+	if (e == ERR_OK) {
+		on_dropped(job, e, text, len, why);
+		return;
+	}
+	filed_note(job, why);
+	filed_fail_row(job, ERR_KEPT);
+}
+
 static void
 on_deleted(void *arg)
 {
@@ -226,7 +241,7 @@ filed_delete(struct filed *job)
 	struct request *r = job->request;
 
 	if (filed_is_spooled(job))
-		filed_lose_spooled(job, on_dropped, job);
+		filed_lose_spooled(job, on_spool_dropped, job);
 	else if (filed_is_answers(job)) {
 		request_fail(r, ERR_BAD_REQUEST, "file_id", "the answers of "
 		    "a batch are kept by its provider and go with it");

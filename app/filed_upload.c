@@ -34,6 +34,8 @@ on_uploaded(void *arg)
 	e->own = batch_text(&doc, JSON_ROOT, "id", r->arena);
 	json_int(&doc, json_get(&doc, JSON_ROOT, "bytes"), &e->bytes);
 	json_int(&doc, json_get(&doc, JSON_ROOT, "expires_at"), &e->expires);
+	if (e->expires < 0 || e->expires > INT64_MAX / SECOND)
+		e->expires = 0;
 	previous_owner(r, job->provider, &owner);
 	e->id = *e->own == '\0' ? NULL : owned_id(r->arena, &owner,
 	    (struct str){ e->own, strlen(e->own) });
