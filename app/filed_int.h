@@ -46,7 +46,8 @@ struct filed {
 	/* A list. */
 	struct buf list;
 	struct json_writer writer;
-	unsigned limit, shown;
+	unsigned limit, shown, seen, pages;
+	const char *owner, *after, *at; /* whose; the page's place; the last */
 	bool more;
 	const char *purpose; /* of files, "" = any */
 	const char *first, *last;

@@ -12,6 +12,9 @@
 #include "app/worker.h"
 
 #define LIST_USUAL 20
+#define LIST_PAGES 16 /* of the registry, for one of a purpose */
+
+static void ask_page(struct filed *job);
 
 static void
 show_one(struct filed *job, const char *text, size_t len)
@@ -20,12 +23,15 @@ show_one(struct filed *job, const char *text, size_t len)
 	struct entry e;
 	struct owner owner;
 
+	job->seen++;
 	if (job->shown == job->limit) {
 		job->more = true;
 		return;
 	}
-	if (!entry_read(r->arena, text, len, &e) || (*job->purpose != '\0' &&
-	    strcmp(e.purpose, job->purpose) != 0))
+	if (!entry_read(r->arena, text, len, &e))
+		return;
+	job->at = e.id;
+	if (*job->purpose != '\0' && strcmp(e.purpose, job->purpose) != 0)
 		return;
 	previous_owner_named(r, e.provider, &owner);
 	entry_show(&job->writer, r->arena, &owner, &e);
@@ -59,6 +65,14 @@ on_listed(void *arg, enum err e, const char *text, size_t len,
 	if (text != NULL) {
 		show_one(job, text, len);
 		return;
+	}
+	/* Those of other purposes were passed over: there may be more. */
+	if (!job->more && job->seen > job->limit && job->at != job->after) {
+		if (++job->pages < LIST_PAGES) {
+			ask_page(job);
+			return;
+		}
+		job->more = true;
 	}
 	jw_end_array(w);
 	put_end(w, "first_id", job->first);
@@ -97,17 +111,28 @@ asked_limit(struct request *r)
 }
 
 static void
-begin_list(struct filed *job)
+ask_page(struct filed *job)
 {
-	struct request *r = job->request;
-	bool files = strcmp(r->endpoint->word, "files") == 0;
-	const char *owner = entry_owner(r->arena, files ? "file" : "batch",
-	    r->key->name), *after = asked(r, "after");
 	struct registry *rg = filed_registry(job);
 
 	if (rg == NULL)
 		return;
-	if (owner == NULL) {
+	job->seen = 0;
+	job->after = job->at;
+	registry_list(rg, job->owner, job->at, job->limit + 1, on_listed,
+	    job);
+}
+
+static void
+begin_list(struct filed *job)
+{
+	struct request *r = job->request;
+	bool files = strcmp(r->endpoint->word, "files") == 0;
+	const char *after = asked(r, "after");
+
+	job->owner = entry_owner(r->arena, files ? "file" : "batch",
+	    r->key->name);
+	if (job->owner == NULL) {
 		filed_fail_row(job, ERR_INTERNAL);
 		return;
 	}
@@ -121,8 +146,8 @@ begin_list(struct filed *job)
 	canon_put_text(&job->writer, "object", canon_lit("list"));
 	jw_key(&job->writer, "data");
 	jw_array(&job->writer);
-	registry_list(rg, owner, after == NULL ? "" : after, job->limit + 1,
-	    on_listed, job);
+	job->at = after == NULL ? "" : after;
+	ask_page(job);
 }
 
 enum verdict

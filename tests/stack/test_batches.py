@@ -315,6 +315,12 @@ def test_lists(books, sdk):
         files = {b.input_file_id for b in made}
         assert files <= {f.id for f in other.files.list()}
         assert {f.id for f in other.files.list(purpose="vision")} == set()
+        assert files <= {f.id for f in other.files.list(
+            purpose="batch", limit=1)}
+        one = other.files.create(file=("a.txt", b"a"), purpose="vision")
+        [upload(other, lines_of()) for _ in range(3)]
+        assert [f.id for f in other.files.list(purpose="vision", limit=1)
+                ] == [one.id], "behind files of another purpose"
         assert not ids & {b.id for b in sdk.batches.list()}
         for b in made:
             other.batches.cancel(b.id)
