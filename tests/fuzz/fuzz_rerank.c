@@ -2,14 +2,17 @@
 #include "tests/fuzz/door.h"
 
 static const struct door_row rows[] = {
-	{ "rerank", "rerank", "m", "http://p", 0 },
-	{ "rerank", "openai_rerank", "m", "http://p", 0 },
-	{ "rerank", "openai_rerank", "m", "http://p", QUIRK_EMBED_VOYAGE },
-	{ "rerank", "bedrock_rerank", "cohere.rerank-v3-5:0", "http://p", 0 },
-	{ "rerank", "bedrock_rerank", "amazon.rerank-v1:0", "http://p", 0 },
-	{ "moderations", "moderations", "m", "http://p", 0 },
+	{ "rerank", "rerank", "m", "http://p", 0, NULL },
+	{ "rerank", "openai_rerank", "m", "http://p", 0, NULL },
+	{ "rerank", "openai_rerank", "m", "http://p",
+	    QUIRK_EMBED_VOYAGE, NULL },
+	{ "rerank", "bedrock_rerank", "cohere.rerank-v3-5:0", "http://p",
+	    0, NULL },
+	{ "rerank", "bedrock_rerank", "amazon.rerank-v1:0", "http://p",
+	    0, NULL },
+	{ "moderations", "moderations", "m", "http://p", 0, NULL },
 	{ "rerank", "openai_rerank", "m", "http://p/openai",
-	    QUIRK_RERANK_PAIRS },
+	    QUIRK_RERANK_PAIRS, NULL },
 };
 
 int
