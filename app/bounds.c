@@ -1,6 +1,8 @@
 /* Upper bounds of what a request uses. */
 #include "app/bounds.h"
 
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "adapters/adapter.h"
@@ -67,7 +69,7 @@ of_input(struct arena *a, struct chat *c)
  * What a request says that its bill may hold beside: words anywhere in it. A
  * tool of the provider's own may bring any text into the prompt.
  */
-enum { SAYS_CACHE = 1, SAYS_SEARCH = 2, SAYS_MORE = 4 };
+enum { SAYS_CACHE = 1, SAYS_SEARCH = 2, SAYS_MORE = 4, SAYS_ALL = 7 };
 
 static const struct {
 	const char *word;
@@ -86,7 +88,24 @@ static const struct {
 };
 
 static const bool rare[256] = { ['_'] = true, ['P'] = true, ['h'] = true,
-	['g'] = true, ['p'] = true, ['v'] = true };
+	['g'] = true, ['p'] = true, ['v'] = true, ['\\'] = true };
+
+/*
+ * A letter, '_' or '"' written as its number ("\u0063"), as no encoder does:
+ * a word may be hidden there.
+ */
+static bool
+is_hidden(const char *p, size_t len)
+{
+	char hex[3] = { 0 };
+	long c;
+
+	if (len < 6 || memcmp(p, "\\u00", 4) != 0)
+		return false;
+	memcpy(hex, p + 4, 2);
+	c = strtol(hex, NULL, 16);
+	return isalpha((int)c) || c == '_' || c == '"';
+}
 
 static unsigned
 said_at(const char *text, size_t len, size_t i)
@@ -94,6 +113,8 @@ said_at(const char *text, size_t len, size_t i)
 	unsigned says = 0;
 	size_t k, at, n;
 
+	if (text[i] == '\\')
+		return is_hidden(text + i, len - i) ? SAYS_ALL : 0;
 	for (k = 0; k < sizeof marks / sizeof marks[0]; k++) {
 		at = marks[k].at;
 		if (marks[k].word[at] != text[i] || i < at)

@@ -90,6 +90,9 @@ said_anywhere(void **state)
 		{ "{\"type\":\"mcp\"}", false, false, true },
 		{ "url_context cache_control", true, false, true },
 		{ "\"conversation\"", false, false, true },
+		{ "web_sear\\u0063h", true, true, true },
+		{ "\\u006Dcp", true, true, true },
+		{ "\\u003cb\\u003e \\u00e4\\u6c49 \\u00", false, false, false },
 	};
 	struct deployment d = { .model = "m" };
 	struct chat c;
