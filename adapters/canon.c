@@ -481,12 +481,9 @@ canon_effort_word(enum effort e)
 	return "medium";
 }
 
-const char *
-canon_segment(struct arena *a, const char *s)
+static const char *
+encode(struct arena *a, const char *s, const char *plain)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "abcdefghijklmnopqrstuvwxyz"
-				    "0123456789-._~@";
 	const char *out = NULL;
 	struct buf b;
 
@@ -500,6 +497,31 @@ canon_segment(struct arena *a, const char *s)
 		out = arena_dup(a, b.data, b.len);
 	buf_free(&b);
 	return out == NULL ? "" : out;
+}
+
+#define SEGMENT                                                              \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~@"
+
+const char *
+canon_segment(struct arena *a, const char *s)
+{
+	return encode(a, s, SEGMENT);
+}
+
+const char *
+canon_path(struct arena *a, const char *s)
+{
+	const char *p = s;
+	size_t n;
+
+	for (;; p += n + 1) {
+		n = strcspn(p, "/");
+		if (n == 0 || (n == 1 && *p == '.') ||
+		    (n == 2 && memcmp(p, "..", 2) == 0))
+			return "";
+		if (p[n] == '\0')
+			return encode(a, s, SEGMENT "/");
+	}
 }
 
 struct str

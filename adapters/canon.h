@@ -184,6 +184,12 @@ enum err canon_model(struct chat *chat, struct arena *a, struct fault *f);
  */
 const char *canon_segment(struct arena *a, const char *s);
 
+/*
+ * A model's name that is a path of its own: segments as above, with the
+ * slashes between them. "" when one is empty, "." or "..", or memory is short.
+ */
+const char *canon_path(struct arena *a, const char *s);
+
 /* A C string as JSON text with its quotes; p NULL when memory is short. */
 struct str canon_quoted(struct arena *a, const char *s);
 

@@ -516,6 +516,10 @@ edits_write_request(struct arena *a, const struct chat *chat,
 {
 	const struct way *way = way_of(d);
 
+	/* Fireworks edits in a job that is asked after: not in one call. */
+	if ((d->provider->quirks & QUIRK_IMAGE_WORKFLOW) != 0)
+		return fault_set(f, ERR_BAD_REQUEST, NULL,
+		    "the provider edits no images in one call");
 	if (way != NULL)
 		return write_way(a, chat, d, way, call, f);
 	return chat->form != NULL ?

@@ -301,6 +301,87 @@ images_say(struct edits *e, const struct chat *chat,
 		say_ratio(e, chat, a);
 }
 
+/*
+ * Fireworks makes one image a call and knows no size but a ratio
+ * (docs.fireworks.ai/api-reference/generate-a-new-image-from-a-text-prompt,
+ * read 2026-11).
+ */
+static enum err
+write_workflow(struct arena *a, const struct chat *chat,
+    const struct deployment *d, struct http_call *call, struct fault *f)
+{
+	static const char *const ratios[] = { "1:1", "21:9", "16:9", "3:2",
+		"5:4", "4:5", "2:3", "9:16", "9:21", "4:3", "3:4" };
+	const char *ratio = images_ratio(chat, ratios, sizeof ratios /
+	    sizeof ratios[0]), *model = canon_path(a, d->model);
+	const char *path = arena_printf(a, "workflows/%s/text_to_image",
+	    model);
+	const struct json *doc = &chat->doc;
+	uint32_t seed = json_get(doc, JSON_ROOT, "seed");
+	struct str prompt = canon_raw(doc, json_get(doc, JSON_ROOT, "prompt"));
+	struct json_writer w;
+	struct buf body;
+
+	if (path == NULL)
+		return fault_memory(f);
+	if (*model == '\0')
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "the provider has no such model");
+	if (images_no_stream(chat, f) != ERR_OK)
+		return ERR_BAD_REQUEST;
+	images_slice(chat, call, 1);
+	call->method = "POST";
+	call->url = openai_url(a, d, path);
+	call->headers[call->header_count++] = (struct header){ "accept",
+		"application/json" };
+	buf_init(&body, LIMIT_BODY * 2);
+	jw_init(&w, &body);
+	jw_object(&w);
+	jw_key(&w, "prompt");
+	jw_raw(&w, prompt.p, prompt.len);
+	if (ratio != NULL) {
+		jw_key(&w, "aspect_ratio");
+		jw_string(&w, ratio);
+	}
+	/* Another one for each image, lest they are all the same. */
+	if (seed != JSON_NONE && chat->task.most[UNIT_IMAGE] == 1) {
+		jw_key(&w, "seed");
+		jw_raw(&w, canon_raw(doc, seed).p, canon_raw(doc, seed).len);
+	}
+	jw_end_object(&w);
+	return canon_body(a, call, &body, ERR_OK, f);
+}
+
+/* {"base64": ["data:image/png;base64,…"], "finishReason": "SUCCESS"} */
+static enum err
+read_workflow(struct arena *a, const struct chat *chat,
+    const struct deployment *d, const struct json *doc, struct reply *reply,
+    struct fault *f)
+{
+	uint32_t list = json_get(doc, JSON_ROOT, "base64"), v;
+	struct str said;
+	const char *comma;
+	enum err e = ERR_OK;
+
+	for (v = json_first(doc, list); v != JSON_NONE && e == ERR_OK;
+	    v = json_next(doc, list, v)) {
+		said = canon_str(doc, v, a);
+		comma = said.len > 5 && memcmp(said.p, "data:", 5) == 0 ?
+		    memchr(said.p, ',', said.len) : NULL;
+		if (comma != NULL) {
+			said.len -= (size_t)(comma + 1 - said.p);
+			said.p = comma + 1;
+		}
+		e = images_add(a, reply, canon_lit("image/png"), said, f);
+	}
+	if (e != ERR_OK)
+		return e;
+	if (reply->choice_count == 0 && json_is(doc, json_get(doc, JSON_ROOT,
+	    "finishReason"), "CONTENT_FILTERED"))
+		return images_refused(a, reply);
+	return images_counted(chat, d, reply, reply->choice_count, f);
+}
+
 static enum err
 images_write_request(struct arena *a, const struct chat *chat,
     const struct deployment *d, struct http_call *call, struct fault *f)
@@ -312,6 +393,8 @@ images_write_request(struct arena *a, const struct chat *chat,
 
 	if (model.p == NULL)
 		return fault_memory(f);
+	if ((quirks & QUIRK_IMAGE_WORKFLOW) != 0)
+		return write_workflow(a, chat, d, call, f);
 	call->method = "POST";
 	call->url = openai_url(a, d, (quirks & QUIRK_IMAGES_PATH) != 0 ?
 	    "images" : "images/generations");
@@ -414,6 +497,8 @@ images_read_reply(struct arena *a, const struct chat *chat,
 	e = reply_parse(a, body, len, doc, reply, f);
 	if (e != ERR_OK || reply->error != NULL)
 		return e;
+	if ((d->provider->quirks & QUIRK_IMAGE_WORKFLOW) != 0)
+		return read_workflow(a, chat, d, doc, reply, f);
 	data = json_get(doc, JSON_ROOT, "data");
 	read_usage(doc, &reply->usage);
 	reply->from = &adapter_images;

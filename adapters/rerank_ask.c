@@ -27,10 +27,13 @@ pairs_url(struct arena *a, const struct deployment *d)
 	static const char tail[] = "/openai";
 	const char *base = d->provider->base_url;
 	size_t n = strlen(base), skip = sizeof tail - 1;
+	const char *model = canon_path(a, d->model);
 
+	if (*model == '\0')
+		return NULL;
 	if (n >= skip && strcmp(base + n - skip, tail) == 0)
 		n -= skip;
-	return arena_printf(a, "%.*s/inference/%s", (int)n, base, d->model);
+	return arena_printf(a, "%.*s/inference/%s", (int)n, base, model);
 }
 
 /* As many queries as documents. */
@@ -43,6 +46,9 @@ pairs_write(struct arena *a, const struct chat *chat,
 	size_t i;
 
 	call->url = pairs_url(a, d);
+	if (call->url == NULL)
+		return fault_set(f, ERR_BAD_REQUEST, "model",
+		    "the provider has no such model");
 	buf_init(&body, LIMIT_BODY_TEXT);
 	jw_init(&w, &body);
 	jw_object(&w);

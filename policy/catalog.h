@@ -68,8 +68,10 @@ enum quirk {
 	QUIRK_EMBED_STRICT = 1 << 19, /* refuses input_type for embeddings */
 	QUIRK_IMAGE_RATIO = 1 << 20, /* images: aspect_ratio, no size, quality
 				      * and style */
-	QUIRK_RERANK_PAIRS = 1 << 21 /* reranks at /inference/MODEL, with a
-				      * query for each document */
+	QUIRK_RERANK_PAIRS = 1 << 21, /* reranks at /inference/MODEL, with a
+				       * query for each document */
+	QUIRK_IMAGE_WORKFLOW = 1 << 22 /* an image a call, at
+					* /workflows/MODEL/text_to_image */
 };
 
 /*

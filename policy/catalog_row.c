@@ -41,6 +41,7 @@ static const struct word quirk_words[] = {
 	{ "image_ratio", QUIRK_IMAGE_RATIO },
 	{ "embed_strict", QUIRK_EMBED_STRICT },
 	{ "rerank_pairs", QUIRK_RERANK_PAIRS },
+	{ "image_workflow", QUIRK_IMAGE_WORKFLOW },
 	{ NULL, 0 }
 };
 

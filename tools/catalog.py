@@ -357,6 +357,7 @@ PROVIDER_QUIRKS = [
     (r"togetherai", "image_pixels"),
     (r"xai", "image_ratio"),
     (r"deepinfra", "rerank_pairs"),
+    (r"fireworks-ai", "image_workflow"),
 ]
 # And single models: Alibaba's first Qwen3 think in streams only, and refuse
 # another answer unless told not to think; most of xAI's think as they like.

@@ -377,7 +377,23 @@ def xai(doc, bill):
             "usage": {"cost_in_usd_ticks": 700000000}}
 
 
-IMAGES = {"xai": ("/v1/images/generations", xai),
+def fireworks(doc, bill):
+    """docs.fireworks.ai, an image from a text prompt: one a call."""
+    members(doc, "prompt", "aspect_ratio", "guidance_scale", "seed",
+            "num_inference_steps")
+    among(doc, "aspect_ratio", ["1:1", "21:9", "16:9", "3:2", "5:4", "4:5",
+                                "2:3", "9:16", "9:21", "4:3", "3:4"])
+    bill(0, 0)
+    if doc["prompt"] == "forbidden":
+        return {"id": "1", "base64": [], "finishReason": "CONTENT_FILTERED",
+                "seed": 1}
+    return {"id": "1", "finishReason": "SUCCESS", "seed": 1, "base64": [
+        "data:image/png;base64," + picture(
+            doc["prompt"] + doc.get("aspect_ratio", ""))]}
+
+
+IMAGES = {"fireworks": ("/v1/workflows/up-sparks/text_to_image", fireworks),
+          "xai": ("/v1/images/generations", xai),
           "gemini": (":generateContent", gemini),
           "imagen": (":predict", imagen),
           "nova": ("/model/amazon.nova-canvas-v1%3A0/invoke", nova),

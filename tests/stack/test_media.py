@@ -61,6 +61,8 @@ def policy(site):
     model("dall-e-3", "m/images/dalle/tag=d", {"image": "0.12"})
     known(p, "flux", "togetherai", "m/images/together/tag=t",
           {"image": "0.003"})
+    known(p, "sparks", "fireworks-ai", "m/images/fireworks/tag=fw",
+          {"image": "0.0014"})
     known(p, "grok", "xai", "m/images/xai/tag=x", {"image": "0.07"})
     known(p, "router", "openrouter", "m/images/router/tag=r", GPT)
     p.model("fallback", {"to": site.tag("m/status/500/tag=f"), "price": GPT},
@@ -200,6 +202,26 @@ def test_xai(books):
                style="vivid")
     assert r.status == 200 and r.json()["ratio"] == "16:9", r.body
     assert r.headers["x-tollgate-cost"] == "0.07"
+
+
+def test_fireworks(books):
+    """An image a call, and as many calls as there are images."""
+    mode = books.site.tag("m/images/fireworks/tag=fw")
+    before = asked(books.site, mode)
+    r = images(books, "rich", "sparks", n=3, size="1792x1024", prompt="a cat")
+    assert r.status == 200, r.body
+    assert [d["b64_json"] for d in r.json()["data"]] == \
+        [media.picture("a cat16:9")] * 3
+    assert r.headers["x-tollgate-cost"] == "0.0042"
+    assert asked(books.site, mode) == before + 3
+    r = images(books, "rich", "sparks", prompt="forbidden")
+    assert r.status == 400, r.body
+    r = images(books, "rich", "sparks", stream=True)
+    assert r.status == 400 and r.json()["error"]["param"] == "stream"
+    for name in ("../../v1/sparks", "a//b", "./a"):      # no way elsewhere
+        r = images(books, "rich", "fireworks-ai/" + name)
+        assert r.status in (400, 404, 429), r.body
+    assert asked(books.site, mode) == before + 4
 
 
 def test_image_fallback(books):
