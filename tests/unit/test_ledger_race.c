@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/base/clock.h"
@@ -28,7 +29,7 @@
 
 #define PROCESSES 8
 #define DAY 20261128
-#define NOON "2026-11-28T12:00:00Z"
+#define NOON noon() /* of the day that the host has, as all processes do */
 #define LEASE (5 * S)
 
 /* What all processes write down, in a mapped file of the world. */
@@ -267,6 +268,18 @@ tell(const char *what, const struct notes *n)
 	printf("%s, %s: %lld tries of %d processes, %lld admitted\n",
 	    over_redis ? "redis" : "embedded", what, (long long)n->tries,
 	    PROCESSES, (long long)n->admitted);
+}
+
+static const char *
+noon(void)
+{
+	static char text[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof text, "%Y-%m-%dT12:00:00Z", &tm);
+	return text;
 }
 
 /* A budget of 100 calls, tried 1,000 times. */
