@@ -7,7 +7,6 @@
  * the ledger's time is that of the boot plus an offset kept in the file; a
  * system clock that stays elsewhere for ADOPT is followed.
  */
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/arena.h"
+#include "app/base/boot.h"
 #include "app/ledger_sql.h"
 #include "policy/state.h"
 
@@ -28,7 +28,6 @@
 #define SECOND INT64_C(1000000)
 #define ADOPT (600 * SECOND)
 #define JUMP (2 * SECOND)
-#define BOOT 40 /* bytes of a boot's id, with a NUL */
 #define FORGET_TICKS 5
 #define WAL_PAGES 16384 /* after which a checkpoint insists */
 
@@ -66,18 +65,6 @@ steady(void)
 }
 
 static const struct ledger_clock system_clock = { clock_wall, steady };
-
-static void
-boot_id(char out[BOOT])
-{
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, out, BOOT - 1);
-
-	if (fd >= 0)
-		close(fd);
-	out[n < 0 ? 0 : n] = '\0';
-	out[strcspn(out, "\n'")] = '\0';
-}
 
 static int64_t
 now_of(void *b)
@@ -367,7 +354,7 @@ shift(struct embedded *e, int64_t by, int64_t now)
 }
 
 struct clock_row {
-	char boot[BOOT];
+	char boot[BOOT_ID];
 	int64_t offset, seen, since;
 	bool there;
 };
@@ -429,7 +416,7 @@ set_clock(struct embedded *e)
 {
 	int64_t boot = e->clock.steady(), real = e->clock.wall() - boot, by = 0;
 	struct clock_row c;
-	char id[BOOT];
+	char id[BOOT_ID];
 	int rc = read_clock(e, &c);
 
 	if (rc != SQLITE_OK)

@@ -109,6 +109,7 @@ libapp_a_SOURCES += app/transport_loop.c app/transport_request.c
 libapp_a_SOURCES += app/usage.c app/usage.h
 libapp_a_SOURCES += app/usage_cli.c app/usage_cli.h
 libapp_a_SOURCES += app/webhook.c app/webhook.h
+libapp_a_SOURCES += app/will.c app/will.h
 libapp_a_SOURCES += app/worker.c app/worker.h
 
 # The program: a FastCGI worker, a CGI and the command line in one.

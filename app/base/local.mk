@@ -20,3 +20,4 @@ libbase_a_SOURCES += app/base/jsonescape.c
 libbase_a_SOURCES += app/base/eventstream.c app/base/eventstream.h
 libbase_a_SOURCES += app/base/percent.c app/base/percent.h
 libbase_a_SOURCES += app/base/draw.c app/base/draw.h
+libbase_a_SOURCES += app/base/boot.c app/base/boot.h

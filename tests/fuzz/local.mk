@@ -133,3 +133,9 @@ tests_fuzz_fuzz_rerank_SOURCES = tests/fuzz/fuzz_rerank.c tests/fuzz/door.h
 tests_fuzz_fuzz_rerank_LDFLAGS = $(FUZZ_LINKFLAGS)
 tests_fuzz_fuzz_rerank_LDADD = $(FUZZ_LINK)
 EXTRA_DIST += tests/fuzz/seeds/rerank
+
+noinst_PROGRAMS += tests/fuzz/fuzz_will
+tests_fuzz_fuzz_will_SOURCES = tests/fuzz/fuzz_will.c
+tests_fuzz_fuzz_will_LDFLAGS = $(FUZZ_LINKFLAGS)
+tests_fuzz_fuzz_will_LDADD = $(FUZZ_LINK)
+EXTRA_DIST += tests/fuzz/seeds/will

@@ -406,3 +406,8 @@ check_PROGRAMS += tests/unit/test_tally
 tests_unit_test_tally_SOURCES = tests/unit/test_tally.c
 tests_unit_test_tally_CPPFLAGS = $(UNIT_CPPFLAGS)
 tests_unit_test_tally_LDADD = $(UNIT_LINK)
+
+check_PROGRAMS += tests/unit/test_will
+tests_unit_test_will_SOURCES = tests/unit/test_will.c
+tests_unit_test_will_CPPFLAGS = $(UNIT_CPPFLAGS)
+tests_unit_test_will_LDADD = $(UNIT_LINK)
