@@ -35,7 +35,7 @@ static void
 leave(void)
 {
 	const struct will_part parts[] = {
-		{ COUNTER_MONEY, 1796000000000000, "key:web|m|day||1795824000" },
+		{ COUNTER_MONEY, 1796000000000000, "key:web|m|day||1795824" },
 		{ COUNTER_TPM, 0, "key:web|t" } };
 	struct will_settle s = { .id = "0123456789abcdefghijklm", .rows = 2,
 		.actual = { 1, 2 } };

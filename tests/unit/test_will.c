@@ -440,6 +440,34 @@ fill_disk(void)
 		continue;
 }
 
+static void
+write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		print_message("%s\n", path);
+	close(fd);
+}
+
+/* Mounts of its own, also for one who is not root. */
+static bool
+own_mounts(void)
+{
+	char uid[64], gid[64];
+
+	snprintf(uid, sizeof uid, "%u %u 1", geteuid(), geteuid());
+	snprintf(gid, sizeof gid, "%u %u 1", getegid(), getegid());
+	if (unshare(CLONE_NEWNS) != 0) {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0)
+			return false;
+		write_text("/proc/self/uid_map", uid);
+		write_text("/proc/self/setgroups", "deny");
+		write_text("/proc/self/gid_map", gid);
+	}
+	return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
 /* In a file system of its own. Returns what it ends with; 77: not allowed. */
 static int
 on_small_disk(void)
@@ -448,10 +476,7 @@ on_small_disk(void)
 	struct will *w = will_open(dir, STORE);
 	int i;
 
-	if ((unshare(CLONE_NEWNS) != 0 &&
-	    unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) ||
-	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("none", dir, "tmpfs", 0, "size=64k") != 0)
+	if (!own_mounts() || mount("none", dir, "tmpfs", 0, "size=64k") != 0)
 		return 77;
 	if (will_begin(w, &money, 1) != -1 || files(NULL) != 0)
 		return 1;
