@@ -156,6 +156,7 @@ hold(struct filed *job)
 			wants[n++] = (struct want){ &c->list[i].counter,
 				job->entry.most };
 	job->hold.arena = r->arena;
+	job->hold.apart = true;
 	if (n > 0 && !job->entry.price.known)
 		filed_fail(job, fault_set(&r->fault, ERR_BAD_REQUEST, NULL,
 		    "the batch has no price, and money is counted"),

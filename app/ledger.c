@@ -17,6 +17,7 @@
 #include "app/base/decimal.h"
 #include "app/base/limits.h"
 #include "app/ledger_int.h"
+#include "app/purse.h"
 #include "policy/zone.h"
 
 #define SECOND INT64_C(1000000)
@@ -31,7 +32,8 @@ struct ledger {
 	const struct backend *backend;
 	void *b;
 	int64_t lease;
-	struct hold *holds; /* the live ones */
+	struct hold *holds; /* the live ones that the store has */
+	struct purses *purses;
 	struct op *owed, **owed_end;
 	size_t owes;
 	bool closing;
@@ -249,8 +251,8 @@ claim(struct op *op, struct hold *h, const struct want *claims, unsigned n)
 
 /* ---- verbs on their way ---- */
 
-static struct op *
-op_new(struct ledger *l, enum verb verb, const struct hold *h, ledger_fn *fn,
+struct op *
+op_new(struct ledger *l, enum verb verb, const char *id, ledger_fn *fn,
     void *arg)
 {
 	struct arena *a = arena_new(OP_MEMORY);
@@ -263,7 +265,7 @@ op_new(struct ledger *l, enum verb verb, const struct hold *h, ledger_fn *fn,
 	op->arena = a;
 	op->ledger = l;
 	op->verb = verb;
-	memcpy(op->id, h->id, sizeof op->id);
+	snprintf(op->id, sizeof op->id, "%s", id);
 	op->lease = l->lease;
 	op->since = clock_mono();
 	op->until = INT64_MAX;
@@ -274,20 +276,26 @@ op_new(struct ledger *l, enum verb verb, const struct hold *h, ledger_fn *fn,
 	return op;
 }
 
+void
+op_free(struct op *op)
+{
+	if (op != NULL)
+		arena_free(op->arena);
+}
+
 static void
 refuse(ledger_fn *fn, void *arg, struct op *op, const char *why)
 {
 	struct ledger_answer a = { .err = ERR_INTERNAL, .which = -1,
 		.why = why };
 
-	if (op != NULL)
-		arena_free(op->arena);
+	op_free(op);
 	if (fn != NULL)
 		fn(arg, &a);
 }
 
-static void
-unlink_hold(struct hold *h)
+void
+hold_unlink(struct hold *h)
 {
 	if (h->link == NULL)
 		return;
@@ -298,8 +306,8 @@ unlink_hold(struct hold *h)
 	h->next = NULL;
 }
 
-static void
-link_hold(struct ledger *l, struct hold *h)
+void
+hold_link(struct ledger *l, struct hold *h)
 {
 	if (h->link != NULL)
 		return;
@@ -328,7 +336,7 @@ keep_part(struct hold *h, const struct op_part *from)
 		assert(strlen(name) < NAME_SIZE);
 		to->name = memcpy(from->room, name, strlen(name) + 1);
 		to->begin = from->pick == 0 ? from->begin : from->turn;
-		to->end = from->pick == 0 ? from->turn : from->end;
+		to->end = op_part_end(from);
 		if (to->end == INT64_MAX)
 			to->begin = to->end = 0;
 	}
@@ -347,10 +355,18 @@ taken(struct ledger *l, struct hold *h, const struct op *op)
 	h->cost = op->verb == VERB_MORE ? h->cost + op->cost : op->cost;
 	h->live = true;
 	h->renewed = clock_mono();
-	link_hold(l, h);
+	hold_link(l, h);
 }
 
 /* ---- what the store must still hear ---- */
+
+bool
+op_keep(struct op *op)
+{
+	struct ledger *l = op->ledger;
+
+	return l->backend->keep != NULL && l->backend->keep(l->b, op);
+}
 
 static void
 owe(struct ledger *l, struct op *op)
@@ -358,8 +374,7 @@ owe(struct ledger *l, struct op *op)
 	/* A mark that money may be owed is of use for a short time only. One
 	 * that is kept already is free for the next try then. */
 	if (op->echo || op->verb == VERB_RESTORE ||
-	    (op->verb != VERB_SENT && l->backend->keep != NULL &&
-	    l->backend->keep(l->b, op)) || op->kept) {
+	    (op->verb != VERB_SENT && op_keep(op)) || op->kept) {
 		arena_free(op->arena);
 		return;
 	}
@@ -397,6 +412,12 @@ run(struct ledger *l, struct op *op)
 	l->backend->run(l->b, op);
 }
 
+void
+op_run(struct op *op)
+{
+	run(op->ledger, op);
+}
+
 /* Its owner has gone: what was taken goes back. */
 static void
 give_back(struct ledger *l, struct op *op)
@@ -416,6 +437,20 @@ end(struct op *op)
 		fn(op->arg, &op->answer);
 }
 
+/* A hold out of a purse that has one of its own now. The mark goes first: killed
+ * between the two the worker would have paid too much, not too little. */
+static void
+replace(struct ledger *l, struct hold *h)
+{
+	struct op *op = h->sent ? op_new(l, VERB_SENT, h->id, NULL, NULL) :
+	    NULL;
+
+	if (op != NULL)
+		run(l, op);
+	purse_replace(h);
+	h->parts = 0;
+}
+
 static void
 asked(struct ledger *l, struct op *op)
 {
@@ -432,8 +467,12 @@ asked(struct ledger *l, struct op *op)
 			arena_free(op->arena);
 		return;
 	}
+	if (op->answer.err == ERR_OK && op->replaces)
+		replace(l, h);
 	if (op->answer.err == ERR_OK)
 		taken(l, h, op);
+	if (op->answer.err == ERR_OK && op->verb == VERB_HOLD && !h->apart)
+		purse_heard(l->purses, op);
 	end(op);
 	/* Nobody knows whether it is there; it will not be used. */
 	if (op->verb == VERB_HOLD && op->answer.err == ERR_LEDGER &&
@@ -448,12 +487,16 @@ op_done(struct op *op)
 {
 	struct ledger *l = op->ledger;
 
+	if (op->purse != NULL) {
+		purse_answered(op);
+		return;
+	}
 	if (op->verb == VERB_HOLD || op->verb == VERB_MORE) {
 		asked(l, op);
 		return;
 	}
 	end(op);
-	if (op->answer.err == ERR_LEDGER)
+	if (op->answer.err == ERR_LEDGER && op->verb != VERB_ROLL)
 		owe(l, op);
 	else
 		arena_free(op->arena);
@@ -530,7 +573,7 @@ op_write(struct buf *out, const struct op *op)
 	const struct op_part *p;
 	unsigned i;
 
-	buf_puts(out, op->verb == VERB_SETTLE ? "s " : "r ");
+	buf_puts(out, op->verb == VERB_RELEASE ? "r " : "s ");
 	put_words(out, op->id, counts, 2, "");
 	for (i = 0; i < op->parts; i++) {
 		p = &op->part[i];
@@ -616,11 +659,72 @@ read_op(struct op *op, const char *text)
 	return true;
 }
 
+/*
+ * The roll from `before` to the hold that `now` settles. It takes no more than that
+ * will use: then nothing of it is free meanwhile, and nothing is refused.
+ */
+static bool
+inherit_roll(struct op *roll, const char *before, const struct op *now)
+{
+	const struct usage_row nobody = { .day = ledger_day(roll->ledger) };
+	char who[WHO_SIZE];
+	unsigned i;
+
+	if (!read_op(roll, before) || roll->parts != now->parts)
+		return false;
+	for (i = 0; i < now->parts; i++)
+		roll->part[i].least = now->part[i].actual;
+	memcpy(roll->next_id, now->id, sizeof roll->next_id);
+	who_write(who, &nobody);
+	roll->who = arena_str(roll->arena, who);
+	roll->verb = VERB_ROLL;
+	roll->until = 1; /* the least, whatever the limits are */
+	return roll->who != NULL;
+}
+
+/* The settle that comes behind: a hold that is settled must not begin again. */
+static void
+roll_inherited(void *arg, const struct ledger_answer *a)
+{
+	struct op *op = arg;
+
+	if (a->err == ERR_OK) {
+		run(op->ledger, op);
+		return;
+	}
+	op->answer = *a;
+	end(op);
+	op_free(op);
+}
+
+bool
+op_inherit(struct ledger *l, const char *before, const char *now,
+    ledger_fn *fn, void *arg)
+{
+	struct op *op = op_new(l, VERB_SETTLE, "", fn, arg);
+	struct op *roll = before == NULL ? NULL :
+	    op_new(l, VERB_ROLL, "", roll_inherited, op);
+
+	if (op == NULL || !read_op(op, now) || (before != NULL &&
+	    (roll == NULL || !inherit_roll(roll, before, op)))) {
+		op_free(op);
+		op_free(roll);
+		return false;
+	}
+	op->heir = op->said = true;
+	if (roll == NULL) {
+		run(l, op);
+		return true;
+	}
+	roll->heir = roll->said = true;
+	run(l, roll);
+	return true;
+}
+
 bool
 op_replay(struct ledger *l, const char *text, bool echo)
 {
-	struct hold none = { .id = "" };
-	struct op *op = op_new(l, VERB_SETTLE, &none, NULL, NULL);
+	struct op *op = op_new(l, VERB_SETTLE, "", NULL, NULL);
 
 	if (op == NULL)
 		return true; /* later */
@@ -638,8 +742,8 @@ op_replay(struct ledger *l, const char *text, bool echo)
 /* ---- the callers' ---- */
 
 /* 16 random bytes as 22 digits. */
-static bool
-new_id(char out[LEDGER_ID])
+bool
+op_id(char out[LEDGER_ID])
 {
 	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	    "abcdefghijklmnopqrstuvwxyz";
@@ -659,6 +763,16 @@ new_id(char out[LEDGER_ID])
 }
 
 static void
+fine(ledger_fn *fn, void *arg)
+{
+	const struct ledger_answer a = { .err = ERR_OK, .known = true,
+		.which = -1, .why = "" };
+
+	if (fn != NULL)
+		fn(arg, &a);
+}
+
+static void
 ask(struct ledger *l, struct op *op, struct hold *h)
 {
 	op->hold = h;
@@ -673,15 +787,19 @@ ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
 	struct op *op;
 	char text[WHO_SIZE];
 
-	if (h->live || h->asking != NULL || !new_id(h->id)) {
+	if (h->live || h->asking != NULL) {
 		refuse(fn, arg, NULL, "a hold that is one already");
 		return;
 	}
 	h->parts = 0;
 	h->sent = false;
 	who_write(text, who);
+	if (!h->apart && purse_hold(l->purses, h, claims, n, text, who->cost)) {
+		fine(fn, arg);
+		return;
+	}
 	h->who = arena_str(h->arena, text);
-	op = op_new(l, VERB_HOLD, h, fn, arg);
+	op = op_id(h->id) ? op_new(l, VERB_HOLD, h->id, fn, arg) : NULL;
 	if (op != NULL) {
 		op->who = arena_str(op->arena, text);
 		op->cost = who->cost;
@@ -695,14 +813,64 @@ ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
 	ask(l, op, h);
 }
 
+/*
+ * A hold of its own in the store for one that came out of a purse, of all that it
+ * has and of what it wants more. Its request was counted.
+ */
+static bool
+replacement(struct op *op, struct hold *h, const struct want *claims,
+    unsigned n)
+{
+	struct want all[LEDGER_PARTS];
+	const struct held *has;
+	unsigned i, count = 0;
+
+	op->replaces = true;
+	op->who = arena_str(op->arena, h->who);
+	for (i = 0; i < h->parts; i++)
+		all[count++] = (struct want){ h->part[i].counter,
+			h->part[i].counter->kind == COUNTER_RPM ? 0 :
+			h->part[i].amount };
+	for (i = 0; i < n; i++) {
+		has = part_of(h, claims[i].counter);
+		if (has != NULL)
+			all[has - h->part].amount += claims[i].amount;
+		else if (count < LEDGER_PARTS)
+			all[count++] = claims[i];
+		else
+			return false;
+	}
+	return op->who != NULL && claim(op, h, all, count);
+}
+
+static void
+replace_more(struct ledger *l, struct hold *h, const struct want *claims,
+    unsigned n, int64_t cost, ledger_fn *fn, void *arg)
+{
+	struct op *op = NULL;
+
+	if (h->asking == NULL && amount_good(cost) && op_id(h->id))
+		op = op_new(l, VERB_HOLD, h->id, fn, arg);
+	if (op == NULL || !replacement(op, h, claims, n)) {
+		refuse(fn, arg, op, "no memory, or nothing to add to");
+		return;
+	}
+	op->cost = h->cost + cost;
+	ask(l, op, h);
+}
+
 void
 ledger_more(struct ledger *l, struct hold *h, const struct want *claims,
     unsigned n, int64_t cost, ledger_fn *fn, void *arg)
 {
 	struct op *op = NULL;
 
+	if (h->purse != NULL) {
+		replace_more(l, h, claims, n, cost, fn, arg);
+		return;
+	}
 	if (h->live && h->asking == NULL && amount_good(cost))
-		op = op_new(l, VERB_MORE, h, fn, arg);
+		op = op_new(l, VERB_MORE, h->id, fn, arg);
 	if (op == NULL || !claim(op, h, claims, n)) {
 		refuse(fn, arg, op, "no memory, or nothing to add to");
 		return;
@@ -716,9 +884,17 @@ ledger_sent(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 {
 	struct op *op = NULL;
 
+	if (h->purse != NULL) {
+		h->sent = purse_sent(h);
+		if (h->sent)
+			fine(fn, arg);
+		else
+			refuse(fn, arg, NULL, "no hold any more");
+		return h->sent;
+	}
 	/* A worker that stood still may have lost what it holds. */
 	if (h->live && clock_mono() - h->renewed < l->lease)
-		op = op_new(l, VERB_SENT, h, fn, arg);
+		op = op_new(l, VERB_SENT, h->id, fn, arg);
 	if (op == NULL) {
 		refuse(fn, arg, NULL, "no memory, or no hold any more");
 		return false;
@@ -805,7 +981,7 @@ static void
 close_hold(struct hold *h)
 {
 	leave_question(h);
-	unlink_hold(h);
+	hold_unlink(h);
 	h->live = false;
 }
 
@@ -813,8 +989,15 @@ void
 ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
     const struct usage_row *rows, unsigned n, ledger_fn *fn, void *arg)
 {
-	struct op *op = h->live ? op_new(l, VERB_SETTLE, h, fn, arg) : NULL;
+	struct op *op;
 
+	if (h->purse != NULL) {
+		purse_settle(h, actual, rows, n);
+		close_hold(h);
+		fine(fn, arg);
+		return;
+	}
+	op = h->live ? op_new(l, VERB_SETTLE, h->id, fn, arg) : NULL;
 	if (op == NULL || !settle_parts(op, h, actual) ||
 	    !settle_rows(op, rows, n, 0)) {
 		/* The lease is renewed no more, runs out, and is charged. */
@@ -830,8 +1013,15 @@ ledger_settle(struct ledger *l, struct hold *h, const int64_t *actual,
 void
 ledger_release(struct ledger *l, struct hold *h, ledger_fn *fn, void *arg)
 {
-	struct op *op = h->live ? op_new(l, VERB_RELEASE, h, fn, arg) : NULL;
+	struct op *op;
 
+	if (h->purse != NULL) {
+		purse_release(h);
+		close_hold(h);
+		fine(fn, arg);
+		return;
+	}
+	op = h->live ? op_new(l, VERB_RELEASE, h->id, fn, arg) : NULL;
 	close_hold(h);
 	if (op == NULL)
 		refuse(fn, arg, NULL, "no memory, or no hold");
@@ -851,7 +1041,7 @@ ledger_none(struct ledger *l, struct hold *h, const struct usage_row *who)
 	h->who = arena_str(h->arena, text);
 	h->parts = 0;
 	h->cost = who->cost;
-	h->live = h->who != NULL && new_id(h->id);
+	h->live = h->who != NULL && op_id(h->id);
 	return h->live;
 }
 
@@ -941,7 +1131,7 @@ note(struct ledger *l, const struct usage_row *rows, unsigned n,
 	struct op *op;
 
 	memset(&none, 0, sizeof none);
-	op = new_id(none.id) ? op_new(l, VERB_SETTLE, &none, fn, arg) : NULL;
+	op = op_id(none.id) ? op_new(l, VERB_SETTLE, none.id, fn, arg) : NULL;
 	if (op != NULL && settle_parts(op, &none, NULL) &&
 	    settle_rows(op, rows, n, least))
 		run(l, op);
@@ -999,7 +1189,7 @@ ledger_restore(struct ledger *l)
 	struct op *op;
 
 	for (h = l->holds; h != NULL; h = h->next) {
-		op = op_new(l, VERB_RESTORE, h, NULL, NULL);
+		op = op_new(l, VERB_RESTORE, h->id, NULL, NULL);
 		if (op == NULL)
 			return;
 		op->who = arena_str(op->arena, h->who);
@@ -1046,6 +1236,7 @@ ledger_tick(struct ledger *l)
 	/* Those that fail once more are behind these. */
 	for (; n > 0 && (op = take_owed(l)) != NULL; n--)
 		run(l, op);
+	purses_tick(l->purses);
 	l->backend->tick(l->b);
 }
 
@@ -1067,10 +1258,16 @@ ledger_day(const struct ledger *l)
 	return t.year * 10000 + t.month * 100 + t.day;
 }
 
+int64_t
+ledger_lease(const struct ledger *l)
+{
+	return l->lease;
+}
+
 size_t
 ledger_owes(const struct ledger *l)
 {
-	return l->owes + (l->backend->owes == NULL ? 0 :
+	return l->owes + purses_count(l->purses) + (l->backend->owes == NULL ? 0 :
 	    l->backend->owes(l->b));
 }
 
@@ -1101,6 +1298,14 @@ ledger_usage(struct ledger *l, int32_t from, int32_t to, usage_fn *fn,
 	l->backend->usage(l->b, from, to, fn, arg);
 }
 
+/* Where wills are: beside the file of the embedded store, or the journal. */
+static const char *
+state_of(const struct ledger_setup *setup)
+{
+	return strncmp(setup->store, "embedded:", 9) == 0 ? setup->store + 9 :
+	    setup->dir;
+}
+
 struct ledger *
 ledger_open(const struct ledger_setup *setup, struct fault *f)
 {
@@ -1121,6 +1326,13 @@ ledger_open(const struct ledger_setup *setup, struct fault *f)
 		free(l);
 		return NULL;
 	}
+	l->purses = purses_open(l, setup->loop, state_of(setup), embedded ?
+	    "embedded" : setup->store);
+	if (l->purses == NULL) {
+		ledger_close(l);
+		fault_set(f, ERR_INTERNAL, "store", "no memory");
+		return NULL;
+	}
 	return l;
 }
 
@@ -1132,10 +1344,12 @@ ledger_close(struct ledger *l)
 	if (l == NULL)
 		return;
 	l->closing = true;
+	purses_close(l->purses);
 	while ((op = take_owed(l)) != NULL)
 		run(l, op);
 	while (l->holds != NULL)
-		unlink_hold(l->holds);
+		hold_unlink(l->holds);
 	l->backend->close(l->b);
+	purses_free(l->purses);
 	free(l);
 }

@@ -20,6 +20,10 @@
  * and money that turn out to be more than was held are used all the same;
  * nothing is admitted then until there is room again.
  *
+ * Of counters that many requests are on, far from their limits, a worker holds
+ * more in advance and gives holds out of that by itself (app/purse.h): the
+ * verbs then wait for no store. Near a limit each hold asks it.
+ *
  * Two stores: a Redis, for any number of hosts, and a file, for one. When the
  * store cannot be asked, what needs a counter is refused (ERR_LEDGER). What
  * is owed to it then (settle, release) is kept and given later.
@@ -42,6 +46,7 @@ struct arena;
 struct buf;
 struct ledger;
 struct op;
+struct purse;
 struct zone;
 
 #define LEDGER_MAX INT64_C(9000000000000000)
@@ -124,6 +129,8 @@ struct hold {
 	int64_t renewed;	  /* clock_mono of the last lease */
 	int64_t lease;		  /* µs of its own from `sent` on, 0 = the ledger's */
 	bool taken;		  /* of a text: others may settle it as well */
+	bool apart;		  /* it may be left: never out of a purse */
+	struct purse *purse;	  /* out of which it is, else NULL */
 	struct hold *next, **link; /* the ledger's list */
 };
 
@@ -221,7 +228,7 @@ bool ledger_none(struct ledger *l, struct hold *h,
     const struct usage_row *who);
 
 /*
- * Leave a hold that was sent: it lives on in the store for its own lease, and
+ * Leave a hold that was sent (and `apart` from its beginning): it lives on in the store for its own lease, and
  * is no more this process'. Its text is appended to out. ledger_take makes it
  * a hold again, with memory of the arena: to be settled, released or (by
  * `sent`) given its lease anew, once. False: it is no such text, or no memory.

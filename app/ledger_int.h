@@ -21,6 +21,7 @@ enum verb {
 	VERB_SENT,
 	VERB_SETTLE,
 	VERB_RELEASE,
+	VERB_ROLL,    /* settle, and a hold of another id in its place */
 	VERB_RESTORE, /* a hold that a Redis has lost, whatever the limit */
 	VERBS
 };
@@ -35,7 +36,8 @@ struct op_part {
 	int64_t expire[2];	  /* when it may be forgotten, 0: never */
 	enum counter_kind kind;
 	int64_t limit, amount;
-	int64_t actual;		  /* settle */
+	int64_t actual;		  /* settle, roll */
+	int64_t least;		  /* roll: held where `amount` does not fit */
 	/* The store's: */
 	int pick;		  /* which name, which expiry */
 	int64_t left, reset;
@@ -57,17 +59,20 @@ struct op {
 	struct arena *arena;
 	enum verb verb;
 	char id[LEDGER_ID];
+	char next_id[LEDGER_ID]; /* roll: of the hold that goes on */
 	int64_t lease;
 	int64_t since; /* clock_mono */
-	/* hold, more: the times in which all names hold good */
+	/* hold, more, roll: the times in which all names hold good */
 	int64_t from, until;
 	const char *who;
 	int64_t cost;
+	int64_t least_cost; /* roll: where the least is held */
 	struct op_part *part;
 	unsigned parts;
 	struct op_row *row;
 	unsigned rows;
 	struct hold *hold;
+	struct purse *purse; /* whose own it is; else NULL */
 	ledger_fn *fn;
 	void *arg;
 	unsigned turns; /* the clock was wrong so often */
@@ -77,6 +82,9 @@ struct op {
 	bool kept;  /* the store keeps it where it outlives the process */
 	bool echo;  /* said once more: it counts already */
 	bool said;  /* maybe before, without an answer, or by others */
+	bool grown; /* roll: the amounts are held, not the least of them */
+	bool heir;  /* of one that is dead */
+	bool replaces; /* hold: one that came out of a purse */
 	struct ledger_answer answer;
 };
 
@@ -107,6 +115,34 @@ void ledger_restore(struct ledger *l);
 /* A settle or release as text, and back on its way. False: it is none. */
 void op_write(struct buf *out, const struct op *op);
 bool op_replay(struct ledger *l, const char *text, bool echo);
+
+/*
+ * The same of one that is dead: what its purse has to settle, in its name. Where
+ * a roll was under way (before, else NULL) it is said first, so that what the
+ * new hold must settle is held at any time. fn hears of the end of both, once.
+ */
+bool op_inherit(struct ledger *l, const char *before, const char *now,
+    ledger_fn *fn, void *arg);
+
+/* An op of that verb about a hold's id; all else as after zalloc. NULL: no
+ * memory. op_run gives it to the store, op_free ends one that was not. */
+struct op *op_new(struct ledger *l, enum verb verb, const char *id,
+    ledger_fn *fn, void *arg);
+void op_run(struct op *op);
+void op_free(struct op *op);
+
+/* Keep it beyond the process, if the store can; false: it cannot. */
+bool op_keep(struct op *op);
+
+/* An id that nobody else has. False: no randomness. */
+bool op_id(char out[LEDGER_ID]);
+
+/* In the list of those whose leases are renewed, and out of it. */
+void hold_link(struct ledger *l, struct hold *h);
+void hold_unlink(struct hold *h);
+
+/* How long one lasts, µs. */
+int64_t ledger_lease(const struct ledger *l);
 
 /*
  * The op has its answer (op->answer, parts' left and reset). The ledger takes

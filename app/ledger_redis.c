@@ -33,15 +33,19 @@
 #define HOSTS_TICKS 10 /* other hosts are looked at so often */
 #define ARGS (16 + 8 * LEDGER_PARTS + 6 * LEDGER_ROWS + LEDGER_PARTS * 4)
 
-enum script { S_HOLD, S_SETTLE, S_RENEW, S_REAP, S_LOOK, S_LEASES, S_COUNT };
+enum script { S_HOLD, S_SETTLE, S_ROLL, S_RENEW, S_REAP, S_LOOK, S_LEASES,
+	S_COUNT };
 
-#define PIECES 4
+#define PIECES 7
 
 /* Of what a script is made: each has what it needs, as a function that is not
  * called costs the server a microsecond all the same. */
 static const char *const pieces[S_COUNT][PIECES] = {
 	[S_HOLD] = { lua_head, lua_counters, lua_hold },
-	[S_SETTLE] = { lua_head, lua_counters, lua_lease, lua_settle },
+	[S_SETTLE] = { lua_head, lua_counters, lua_lease, lua_settle,
+		lua_settled },
+	[S_ROLL] = { lua_head, lua_counters, lua_lease, lua_settle, lua_roll,
+		lua_settled },
 	[S_RENEW] = { lua_head, lua_renew },
 	[S_REAP] = { lua_head, lua_counters, lua_lease, lua_reap },
 	[S_LOOK] = { lua_head, lua_counters, lua_look },
@@ -183,20 +187,47 @@ closed(struct op *op, const char *why, bool maybe)
 	op_done(op);
 }
 
+/* What is left of each part, and when it is whole again. */
 static bool
-read_ok(struct op *op, const struct store_reply *r)
+read_left(struct op *op, const struct store_reply *r, size_t at)
 {
 	unsigned i;
 
-	if (op->verb != VERB_HOLD && op->verb != VERB_MORE)
-		return true; /* nobody asked how much is left */
-	if (r->count != 3 + 2 * (size_t)op->parts)
+	if (r->count != at + 2 * (size_t)op->parts)
 		return false;
 	for (i = 0; i < op->parts; i++)
-		if (!read_number(&r->item[3 + 2 * i], &op->part[i].left) ||
-		    !read_number(&r->item[4 + 2 * i], &op->part[i].reset))
+		if (!read_number(&r->item[at + 2 * i], &op->part[i].left) ||
+		    !read_number(&r->item[at + 1 + 2 * i], &op->part[i].reset))
 			return false;
 	return true;
+}
+
+static bool
+read_ok(struct op *op, const struct store_reply *r)
+{
+	if (op->verb != VERB_HOLD && op->verb != VERB_MORE)
+		return true; /* nobody asked how much is left */
+	return read_left(op, r, 3);
+}
+
+/* Why nothing is admitted, NULL: it is. */
+static const char *
+shut(const struct redis *b)
+{
+	if (b->evicts)
+		return "the store may evict counters";
+	if (!journal_good(b->journal))
+		return "the journal cannot be written";
+	return b->lost;
+}
+
+/* The hold that goes on; where the answer to an earlier try was lost it is not
+ * known how much there is. A store that admits nothing gives no room. */
+static bool
+read_rolled(struct redis *b, struct op *op, const struct store_reply *r)
+{
+	op->grown = r->count > 4 && is(&r->item[4], "1") && shut(b) == NULL;
+	return is(&r->item[0], "TWICE") || read_left(op, r, 5);
 }
 
 /* Money is whole again at the end of its window. */
@@ -471,16 +502,22 @@ ended(struct redis *b, struct op *op, const struct store_reply *r)
 	if (!twice && !late && !gone && !is(&r->item[0], "OK"))
 		return false;
 	op->answer.known = !gone;
-	if ((op->verb != VERB_SETTLE && op->verb != VERB_RELEASE) || op->echo)
+	if ((op->verb != VERB_SETTLE && op->verb != VERB_RELEASE &&
+	    op->verb != VERB_ROLL) || op->echo)
 		return true;
-	owed = op->kept && journal_paid(b->journal, op->id);
+	if (op->verb == VERB_ROLL && !read_rolled(b, op, r))
+		return false;
+	/* What it knew it may have learnt from us, without our hearing so; a
+	 * roll always has, and from the dead whose heirs we are. */
+	owed = op->verb == VERB_ROLL || op->heir ||
+	    (op->kept && journal_paid(b->journal, op->id));
 	if (late && r->count > 3)
 		journal_charge(b, &r->item[3], -1);
-	/* What it knew it may have learnt from us, without our hearing so. */
-	if (op->verb == VERB_SETTLE && (!twice || owed))
+	if (op->verb == VERB_RELEASE)
+		return true;
+	if (!twice || owed)
 		journal_settle(b, op);
-	if (op->verb == VERB_SETTLE)
-		remember(b, op, !op->said && !twice);
+	remember(b, op, !op->said && !twice);
 	return true;
 }
 
@@ -496,9 +533,10 @@ other(struct redis *b, struct op *op, const struct store_reply *r, int64_t now)
 		op_done(op);
 	else if (is(&r->item[0], "GONE") && op->verb == VERB_MORE)
 		closed(op, "the hold has run out", false);
-	else if (ended(b, op, r))
+	else if (ended(b, op, r)) {
+		money_resets(op, now);
 		op_done(op);
-	else
+	} else
 		closed(op, "an answer that makes no sense", true);
 }
 
@@ -519,7 +557,7 @@ on_reply(void *arg, const struct store_reply *r)
 		return;
 	}
 	op->answer.known = true;
-	if (!is(&r->item[0], "OK")) {
+	if (!is(&r->item[0], "OK") || op->verb == VERB_ROLL) {
 		other(b, op, r, now);
 	} else if ((b->evicts && op->verb == VERB_HOLD) || !read_ok(op, r)) {
 		closed(op, b->evicts ? "the store may evict counters" :
@@ -633,7 +671,7 @@ hold_words(struct words *w, struct op *op, int64_t now)
 static void
 settle_words(struct words *w, const struct op *op)
 {
-	bool settles = op->verb == VERB_SETTLE;
+	bool settles = op->verb != VERB_RELEASE;
 	const struct op_part *p;
 	unsigned i, k, used = 0;
 
@@ -641,6 +679,7 @@ settle_words(struct words *w, const struct op *op)
 		used += op->part[i].actual > 0;
 	word(w, settles ? "s" : "r");
 	number(w, used);
+	number(w, op->rows);
 	for (i = 0; i < op->parts && used > 0; i++) {
 		p = &op->part[i];
 		if (p->actual <= 0)
@@ -657,15 +696,29 @@ settle_words(struct words *w, const struct op *op)
 	}
 }
 
-/* Why nothing is admitted, NULL: it is. */
-static const char *
-shut(const struct redis *b)
+/* What is to be held from then on, in its place. */
+static void
+roll_words(struct words *w, const struct op *op)
 {
-	if (b->evicts)
-		return "the store may evict counters";
-	if (!journal_good(b->journal))
-		return "the journal cannot be written";
-	return b->lost;
+	const struct op_part *p;
+	unsigned i;
+
+	word(w, op->next_id);
+	number(w, op->lease);
+	number(w, op->from);
+	number(w, op->until == INT64_MAX ? 0 : op->until);
+	word(w, op->who);
+	number(w, op->cost);
+	number(w, op->least_cost);
+	for (i = 0; i < op->parts; i++) {
+		p = &op->part[i];
+		number(w, (int)p->kind);
+		number(w, p->limit);
+		number(w, p->amount);
+		number(w, p->least);
+		word(w, p->name[0]);
+		expiry(w, p->expire[0]);
+	}
 }
 
 static void
@@ -698,13 +751,15 @@ ask_settle(struct redis *b, struct op *op)
 	word(&w, b->epoch);
 	word(&w, op->id);
 	settle_words(&w, op);
+	if (op->verb == VERB_ROLL)
+		roll_words(&w, op);
 	if (w.failed) {
 		closed(op, "no memory", false);
 		return;
 	}
 	journal_asked(b->journal);
-	store_run(b->store, &b->script[S_SETTLE], 4, w.item, w.n, on_settled,
-	    op);
+	store_run(b->store, &b->script[op->verb == VERB_ROLL ? S_ROLL :
+	    S_SETTLE], 4, w.item, w.n, on_settled, op);
 }
 
 static void renew(void *arg, const char *const *ids, unsigned n,
@@ -739,7 +794,8 @@ run(void *arg, struct op *op)
 	static void (*const asks[VERBS])(struct redis *, struct op *) = {
 		[VERB_HOLD] = ask_hold, [VERB_MORE] = ask_hold,
 		[VERB_SENT] = ask_mark, [VERB_SETTLE] = ask_settle,
-		[VERB_RELEASE] = ask_settle, [VERB_RESTORE] = ask_hold,
+		[VERB_RELEASE] = ask_settle, [VERB_ROLL] = ask_settle,
+		[VERB_RESTORE] = ask_hold,
 	};
 	struct redis *b = arg;
 

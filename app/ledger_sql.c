@@ -315,12 +315,13 @@ take(struct sqldb *d, struct op *op, const struct look *looks, int64_t now)
 }
 
 static int
-put_lease(struct sqldb *d, const struct op *op, int sent, int64_t now)
+put_lease(struct sqldb *d, const struct op *op, const char *id, int sent,
+    int64_t now)
 {
 	buf_putc(&d->text, '\0');
 	if (d->text.failed)
 		return SQLITE_NOMEM;
-	return code(sql_do(d, SQL_LEASE_PUT, "tiit", op->id, (int64_t)sent,
+	return code(sql_do(d, SQL_LEASE_PUT, "tiit", id, (int64_t)sent,
 	    now + op->lease, d->text.data));
 }
 
@@ -340,7 +341,7 @@ verb_hold(struct sqldb *d, struct op *op, int64_t now)
 	buf_clear(&d->text);
 	lease_write(&d->text, op->who, op->cost);
 	rc = take(d, op, looks, now);
-	return rc != SQLITE_OK ? rc : put_lease(d, op, 0, now);
+	return rc != SQLITE_OK ? rc : put_lease(d, op, op->id, 0, now);
 }
 
 static int
@@ -408,7 +409,7 @@ verb_more(struct sqldb *d, struct op *op, int64_t now)
 	rc = raise_cost(d, op);
 	if (rc == SQLITE_OK)
 		rc = take(d, op, looks, now);
-	return rc != SQLITE_OK ? rc : put_lease(d, op, sent, now);
+	return rc != SQLITE_OK ? rc : put_lease(d, op, op->id, sent, now);
 }
 
 static int
@@ -438,7 +439,6 @@ end_lease(struct sqldb *d, bool charge, int64_t now)
 	int64_t n[5] = { 1, 0, 0, 0, 0 };
 	struct lease_line line;
 	const char *who;
-	bool money;
 	int rc = SQLITE_OK;
 
 	if (!lease_read(&text, &who, &n[4]))
@@ -446,11 +446,9 @@ end_lease(struct sqldb *d, bool charge, int64_t now)
 	while (rc == SQLITE_OK && lease_line(&text, &line)) {
 		if (line.amount == 0)
 			continue;
-		money = line.kind == COUNTER_MONEY ||
-		    line.kind == COUNTER_TPM;
 		rc = code(sql_do(d, SQL_UNHOLD, "ti", line.name,
 		    line.amount));
-		if (rc == SQLITE_OK && charge && money)
+		if (rc == SQLITE_OK && charge && line.kind != COUNTER_PARALLEL)
 			rc = add(d, line.name, line.kind, line.amount, 0, 0,
 			    now);
 	}
@@ -504,7 +502,7 @@ sql_reap(struct sqldb *d, int64_t now, int n, bool *left)
 
 /*
  * It was charged in full when its lease ran out (the charge is in d->text):
- * take that back, but tokens a minute, which are past soon.
+ * take that back, but what is of a minute, which is past soon.
  */
 static int
 take_back(struct sqldb *d, struct op *op)
@@ -523,7 +521,7 @@ take_back(struct sqldb *d, struct op *op)
 		if (line.kind == COUNTER_MONEY)
 			rc = code(sql_do(d, SQL_ADD, "tiii", line.name,
 			    -line.amount, (int64_t)0, (int64_t)0));
-		for (i = 0; i < op->parts && line.kind == COUNTER_TPM; i++)
+		for (i = 0; i < op->parts && is_rate(line.kind); i++)
 			if (strcmp(op->part[i].name[0], line.name) == 0)
 				op->part[i].actual -= line.amount <
 				    op->part[i].actual ? line.amount :
@@ -583,19 +581,84 @@ use(struct sqldb *d, const struct op *op, int64_t now)
 	return rc;
 }
 
+/* *end: what was known of it before. */
 static int
-verb_settle(struct sqldb *d, struct op *op, int64_t now)
+settle(struct sqldb *d, struct op *op, int64_t now, enum end *end)
 {
-	enum end end;
-	int rc = read_end(d, op->id, &end);
+	int rc = read_end(d, op->id, end);
 
-	if (rc != SQLITE_OK || end == END_DONE)
+	if (rc != SQLITE_OK || *end == END_DONE)
 		return rc;
-	rc = end == END_CHARGED ? take_back(d, op) : give_back(d, op, now);
+	rc = *end == END_CHARGED ? take_back(d, op) : give_back(d, op, now);
 	if (rc == SQLITE_OK)
 		rc = use(d, op, now);
 	return rc != SQLITE_OK ? rc :
 	    code(sql_do(d, SQL_DONE_PUT, "tit", op->id, now, ""));
+}
+
+static int
+verb_settle(struct sqldb *d, struct op *op, int64_t now)
+{
+	enum end end;
+
+	return settle(d, op, now, &end);
+}
+
+/* Does all fit that a roll wants? */
+static int
+may_grow(struct sqldb *d, struct op *op, struct look *looks, int64_t now)
+{
+	const struct op_part *p;
+	unsigned i;
+	int rc = SQLITE_OK;
+
+	op->grown = now >= op->from && now < op->until;
+	for (i = 0; rc == SQLITE_OK && i < op->parts; i++) {
+		p = &op->part[i];
+		rc = look(d, p->name[0], p->kind, now, &looks[i]);
+		if (p->amount > p->limit - looks[i].used - looks[i].held)
+			op->grown = false;
+	}
+	return rc;
+}
+
+/* The hold that goes on, in the place of the one that was settled. */
+static int
+go_on(struct sqldb *d, struct op *op, int64_t now)
+{
+	struct look looks[LEDGER_PARTS];
+	struct op_part *p;
+	int64_t held;
+	unsigned i;
+	int rc = may_grow(d, op, looks, now);
+
+	buf_clear(&d->text);
+	lease_write(&d->text, op->who, op->grown ? op->cost : op->least_cost);
+	for (i = 0; rc == SQLITE_OK && i < op->parts; i++) {
+		p = &op->part[i];
+		held = op->grown ? p->amount : p->least;
+		rc = drop_slots(d, p->name[0], looks[i].over, now);
+		if (rc == SQLITE_OK)
+			rc = add(d, p->name[0], p->kind, 0, held, p->expire[0],
+			    now);
+		if (rc == SQLITE_OK)
+			rc = reset_of(d, p, looks[i].used, now);
+		p->left = p->limit - looks[i].used - looks[i].held - held;
+		p->left = p->left < 0 ? 0 : p->left;
+		lease_add(&d->text, p->kind, held, p->name[0]);
+	}
+	return rc != SQLITE_OK ? rc : put_lease(d, op, op->next_id, 1, now);
+}
+
+static int
+verb_roll(struct sqldb *d, struct op *op, int64_t now)
+{
+	enum end end;
+	int rc = settle(d, op, now, &end);
+
+	op->answer.known = true; /* also where there was nothing to settle */
+	op->grown = false;
+	return rc != SQLITE_OK || end == END_DONE ? rc : go_on(d, op, now);
 }
 
 /* As a settle of nothing; one that was not charged leaves no mark. */
@@ -624,6 +687,7 @@ sql_verb(struct sqldb *d, struct op *op, int64_t now)
 		[VERB_SENT] = verb_sent,
 		[VERB_SETTLE] = verb_settle,
 		[VERB_RELEASE] = verb_release,
+		[VERB_ROLL] = verb_roll,
 	};
 
 	op->answer = (struct ledger_answer){ .known = true, .which = -1,

@@ -94,7 +94,7 @@ struct legacy {
 	DIR *dir;
 	int fd; /* locked */
 	char name[FILE_NAME];
-	struct buf text;
+	struct buf before, now; /* texts that are told */
 	struct file file; /* a copy: what was checked stays so */
 };
 
@@ -608,11 +608,12 @@ will_inherit(const char *dir, const char *store, const struct will *own)
 	if (l == NULL)
 		return NULL;
 	l->fd = -1;
-	buf_init(&l->text, TEXT_SIZE);
+	buf_init(&l->before, TEXT_SIZE);
+	buf_init(&l->now, TEXT_SIZE);
 	l->dir = opendir(dir);
-	/* Its room now: a will that is left out half could not be told. */
-	if (l->dir != NULL && buf_reserve(&l->text, TEXT_SIZE) &&
-	    find(l, &head, own == NULL ? "" : own->name))
+	/* Their room now: a will that is left out half could not be told. */
+	if (l->dir != NULL && buf_reserve(&l->before, TEXT_SIZE) &&
+	    buf_reserve(&l->now, TEXT_SIZE) && find(l, &head, own == NULL ? "" : own->name))
 		return l;
 	legacy_end(l, false);
 	return NULL;
@@ -660,17 +661,17 @@ write_settle(struct buf *b, const struct place *p, const struct will_settle *s)
 	}
 }
 
-static void
-tell(struct legacy *l, const struct place *p, const struct will_settle *s,
-    legacy_fn *fn, void *arg)
+/* Its text, with a NUL; NULL: there is none. */
+static const char *
+text_of(struct buf *out, const struct place *p, const struct will_settle *s)
 {
 	if (s->id[0] == '\0')
-		return;
-	buf_clear(&l->text);
-	write_settle(&l->text, p, s);
-	buf_putc(&l->text, '\0');
-	assert(!l->text.failed);
-	fn(arg, s->id, l->text.data);
+		return NULL;
+	buf_clear(out);
+	write_settle(out, p, s);
+	buf_putc(out, '\0');
+	assert(!out->failed);
+	return out->data;
 }
 
 static void
@@ -681,10 +682,10 @@ tell_place(struct legacy *l, const struct place *p, legacy_fn *fn, void *arg)
 	const struct will_settle *now = &p->now[(word & NOW) != 0];
 
 	if ((word & USED) == 0 || (word & ~WORD_BITS) != 0 || !parts_good(p) ||
-	    !settle_good(before, p->parts) || !settle_good(now, p->parts))
+	    !settle_good(before, p->parts) || !settle_good(now, p->parts) ||
+	    now->id[0] == '\0')
 		return;
-	tell(l, p, before, fn, arg);
-	tell(l, p, now, fn, arg);
+	fn(arg, text_of(&l->before, p, before), text_of(&l->now, p, now));
 }
 
 void
@@ -710,6 +711,7 @@ legacy_end(struct legacy *l, bool done)
 	}
 	if (l->dir != NULL)
 		closedir(l->dir);
-	buf_free(&l->text);
+	buf_free(&l->before);
+	buf_free(&l->now);
 	free(l);
 }

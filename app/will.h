@@ -102,11 +102,11 @@ struct legacy *will_inherit(const char *dir, const char *store,
     const struct will *own);
 
 /*
- * Each settle in it, as a text of op_write that op_replay reads; of each purse
- * `before` first. Both are valid during the call only. A purse that is not
- * sound in all is left out.
+ * Of each purse in it what is in force, as texts of op_write that op_inherit
+ * reads: before (NULL: none) and now. They are valid during the call only. A
+ * purse that is not sound in all, or has nothing in force, is left out.
  */
-typedef void legacy_fn(void *arg, const char *id, const char *text);
+typedef void legacy_fn(void *arg, const char *before, const char *now);
 void legacy_each(struct legacy *l, legacy_fn *fn, void *arg);
 
 /*

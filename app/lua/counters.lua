@@ -1,6 +1,6 @@
 -- Counters: read once, changed in memory, written at the end by flush.
 local SLOT, SLOTS = 250000, 241
-local RPM, TPM, MONEY = '0', '1', '3'
+local RPM, TPM, PARALLEL, MONEY = '0', '1', '2', '3'
 local RATE_KEEP = '120000'
 local slot = math.floor(now / SLOT)
 local this_slot = 's' .. slot

@@ -72,7 +72,7 @@ local function end_lease(lease, charge)
 		if p.amount > 0 then
 			local c = counter(p.name, p.kind)
 			hold(c, -math.min(p.amount, c.held))
-			if charge and (p.kind == MONEY or p.kind == TPM) then
+			if charge and p.kind ~= PARALLEL then
 				use(c, p.amount)
 			end
 		end

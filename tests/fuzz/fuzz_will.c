@@ -142,16 +142,14 @@ line_of(char **text)
 }
 
 static void
-check(void *arg, const char *id, const char *text)
+check_one(const char *text)
 {
-	char *copy = strdup(text), *rest = copy, *p, read_id[LEDGER_ID];
+	char *copy = strdup(text), *rest = copy, *p, id[LEDGER_ID];
 	unsigned parts, rows;
 	struct usage_row row;
 
-	(void)arg;
-	must(copy != NULL && sscanf(line_of(&rest), "s %23s %u %u", read_id,
+	must(copy != NULL && sscanf(line_of(&rest), "s %23s %u %u", id,
 	    &parts, &rows) == 3);
-	must(strcmp(id, read_id) == 0 && id[0] != '\0');
 	must(parts <= WILL_PARTS && rows <= WILL_ROWS);
 	for (; parts > 0; parts--) {
 		p = numbers(line_of(&rest), 1, COUNTER_KINDS - 1);
@@ -165,6 +163,15 @@ check(void *arg, const char *id, const char *text)
 	}
 	must(*rest == '\0');
 	free(copy);
+}
+
+static void
+check(void *arg, const char *before, const char *now)
+{
+	(void)arg;
+	if (before != NULL)
+		check_one(before);
+	check_one(now);
 }
 
 int

@@ -373,6 +373,11 @@ tests_unit_test_ledger_race_SOURCES = tests/unit/test_ledger_race.c \
 tests_unit_test_ledger_race_CPPFLAGS = $(LEDGER_CPPFLAGS)
 tests_unit_test_ledger_race_LDADD = $(UNIT_LINK)
 
+check_PROGRAMS += tests/unit/test_purse
+tests_unit_test_purse_SOURCES = tests/unit/test_purse.c $(LEDGER_SOURCES)
+tests_unit_test_purse_CPPFLAGS = $(LEDGER_CPPFLAGS)
+tests_unit_test_purse_LDADD = $(UNIT_LINK)
+
 check_PROGRAMS += tests/unit/test_rates
 tests_unit_test_rates_SOURCES = tests/unit/test_rates.c $(LEDGER_SOURCES)
 tests_unit_test_rates_CPPFLAGS = $(LEDGER_CPPFLAGS)

@@ -34,6 +34,7 @@
 /* What all processes write down, in a mapped file of the world. */
 struct notes {
 	_Atomic int64_t tries, admitted;
+	_Atomic int64_t given;	/* out of purses */
 	_Atomic int64_t billed; /* n$ that were really used */
 	_Atomic int64_t maybe;	/* the same with calls that were never sure to be
 				 * marked as sent */
@@ -51,6 +52,8 @@ static const struct counter tpm = { .scope = "team:t", .kind = COUNTER_TPM,
 	.limit = 10000 };
 static const struct counter parallel = { .scope = "team:t",
 	.kind = COUNTER_PARALLEL, .limit = 3 };
+static const struct counter wide = { .scope = "team:t",
+	.kind = COUNTER_MONEY, .span = SPAN_DAY, .limit = 30000 * 1000 };
 static const struct counter large = { .scope = "team:t",
 	.kind = COUNTER_MONEY, .span = SPAN_DAY, .limit = INT64_C(1) << 50 };
 
@@ -107,6 +110,35 @@ spend(struct world *w, struct notes *n, int calls)
 	}
 }
 
+/* The same until it is used up, most of it out of purses. What others have in
+ * theirs comes back. */
+static void
+spend_all(struct world *w, struct notes *n)
+{
+	const struct want c = { &wide, 1000 };
+	const int64_t actual = 1000;
+	struct ledger_answer a;
+	struct hold h;
+
+	for (;;) {
+		if (n->tries++ % 16 == 0)
+			world_run(w, 1);
+		h = hold_new(w);
+		a = hold(w, &h, &c, 1);
+		if (a.err == ERR_BUDGET && !a.reserved)
+			return;
+		if (a.err != ERR_OK) {
+			world_run(w, 20);
+			continue;
+		}
+		n->admitted++;
+		n->given += h.purse != NULL;
+		sent(w, &h);
+		n->billed += actual;
+		must_settle(w, &h, &actual, NULL, 0);
+	}
+}
+
 static void
 ask_rates(struct world *w, struct notes *n, int calls)
 {
@@ -149,9 +181,9 @@ ask_parallel(struct world *w, struct notes *n, int calls)
 	}
 }
 
-/* Calls without end; whoever is killed is killed. */
+/* Calls without end; whoever is killed is killed. far: out of purses. */
 static void
-live(struct world *w, struct notes *n)
+live(struct world *w, struct notes *n, bool far)
 {
 	uint64_t random = (uint64_t)getpid();
 	struct want c[] = { { &large, 0 }, { &parallel, 1 } };
@@ -160,7 +192,7 @@ live(struct world *w, struct notes *n)
 	int64_t actual[2] = { 0, 0 };
 	struct hold h;
 
-	many.limit = 1000;
+	many.limit = far ? 10000000 : 1000;
 	c[1].counter = &many;
 	while (!n->stop) {
 		c[0].amount = actual[0] = row.cost =
@@ -168,6 +200,7 @@ live(struct world *w, struct notes *n)
 		h = hold_new(w);
 		if (hold_as(w, &h, c, 2, &row).err != ERR_OK)
 			continue;
+		n->given += h.purse != NULL;
 		n->maybe += actual[0];
 		if (!sent(w, &h).known) {
 			/* It came too late: a worker does not send then. */
@@ -181,7 +214,8 @@ live(struct world *w, struct notes *n)
 		if (draw_next(&random) % 4 == 0)
 			usleep(draw_next(&random) % 3000);
 		must_settle(w, &h, actual, &row, 1);
-		n->admitted++;
+		if (n->admitted++ % 32 == 0 && far)
+			world_run(w, 1); /* purses live on the loop */
 	}
 }
 
@@ -211,7 +245,8 @@ child(char **argv)
 	/* Short only for those that are killed: a busy machine may halt a
 	 * process for long. */
 	w = world_join(argv[2], strcmp(argv[3], "live") == 0 ||
-	    strcmp(argv[3], "die") == 0 ? LEASE : 0);
+	    strcmp(argv[3], "far") == 0 || strcmp(argv[3], "die") == 0 ?
+	    LEASE : 0);
 	n = open_notes(argv[2]);
 	if (strcmp(argv[3], "spend") == 0)
 		spend(w, n, calls);
@@ -221,8 +256,10 @@ child(char **argv)
 		ask_parallel(w, n, calls);
 	else if (strcmp(argv[3], "die") == 0)
 		mark_and_die(w);
+	else if (strcmp(argv[3], "all") == 0)
+		spend_all(w, n);
 	else
-		live(w, n);
+		live(w, n, strcmp(argv[3], "far") == 0);
 	world_leave(w);
 	return 0;
 }
@@ -328,9 +365,32 @@ test_parallel(void **state)
 	world_free(w);
 }
 
+/* A budget of 30,000 calls that eight processes have purses of. */
+static void
+test_purses(void **state)
+{
+	struct world *w = world_new();
+	struct notes *n;
+
+	(void)state;
+	world_set_time(w, NOON);
+	n = open_notes(w->server.dir);
+	all(w, "all", 0);
+	tell("budget of 30,000 calls", n);
+	printf("%lld of them out of purses\n", (long long)n->given);
+	assert_true(n->given > 3000);
+	assert_int_equal(n->admitted, 30000);
+	world_ticks(w, 10);
+	assert_int_equal(used_of(w, &wide), wide.limit);
+	assert_int_equal(held_of(w, &wide), 0);
+	assert_int_equal(n->billed, wide.limit);
+	munmap(n, sizeof *n);
+	world_free(w);
+}
+
 /* Nothing stays held, and used is what was billed. */
 static void
-test_killed(void **state)
+killed(const char *how)
 {
 	const char *text = getenv("TEST_LEDGER_KILLS");
 	int kills = text == NULL ? 200 : atoi(text), i, k, status;
@@ -341,17 +401,16 @@ test_killed(void **state)
 	int64_t used, held;
 	struct usage_row sum;
 
-	(void)state;
 	world_set_time(w, NOON);
 	n = open_notes(w->server.dir);
 	for (i = 0; i < PROCESSES; i++)
-		pid[i] = start(w, "live", 0);
+		pid[i] = start(w, how, 0);
 	for (k = 0; k < kills; k++) {
 		usleep(5000 + draw_next(&random) % 30000);
 		i = (int)(draw_next(&random) % PROCESSES);
 		kill(pid[i], SIGKILL);
 		waitpid(pid[i], &status, 0);
-		pid[i] = start(w, "live", 0);
+		pid[i] = start(w, how, 0);
 	}
 	n->stop = 1;
 	for (i = 0; i < PROCESSES; i++) {
@@ -359,22 +418,40 @@ test_killed(void **state)
 		assert_int_equal(status, 0);
 	}
 	usleep(LEASE + 100000);
-	for (i = 0; i < 20; i++)
-		world_tick(w);
+	for (i = 0; i < 20 + kills; i++)
+		world_tick(w); /* a will each */
 	used = used_of(w, &large);
 	held = held_of(w, &large);
 	sum = usage_of(w, DAY, DAY, NULL);
-	printf("%s, %d killed: %lld calls settled, billed n$%lld, used "
-	    "n$%lld, at most n$%lld, held n$%lld, late %lld\n",
+	printf("%s, %d killed: %lld calls settled, %lld out of purses, billed "
+	    "n$%lld, used n$%lld, at most n$%lld, held n$%lld, late %lld\n",
 	    over_redis ? "redis" : "embedded", kills, (long long)n->admitted,
+	    (long long)n->given,
 	    (long long)n->billed, (long long)used, (long long)n->maybe,
 	    (long long)held, (long long)n->late);
 	assert_int_equal(held, 0);
 	assert_int_equal(held_of(w, &parallel), 0);
 	assert_true(n->billed <= used && used <= n->maybe);
 	assert_int_equal(sum.cost, used);
+	assert_true(n->given > n->admitted / 2 ||
+	    strcmp(how, "live") == 0);
 	munmap(n, sizeof *n);
 	world_free(w);
+}
+
+static void
+test_killed(void **state)
+{
+	(void)state;
+	killed("live");
+}
+
+/* The same with what they gave out themselves: their wills tell. */
+static void
+test_killed_purses(void **state)
+{
+	(void)state;
+	killed("far");
 }
 
 static void
@@ -411,7 +488,9 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_parallel),
+		cmocka_unit_test(test_purses),
 		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_killed_purses),
 		cmocka_unit_test(test_marked),
 	};
 	int failed;

@@ -240,6 +240,7 @@ test_owes_many(void **state)
 	world_again(w);
 	for (i = 0; i < many; i++) {
 		h[i] = hold_new(w);
+		h[i].apart = true; /* a settle of each */
 		assert_int_equal(hold(w, &h[i], &c, 1).err, ERR_OK);
 		ledger_sent(w->l, &h[i], NULL, NULL);
 	}

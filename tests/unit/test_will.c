@@ -141,14 +141,20 @@ static struct heard {
 } heard;
 
 static void
-hear(void *arg, const char *id, const char *text)
+hear_one(struct heard *h, const char *text)
 {
-	struct heard *h = arg;
-
 	assert_true(h->n < TOLD);
 	assert_true(strlen(text) < TEXT);
-	snprintf(h->id[h->n], LEDGER_ID, "%s", id);
+	assert_int_equal(sscanf(text, "s %23s", h->id[h->n]), 1);
 	snprintf(h->text[h->n++], TEXT, "%s", text);
+}
+
+static void
+hear(void *arg, const char *before, const char *now)
+{
+	if (before != NULL)
+		hear_one(arg, before);
+	hear_one(arg, now);
 }
 
 static struct legacy *
