@@ -385,6 +385,8 @@ tests_unit_test_rates_LDADD = $(UNIT_LINK)
 
 TESTS += tests/unit/test_ledger_model.py
 EXTRA_DIST += tests/unit/test_ledger_model.py
+TESTS += tests/unit/test_purse_model.py
+EXTRA_DIST += tests/unit/test_purse_model.py
 
 check_PROGRAMS += tests/unit/test_ledger_redis
 tests_unit_test_ledger_redis_SOURCES = tests/unit/test_ledger_redis.c \
