@@ -438,7 +438,7 @@ end(struct op *op)
 }
 
 /* A hold out of a purse that has one of its own now. The mark goes first: killed
- * between the two the worker would have paid too much, not too little. */
+ * between the two the worker has paid too much, not too little. */
 static void
 replace(struct ledger *l, struct hold *h)
 {
@@ -660,8 +660,8 @@ read_op(struct op *op, const char *text)
 }
 
 /*
- * The roll from `before` to the hold that `now` settles. It takes no more than that
- * will use: then nothing of it is free meanwhile, and nothing is refused.
+ * The roll from `before` to the hold that `now` settles. It takes no more than
+ * that will use: then nothing of it is free meanwhile, and nothing is refused.
  */
 static bool
 inherit_roll(struct op *roll, const char *before, const struct op *now)
@@ -814,8 +814,8 @@ ledger_hold(struct ledger *l, struct hold *h, const struct want *claims,
 }
 
 /*
- * A hold of its own in the store for one that came out of a purse, of all that it
- * has and of what it wants more. Its request was counted.
+ * A hold of its own in the store for one that came out of a purse, of all that
+ * it has and of what it wants more. Its request was counted.
  */
 static bool
 replacement(struct op *op, struct hold *h, const struct want *claims,
@@ -1267,8 +1267,8 @@ ledger_lease(const struct ledger *l)
 size_t
 ledger_owes(const struct ledger *l)
 {
-	return l->owes + purses_count(l->purses) + (l->backend->owes == NULL ? 0 :
-	    l->backend->owes(l->b));
+	return l->owes + purses_count(l->purses) +
+	    (l->backend->owes == NULL ? 0 : l->backend->owes(l->b));
 }
 
 void

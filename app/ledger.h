@@ -228,8 +228,9 @@ bool ledger_none(struct ledger *l, struct hold *h,
     const struct usage_row *who);
 
 /*
- * Leave a hold that was sent (and `apart` from its beginning): it lives on in the store for its own lease, and
- * is no more this process'. Its text is appended to out. ledger_take makes it
+ * Leave a hold that was sent (and was `apart` from its beginning): it lives on
+ * in the store for its own lease, and is no more this process'. Its text is
+ * appended to out. ledger_take makes it
  * a hold again, with memory of the arena: to be settled, released or (by
  * `sent`) given its lease anew, once. False: it is no such text, or no memory.
  * Who takes one twice settles it once: an id is settled once within

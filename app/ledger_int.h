@@ -117,9 +117,10 @@ void op_write(struct buf *out, const struct op *op);
 bool op_replay(struct ledger *l, const char *text, bool echo);
 
 /*
- * The same of one that is dead: what its purse has to settle, in its name. Where
- * a roll was under way (before, else NULL) it is said first, so that what the
- * new hold must settle is held at any time. fn hears of the end of both, once.
+ * The same of one that is dead: what its purse has to settle, in its name.
+ * Where a roll was under way (before, else NULL) it is said first, so that what
+ * the new hold must settle is held at any time. fn hears of the end of both,
+ * once; false: it cannot be read, or no memory.
  */
 bool op_inherit(struct ledger *l, const char *before, const char *now,
     ledger_fn *fn, void *arg);

@@ -290,8 +290,8 @@ least_target(const struct part *t)
 }
 
 /*
- * Room for what the time until the next roll will want, and some more, within its
- * share of what was left. Requests at once come back in that time.
+ * Room for what the time until the next roll will want, and some more, within
+ * its share of what was left. Requests at once come back in that time.
  */
 static int64_t
 target(const struct part *t)

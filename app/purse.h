@@ -4,8 +4,8 @@
  *
  * A purse is a hold in the store on a set of counters that is asked for often.
  * All that it gives out is held there, so `used + held <= limit` is true there
- * at any time. What was used of it is told once in a while: it is rolled, in one
- * step, which settles its hold and takes another in its place (VERB_ROLL).
+ * at any time. What was used of it is told once in a while: it is rolled, which
+ * settles its hold and takes another in its place, in one step (VERB_ROLL).
  * Where a limit comes near it ends, and each hold asks the store again. What is
  * to be settled when the worker is killed stands in its will (app/will.h).
  *
@@ -22,8 +22,10 @@
 #define PURSE_OFTEN 8	 /* holds within PURSE_OFTEN_US make a purse … */
 #define PURSE_OFTEN_US INT64_C(50000)
 #define PURSE_SHARE 256 /* … which wants at most this part of what is left */
-#define PURSE_HEARD_US INT64_C(200000) /* … of a store that answered since */
-#define PURSE_PATIENCE_US INT64_C(50000) /* … and lets nobody wait for longer */
+/* Nothing is given out when the store has not answered for so long, or lets a
+ * roll wait for so long. */
+#define PURSE_HEARD_US INT64_C(200000)
+#define PURSE_PATIENCE_US INT64_C(50000)
 
 struct purses;
 
@@ -35,9 +37,9 @@ struct purses *purses_open(struct ledger *l, uv_loop_t *loop, const char *dir,
     const char *store);
 
 /*
- * Their ends are asked for, as far as the store is there. Wills of what could not
- * be said stay for the heirs. purses_free when the store is closed; the loop must
- * run once more. NULL is fine.
+ * Their ends are asked for, as far as the store is there. Wills of what could
+ * not be said stay for the heirs. purses_free when the store is closed; the loop
+ * must run once more. NULL is fine.
  */
 void purses_close(struct purses *ps);
 void purses_free(struct purses *ps);
@@ -50,7 +52,7 @@ size_t purses_count(const struct purses *ps);
 
 /*
  * Take h out of a purse: parts, in the order of the claims, as the store would
- * answer. who and cost as the charge of a lease. False: the store must be asked.
+ * answer. who and cost: the charge of a lease. False: the store must be asked.
  */
 bool purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
     unsigned n, const char *who, int64_t cost);
@@ -65,8 +67,8 @@ void purse_settle(struct hold *h, const int64_t *actual,
 void purse_release(struct hold *h);
 
 /*
- * The same of one that has a hold of its own in the store now: its request counts
- * there as well, as 0.
+ * The same of one that has a hold of its own in the store now: its request
+ * counts there as well, as 0.
  */
 void purse_replace(struct hold *h);
 

@@ -613,7 +613,8 @@ will_inherit(const char *dir, const char *store, const struct will *own)
 	l->dir = opendir(dir);
 	/* Their room now: a will that is left out half could not be told. */
 	if (l->dir != NULL && buf_reserve(&l->before, TEXT_SIZE) &&
-	    buf_reserve(&l->now, TEXT_SIZE) && find(l, &head, own == NULL ? "" : own->name))
+	    buf_reserve(&l->now, TEXT_SIZE) &&
+	    find(l, &head, own == NULL ? "" : own->name))
 		return l;
 	legacy_end(l, false);
 	return NULL;
