@@ -447,7 +447,7 @@ replace(struct ledger *l, struct hold *h)
 
 	if (op != NULL)
 		run(l, op);
-	purse_replace(h);
+	purse_release(h); /* (its request stays counted) */
 	h->parts = 0;
 }
 

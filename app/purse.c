@@ -728,12 +728,6 @@ purse_release(struct hold *h)
 	arm(p->all);
 }
 
-void
-purse_replace(struct hold *h)
-{
-	purse_release(h);
-}
-
 /* ---- new purses ---- */
 
 static bool

@@ -66,12 +66,6 @@ void purse_settle(struct hold *h, const int64_t *actual,
     const struct usage_row *rows, unsigned n);
 void purse_release(struct hold *h);
 
-/*
- * The same of one that has a hold of its own in the store now: its request
- * counts there as well, as 0.
- */
-void purse_replace(struct hold *h);
-
 /* A purse's own op (op->purse) has its answer. */
 void purse_answered(struct op *op);
 

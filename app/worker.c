@@ -467,6 +467,7 @@ start_loop(struct worker *w, int listen_fd)
 			return false;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error */
 	w->one_shot = listen_fd < 0;
 	w->front = w->one_shot ? front_cgi(w->loop, &calls, w) :
 	    front_listen(w->loop, listen_fd, &calls, w);

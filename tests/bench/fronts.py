@@ -85,12 +85,15 @@ POLICY = {
 }
 
 # Keys that hold and settle, beside one that has no limits: the dearest of
-# them in all kinds of counters. No limit is ever reached.
+# them in all kinds of counters. No limit is ever reached; of the last key one
+# is so near that each request asks the store.
+NEAR = "near a limit"
 KEYS = {
     "a budget": {"budget": "1000000 USD / day"},
     "all limits": {"budget": ["1000000 USD / day", "2000000 USD / month"],
                    "rpm": 100000000, "tpm": 1000000000000,
                    "parallel": 100000},
+    NEAR: {"budget": "1000000 USD / day", "parallel": 1000},
 }
 
 

@@ -1,5 +1,6 @@
 /*
- * What the ledger costs: hold and settle of a request with six counters, in N
+ * What the ledger costs where each request asks the store (near a limit, not
+ * out of a purse): hold and settle of a request with six counters, in N
  * processes that do nothing else, `depth` requests of each at once.
  *
  *	tests/bench/ledger STORE [PROCESSES [DEPTH [SECONDS]]]
@@ -121,6 +122,7 @@ begin(struct one *o)
 	arena_reset(o->arena);
 	memset(&o->h, 0, sizeof o->h);
 	o->h.arena = o->arena;
+	o->h.apart = true;
 	o->b->busy++;
 	o->began = clock_mono();
 	ledger_hold(o->b->l, &o->h, claims, COUNTERS, &who, held, o);
