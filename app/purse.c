@@ -58,7 +58,8 @@ struct purse {
 	struct op *op;		/* under way, or to be said again */
 	bool again;		/* it had no answer */
 	char next_id[LEDGER_ID];
-	bool ends;    /* nothing is given out any more */
+	bool ends;    /* nothing is given out any more … */
+	bool over;    /* … nor ever again */
 	int64_t last; /* clock_mono: something was given out */
 	int64_t asked, heard; /* clock_mono: the op, its last answer */
 };
@@ -100,6 +101,12 @@ row_of(struct account *a, const char *who)
 	return NULL;
 }
 
+static int64_t
+sane(int64_t n)
+{
+	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
+}
+
 /* Add to the row of who; false: there is no room for another. */
 static bool
 add_row(struct account *a, const char *who, const int64_t n[5])
@@ -115,7 +122,7 @@ add_row(struct account *a, const char *who, const int64_t n[5])
 		memcpy(r->who, who, strlen(who) + 1);
 	}
 	for (k = 0; k < 5; k++)
-		r->n[k] += n[k];
+		r->n[k] = sane(r->n[k] + n[k]);
 	return true;
 }
 
@@ -137,7 +144,7 @@ drop_row(struct account *a, const char *who, const int64_t n[5])
 	int k;
 
 	for (k = 0; r != NULL && k < 5; k++)
-		r->n[k] -= n[k];
+		r->n[k] = sane(r->n[k] - n[k]);
 	if (r != NULL && row_empty(r))
 		*r = a->row[--a->rows];
 }
@@ -176,7 +183,7 @@ add_account(struct will_settle *s, const struct account *a)
 	unsigned i;
 
 	for (i = 0; i < WILL_PARTS; i++)
-		s->actual[i] += a->amount[i];
+		s->actual[i] = sane(s->actual[i] + a->amount[i]);
 	memcpy(s->row + s->rows, a->row, a->rows * sizeof *a->row);
 	s->rows += a->rows;
 }
@@ -394,15 +401,17 @@ roll_op(struct purse *p, enum verb verb)
 	return op;
 }
 
-/* Tell the store what was used. What stands in the account while it is on its
- * way stands in `saying`. */
-static void
+/*
+ * Tell the store what was used; it stands in `saying` while it is on its way.
+ * False: there is no memory, later. (p may be gone when it was the end.)
+ */
+static bool
 roll(struct purse *p, enum verb verb)
 {
 	struct op *op = roll_op(p, verb);
 
 	if (op == NULL)
-		return; /* no memory: later */
+		return false;
 	copy_account(&p->saying, &p->unsaid);
 	clear_account(&p->unsaid);
 	p->op = op;
@@ -410,6 +419,7 @@ roll(struct purse *p, enum verb verb)
 	p->asked = clock_mono();
 	say_both(p);
 	op_run(op);
+	return true;
 }
 
 static void
@@ -446,7 +456,7 @@ retire(struct purse *p)
 {
 	struct seen *s = seen_at(p->all, p->set);
 
-	p->ends = true;
+	p->ends = p->over = true;
 	s->set = p->set;
 	s->not_before = clock_mono() + NEVER;
 }
@@ -510,17 +520,16 @@ step(struct purse *p)
 
 	if (p->op != NULL)
 		return false; /* its answer arms the timer */
-	if (now - p->last >= PURSE_IDLE_MS * INT64_C(1000) ||
-	    ledger_now(p->all->ledger) >= p->until)
+	if (ledger_now(p->all->ledger) >= p->until)
+		p->over = true;
+	if (p->over || now - p->last >= PURSE_IDLE_MS * INT64_C(1000))
 		p->ends = true;
 	if (p->ends && p->live == 0)
-		roll(p, VERB_SETTLE);
-	else if (!account_empty(&p->unsaid) || (p->ends && any_free(p)) ||
+		return !roll(p, VERB_SETTLE);
+	if (!account_empty(&p->unsaid) || (p->ends && any_free(p)) ||
 	    (!p->ends && now - p->heard > PURSE_HEARD_US / 2))
-		roll(p, VERB_ROLL);
-	else
-		return !p->ends;
-	return false;
+		return !roll(p, VERB_ROLL);
+	return !p->ends;
 }
 
 static void
@@ -605,7 +614,7 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	if (p == NULL || cost < 0 || cost > LEDGER_MAX || !may_give(p, who))
 		return false;
 	if (!has_room(p, claims) && p->op == NULL)
-		roll(p, VERB_ROLL); /* it may have its answer at once */
+		(void)roll(p, VERB_ROLL); /* it may have its answer at once */
 	if (p->ends || !has_room(p, claims))
 		return false;
 	h->part = arena_alloc(h->arena, n * sizeof *h->part);
@@ -687,12 +696,6 @@ use_rows(struct purse *p, const struct usage_row *rows, unsigned n)
 	}
 }
 
-static int64_t
-sane(int64_t n)
-{
-	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
-}
-
 void
 purse_settle(struct hold *h, const int64_t *actual,
     const struct usage_row *rows, unsigned n)
@@ -704,7 +707,8 @@ purse_settle(struct hold *h, const int64_t *actual,
 	for (i = 0; i < h->parts; i++)
 		if (p->part[i].counter.kind == COUNTER_TPM ||
 		    p->part[i].counter.kind == COUNTER_MONEY)
-			p->unsaid.amount[i] += sane(actual[i]);
+			p->unsaid.amount[i] = sane(p->unsaid.amount[i] +
+			    sane(actual[i]));
 	use_rows(p, rows, n);
 	take_in(h);
 	say_now(p);
@@ -712,7 +716,7 @@ purse_settle(struct hold *h, const int64_t *actual,
 		beyond = beyond || free_of(p, i) < 0;
 	/* More than was held: at once. */
 	if (beyond && p->op == NULL)
-		roll(p, VERB_ROLL);
+		(void)roll(p, VERB_ROLL);
 	arm(p->all);
 }
 
@@ -795,11 +799,23 @@ new_purse(struct purses *ps, const struct op *op, uint64_t set)
 		free(p);
 		return NULL;
 	}
-	p->last = clock_mono();
 	p->next = ps->first;
 	ps->first = p;
 	ps->count++;
 	return p;
+}
+
+/* Has p what op was about, in the same windows? */
+static bool
+same_windows(const struct purse *p, const struct op *op)
+{
+	unsigned i;
+
+	for (i = 0; i < op->parts && i < p->parts; i++)
+		if (strcmp(p->part[i].name,
+		    op->part[i].name[op->part[i].pick]) != 0)
+			return false;
+	return op->parts == p->parts;
 }
 
 /* Are all limits so far away that a purse would not be felt? */
@@ -845,11 +861,19 @@ purse_heard(struct purses *ps, const struct op *op)
 	    !far(op))
 		return;
 	for (p = ps->first; p != NULL; p = p->next)
-		if (p->set == set && !p->ends)
-			return;
-	p = new_purse(ps, op, set);
-	if (p != NULL)
-		roll(p, VERB_ROLL);
+		if (p->set == set && !p->over && same_windows(p, op))
+			break;
+	if (p == NULL)
+		p = new_purse(ps, op, set);
+	else if (!p->ends || p->op != NULL)
+		return; /* it is there, or will be, or is just going */
+	else
+		p->ends = false; /* it has some that last */
+	if (p != NULL) {
+		p->last = clock_mono();
+		(void)roll(p, VERB_ROLL);
+		arm(ps);
+	}
 }
 
 /* ---- the dead ---- */
@@ -965,7 +989,7 @@ purses_close(struct purses *ps)
 		next = p->next;
 		p->ends = true;
 		if (p->op == NULL && p->live == 0)
-			roll(p, VERB_SETTLE);
+			(void)roll(p, VERB_SETTLE);
 	}
 }
 

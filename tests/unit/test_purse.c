@@ -344,6 +344,34 @@ test_idle(void **state)
 	world_free(w);
 }
 
+/* One that has requests that last goes on when there are many again. */
+static void
+test_goes_on(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want claim = { &daily, 100 };
+	const int64_t actual = 40;
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 40 };
+	struct hold h[20];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		h[i] = out_of_purse(w, &claim, 1, &row);
+		ok(sent(w, &h[i]));
+		world_run(w, i % 4 == 0 ? PURSE_IDLE_MS + 3 * PURSE_MS : 5);
+		assert_ptr_equal(h[i].purse, h[0].purse);
+	}
+	assert_int_equal(ledger_owes(w->l), 1);
+	for (i = 0; i < 20; i++)
+		ok(settle(w, &h[i], &actual, &row, 1));
+	quiet(w);
+	assert_int_equal(used_of(w, &daily), 20 * 40);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 /* A dearer attempt, at another provider: a hold of its own from then on. */
 static void
 test_more(void **state)
@@ -607,6 +635,7 @@ main(void)
 		cmocka_unit_test(test_not_near),
 		cmocka_unit_test(test_beyond),
 		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_more_left),
 		cmocka_unit_test(test_window),
