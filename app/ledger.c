@@ -36,6 +36,7 @@ struct ledger {
 	struct purses *purses;
 	struct op *owed, **owed_end;
 	size_t owes;
+	size_t ops; /* verbs under way, those that are owed among them */
 	bool closing;
 };
 
@@ -264,6 +265,7 @@ op_new(struct ledger *l, enum verb verb, const char *id, ledger_fn *fn,
 	}
 	op->arena = a;
 	op->ledger = l;
+	l->ops++;
 	op->verb = verb;
 	snprintf(op->id, sizeof op->id, "%s", id);
 	op->lease = l->lease;
@@ -279,8 +281,10 @@ op_new(struct ledger *l, enum verb verb, const char *id, ledger_fn *fn,
 void
 op_free(struct op *op)
 {
-	if (op != NULL)
-		arena_free(op->arena);
+	if (op == NULL)
+		return;
+	op->ledger->ops--;
+	arena_free(op->arena);
 }
 
 static void
@@ -375,12 +379,12 @@ owe(struct ledger *l, struct op *op)
 	 * that is kept already is free for the next try then. */
 	if (op->echo || op->verb == VERB_RESTORE ||
 	    (op->verb != VERB_SENT && op_keep(op)) || op->kept) {
-		arena_free(op->arena);
+		op_free(op);
 		return;
 	}
 	if (l->closing || l->owes >= LEDGER_OWED) {
 		/* Its lease runs out: then it is charged in full. */
-		arena_free(op->arena);
+		op_free(op);
 		return;
 	}
 	op->fn = NULL;
@@ -464,7 +468,7 @@ asked(struct ledger *l, struct op *op)
 		    (op->answer.err == ERR_LEDGER && op->answer.known)))
 			give_back(l, op);
 		else
-			arena_free(op->arena);
+			op_free(op);
 		return;
 	}
 	if (op->answer.err == ERR_OK && op->replaces)
@@ -479,7 +483,7 @@ asked(struct ledger *l, struct op *op)
 	    op->answer.known)
 		give_back(l, op);
 	else
-		arena_free(op->arena);
+		op_free(op);
 }
 
 void
@@ -499,7 +503,7 @@ op_done(struct op *op)
 	if (op->answer.err == ERR_LEDGER && op->verb != VERB_ROLL)
 		owe(l, op);
 	else
-		arena_free(op->arena);
+		op_free(op);
 }
 
 void
@@ -729,7 +733,7 @@ op_replay(struct ledger *l, const char *text, bool echo)
 	if (op == NULL)
 		return true; /* later */
 	if (!read_op(op, text)) {
-		arena_free(op->arena);
+		op_free(op);
 		return false;
 	}
 	op->kept = !echo;
@@ -1198,7 +1202,7 @@ ledger_restore(struct ledger *l)
 		if (op->who != NULL && restore_parts(op, h))
 			run(l, op);
 		else
-			arena_free(op->arena);
+			op_free(op);
 	}
 }
 
@@ -1334,6 +1338,12 @@ ledger_open(const struct ledger_setup *setup, struct fault *f)
 		return NULL;
 	}
 	return l;
+}
+
+bool
+ledger_rest(struct ledger *l)
+{
+	return l == NULL || (purses_rest(l->purses) && l->ops == l->owes);
 }
 
 void

@@ -168,6 +168,12 @@ struct ledger_setup {
 struct ledger *ledger_open(const struct ledger_setup *setup, struct fault *f);
 
 /*
+ * Nothing more is asked of it: tell the store what it has not been told. True:
+ * it has answered all that it can be asked now. NULL is fine.
+ */
+bool ledger_rest(struct ledger *l);
+
+/*
  * End it. What is owed to the store and cannot be given now is lost to this
  * process (its leases will be charged in full). NULL is fine. The loop must
  * run once more.

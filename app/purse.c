@@ -976,21 +976,28 @@ purses_open(struct ledger *l, uv_loop_t *loop, const char *dir,
 	return ps;
 }
 
-void
-purses_close(struct purses *ps)
+bool
+purses_rest(struct purses *ps)
 {
 	struct purse *p, *next;
 
+	for (p = ps->first; p != NULL; p = next) {
+		next = p->next;
+		p->ends = p->over = true;
+		if (p->op == NULL && p->live == 0)
+			(void)roll(p, VERB_SETTLE);
+	}
+	return ps->first == NULL;
+}
+
+void
+purses_close(struct purses *ps)
+{
 	if (ps == NULL)
 		return;
 	ps->closing = true;
 	uv_timer_stop(&ps->timer);
-	for (p = ps->first; p != NULL; p = next) {
-		next = p->next;
-		p->ends = true;
-		if (p->op == NULL && p->live == 0)
-			(void)roll(p, VERB_SETTLE);
-	}
+	(void)purses_rest(ps);
 }
 
 void

@@ -36,6 +36,9 @@ struct purses;
 struct purses *purses_open(struct ledger *l, uv_loop_t *loop, const char *dir,
     const char *store);
 
+/* Give back all that nobody has. True: there is none left. */
+bool purses_rest(struct purses *ps);
+
 /*
  * Their ends are asked for, as far as the store is there. Wills of what could
  * not be said stay for the heirs. purses_free when the store is closed; the loop

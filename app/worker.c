@@ -37,6 +37,8 @@
 
 #define TICK_MS 1000 /* how often the policy's files are looked at */
 #define LAST_WORDS INT64_C(2000000) /* µs for clients to take the end */
+#define LAST_BOOKS INT64_C(250000) /* … and for the store to hear the last */
+#define LAST_BOOKS_EVERY 5 /* ms */
 
 const char *
 policy_path(void)
@@ -95,16 +97,20 @@ worker_remember(struct worker *w, struct request *r)
 	w->requests = r;
 }
 
-/* When all connections are closed, as it may take a moment. */
+/* When all connections are closed, as it may take a moment; and the store has
+ * heard the last, if it is there. */
 static void
-close_books(uv_idle_t *h)
+close_books(uv_timer_t *t)
 {
-	struct worker *w = h->data;
+	struct worker *w = t->data;
 
 	admit_flush(w);
+	if (!ledger_rest(w->ledger) && !w->one_shot &&
+	    clock_mono() < w->close_by)
+		return;
 	ledger_close(w->ledger);
 	w->ledger = NULL;
-	uv_close((uv_handle_t *)h, NULL);
+	uv_close((uv_handle_t *)t, NULL);
 }
 
 /* Everything that keeps the loop alive goes; what is queued still goes out. */
@@ -133,8 +139,9 @@ leave(struct worker *w)
 	uv_close((uv_handle_t *)&w->tick, NULL);
 	uv_close((uv_handle_t *)&w->wake, NULL);
 	w->leaving.data = w;
-	uv_idle_init(w->loop, &w->leaving);
-	uv_idle_start(&w->leaving, close_books);
+	w->close_by = clock_mono() + LAST_BOOKS;
+	uv_timer_init(w->loop, &w->leaving);
+	uv_timer_start(&w->leaving, close_books, 0, LAST_BOOKS_EVERY);
 	for (i = 0; i < sizeof w->signals / sizeof w->signals[0]; i++)
 		uv_close((uv_handle_t *)&w->signals[i], NULL);
 }

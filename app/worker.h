@@ -62,8 +62,10 @@ struct worker {
 	struct request *requests;
 	unsigned drains;	/* attempts that go on though nobody listens */
 	struct request *wake_first, *wake_last;
-	uv_idle_t wake, leaving;
+	uv_idle_t wake;
 	uv_timer_t tick;	/* policy changes, drain */
+	uv_timer_t leaving;
+	int64_t close_by;	/* clock_mono: when leaving ends */
 	uv_signal_t signals[4];
 	uint64_t random;
 	bool one_shot;		/* CGI */

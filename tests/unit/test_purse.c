@@ -527,6 +527,33 @@ test_closed(void **state)
 	world_free(w);
 }
 
+/* Nothing is left to be said when it was told to rest. */
+static void
+test_rest(void **state)
+{
+	struct world *w = at(NOON), *others;
+	const struct want claim = { &daily, 100 };
+	const int64_t actual = 60;
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 60 };
+	struct hold h = out_of_purse(w, &claim, 1, &row);
+	int i;
+
+	(void)state;
+	ok(sent(w, &h));
+	assert_false(ledger_rest(w->l));
+	ledger_settle(w->l, &h, &actual, &row, 1, NULL, NULL);
+	for (i = 0; i < 50 && !ledger_rest(w->l); i++)
+		world_run(w, 5);
+	assert_true(ledger_rest(w->l));
+	others = world_join(w->server.dir, 0);
+	(void)used_of(others, &daily); /* tells it what day it is */
+	assert_int_equal(used_of(others, &daily), 60);
+	assert_int_equal(held_of(others, &daily), 0);
+	world_free(w);
+	world_leave(others);
+}
+
 /* ---- the store is away (Redis) ---- */
 
 /* With the limits of time that there are outside tests. */
@@ -641,6 +668,7 @@ main(void)
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_stood_still),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_rest),
 	};
 	const struct CMUnitTest redis[] = {
 		cmocka_unit_test(test_paused),
