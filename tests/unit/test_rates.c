@@ -88,8 +88,10 @@ try_one(struct series *s, int64_t amount)
 	const struct want c = { &s->counter, amount };
 	struct passed p = { .before = now(s), .amount = amount };
 	struct hold h = hold_new(s->w);
-	struct ledger_answer a = hold(s->w, &h, &c, 1);
+	struct ledger_answer a;
 
+	h.apart = true; /* purses give back by a clock that is not the test's */
+	a = hold(s->w, &h, &c, 1);
 	p.after = now(s);
 	if (a.err != ERR_OK) {
 		assert_int_equal(a.err, ERR_RATE_LIMIT);
