@@ -372,6 +372,17 @@ op_keep(struct op *op)
 	return l->backend->keep != NULL && l->backend->keep(l->b, op);
 }
 
+/* It is said again with the next tick. */
+static void
+wait_owed(struct ledger *l, struct op *op)
+{
+	op->said = true;
+	op->next = NULL;
+	*l->owed_end = op;
+	l->owed_end = &op->next;
+	l->owes++;
+}
+
 static void
 owe(struct ledger *l, struct op *op)
 {
@@ -388,11 +399,7 @@ owe(struct ledger *l, struct op *op)
 		return;
 	}
 	op->fn = NULL;
-	op->said = true;
-	op->next = NULL;
-	*l->owed_end = op;
-	l->owed_end = &op->next;
-	l->owes++;
+	wait_owed(l, op);
 }
 
 static struct op *
@@ -499,8 +506,14 @@ op_done(struct op *op)
 		asked(l, op);
 		return;
 	}
+	/* What the dead owe is said until it is answered: were it kept besides,
+	 * or all of a will said again, the journal would have it twice. */
+	if (op->heir && op->answer.err == ERR_LEDGER && !l->closing) {
+		wait_owed(l, op);
+		return;
+	}
 	end(op);
-	if (op->answer.err == ERR_LEDGER && op->verb != VERB_ROLL)
+	if (op->answer.err == ERR_LEDGER && !op->heir)
 		owe(l, op);
 	else
 		op_free(op);

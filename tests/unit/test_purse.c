@@ -643,6 +643,55 @@ test_emptied(void **state)
 	world_free(w);
 }
 
+/* A worker that died with a request out of a purse under way. */
+static void
+dies(struct world *w, const struct want *claim, const struct usage_row *row)
+{
+	struct world *dead = world_join(w->server.dir, 0);
+	struct hold h = out_of_purse(dead, claim, 1, row);
+
+	ok(sent(dead, &h));
+	world_run(dead, PURSE_IDLE_MS + 4 * PURSE_MS);
+	world_leave(dead); /* its will stays, as of one that is killed */
+}
+
+/* What is told in the name of the dead stands in the journal once, however
+ * often it had to be said. */
+static void
+test_heir_paused(void **state)
+{
+	static const char *const flush[] = { "FLUSHALL", NULL };
+	struct world *w = usual();
+	const struct want claim = { &daily, 100 };
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 100 };
+	int i;
+
+	(void)state;
+	assert_int_equal(used_of(w, &daily), 0);
+	dies(w, &claim, &row);
+	kill(w->server.pid, SIGSTOP);
+	for (i = 0; i < 4; i++) {
+		ledger_tick(w->l);
+		world_run(w, 300);
+	}
+	kill(w->server.pid, SIGCONT);
+	quiet(w);
+	world_ticks(w, 3);
+	world_run(w, 300); /* into the journal */
+	assert_int_equal(used_of(w, &daily), 100);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 100);
+	redis_cli(&w->server, NULL, 0, flush);
+	for (i = 0; i < 20; i++) {
+		ledger_tick(w->l);
+		world_run(w, 100);
+	}
+	assert_int_equal(used_of(w, &daily), 100);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 100);
+	world_free(w);
+}
+
 static int
 set_up(void **state)
 {
@@ -673,6 +722,7 @@ main(void)
 	const struct CMUnitTest redis[] = {
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_emptied),
+		cmocka_unit_test(test_heir_paused),
 	};
 	int failed;
 
