@@ -850,6 +850,8 @@ replacement(struct op *op, struct hold *h, const struct want *claims,
 			h->part[i].amount };
 	for (i = 0; i < n; i++) {
 		has = part_of(h, claims[i].counter);
+		if (!amount_good(claims[i].amount))
+			return false;
 		if (has != NULL)
 			all[has - h->part].amount += claims[i].amount;
 		else if (count < LEDGER_PARTS)
@@ -866,7 +868,8 @@ replace_more(struct ledger *l, struct hold *h, const struct want *claims,
 {
 	struct op *op = NULL;
 
-	if (h->asking == NULL && amount_good(cost) && op_id(h->id))
+	if (h->asking == NULL && amount_good(cost) &&
+	    amount_good(h->cost + cost) && op_id(h->id))
 		op = op_new(l, VERB_HOLD, h->id, fn, arg);
 	if (op == NULL || !replacement(op, h, claims, n)) {
 		refuse(fn, arg, op, "no memory, or nothing to add to");

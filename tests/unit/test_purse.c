@@ -433,6 +433,27 @@ test_more_left(void **state)
 	world_free(w);
 }
 
+/* The cost of a lease stays one that can be read. */
+static void
+test_more_cost(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want claim = { &daily, 100 }, again = { &other, 50 };
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = LEDGER_MAX };
+	struct hold h = out_of_purse(w, &claim, 1, &row), after = hold_new(w);
+
+	(void)state;
+	assert_int_not_equal(more(w, &h, &again, 1, LEDGER_MAX).err, ERR_OK);
+	assert_non_null(h.purse);
+	ok(release(w, &h));
+	quiet(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	ok(hold(w, &after, &again, 1));
+	ok(release(w, &after));
+	world_free(w);
+}
+
 /* A window turns: settled where it was held, and new ones in the new one. */
 static void
 test_window(void **state)
@@ -714,6 +735,7 @@ main(void)
 		cmocka_unit_test(test_goes_on),
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_more_left),
+		cmocka_unit_test(test_more_cost),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_stood_still),
 		cmocka_unit_test(test_closed),
