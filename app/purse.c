@@ -54,6 +54,7 @@ struct purse {
 	struct account saying; /* what the roll that is under way tells */
 	struct account sent;   /* to be charged for those that are out */
 	unsigned live, waiting; /* given out; … and not sent yet */
+	int64_t cost;		/* of all that are given out */
 	int place;		/* in the will */
 	struct op *op;		/* under way, or to be said again */
 	bool again;		/* it had no answer */
@@ -90,6 +91,19 @@ static void arm(struct purses *ps);
 
 /* ---- accounts ---- */
 
+/* Of two that are none below 0; wills and kept settles know none above. */
+static int64_t
+sum(int64_t a, int64_t b)
+{
+	return a > LEDGER_MAX - b ? LEDGER_MAX : a + b;
+}
+
+static int64_t
+sane(int64_t n)
+{
+	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
+}
+
 static struct will_row *
 row_of(struct account *a, const char *who)
 {
@@ -99,12 +113,6 @@ row_of(struct account *a, const char *who)
 		if (strcmp(r->who, who) == 0)
 			return r;
 	return NULL;
-}
-
-static int64_t
-sane(int64_t n)
-{
-	return n < 0 ? 0 : n > LEDGER_MAX ? LEDGER_MAX : n;
 }
 
 /* Add to the row of who; false: there is no room for another. */
@@ -122,7 +130,7 @@ add_row(struct account *a, const char *who, const int64_t n[5])
 		memcpy(r->who, who, strlen(who) + 1);
 	}
 	for (k = 0; k < 5; k++)
-		r->n[k] = sane(r->n[k] + n[k]);
+		r->n[k] = sum(r->n[k], n[k]);
 	return true;
 }
 
@@ -183,7 +191,7 @@ add_account(struct will_settle *s, const struct account *a)
 	unsigned i;
 
 	for (i = 0; i < WILL_PARTS; i++)
-		s->actual[i] = sane(s->actual[i] + a->amount[i]);
+		s->actual[i] = sum(s->actual[i], a->amount[i]);
 	memcpy(s->row + s->rows, a->row, a->rows * sizeof *a->row);
 	s->rows += a->rows;
 }
@@ -611,7 +619,8 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	struct purse *p = find(ps, claims, n);
 	unsigned i;
 
-	if (p == NULL || cost < 0 || cost > LEDGER_MAX || !may_give(p, who))
+	if (p == NULL || cost < 0 || cost > LEDGER_MAX - p->cost ||
+	    !may_give(p, who))
 		return false;
 	if (!has_room(p, claims) && p->op == NULL)
 		(void)roll(p, VERB_ROLL); /* it may have its answer at once */
@@ -629,6 +638,7 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	h->purse = p;
 	h->live = true;
 	p->live++;
+	p->cost += cost;
 	p->waiting++;
 	p->last = clock_mono();
 	arm(ps);
@@ -677,6 +687,7 @@ take_in(struct hold *h)
 	else
 		p->waiting--;
 	p->live--;
+	p->cost -= h->cost;
 	h->purse = NULL;
 }
 
@@ -687,8 +698,9 @@ use_rows(struct purse *p, const struct usage_row *rows, unsigned n)
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		const int64_t add[5] = { rows[i].requests, rows[i].input,
-			rows[i].output, rows[i].cached, rows[i].cost };
+		const int64_t add[5] = { sane(rows[i].requests),
+			sane(rows[i].input), sane(rows[i].output),
+			sane(rows[i].cached), sane(rows[i].cost) };
 
 		who_write(who, &rows[i]);
 		if (!add_row(&p->unsaid, who, add))
@@ -707,7 +719,7 @@ purse_settle(struct hold *h, const int64_t *actual,
 	for (i = 0; i < h->parts; i++)
 		if (p->part[i].counter.kind == COUNTER_TPM ||
 		    p->part[i].counter.kind == COUNTER_MONEY)
-			p->unsaid.amount[i] = sane(p->unsaid.amount[i] +
+			p->unsaid.amount[i] = sum(p->unsaid.amount[i],
 			    sane(actual[i]));
 	use_rows(p, rows, n);
 	take_in(h);

@@ -713,6 +713,42 @@ test_heir_paused(void **state)
 	world_free(w);
 }
 
+/* Tokens that no number of a will can tell: the money is told all the same. */
+static void
+test_huge(void **state)
+{
+	struct world *w = usual();
+	const struct want claims[] = { { &daily, 100 }, { &tpm, 10 } };
+	const int64_t actual[] = { 60, LEDGER_MAX };
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 100 };
+	struct hold h[4];
+	int i;
+
+	(void)state;
+	make_purse(w, claims, 2);
+	for (i = 0; i < 4; i++) {
+		h[i] = hold_new(w);
+		ok(hold_as(w, &h[i], claims, 2, &row));
+		assert_non_null(h[i].purse);
+		ok(sent(w, &h[i]));
+	}
+	kill(w->server.pid, SIGSTOP);
+	row.cost = 60;
+	for (i = 0; i < 4; i++)
+		ok(settle(w, &h[i], actual, &row, 1));
+	world_again(w); /* a roll is under way: the will tells the rest */
+	kill(w->server.pid, SIGCONT);
+	world_run(w, 100);
+	quiet(w);
+	world_ticks(w, 3);
+	world_run(w, 100);
+	assert_int_equal(used_of(w, &daily), 4 * 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 4 * 60);
+	world_free(w);
+}
+
 static int
 set_up(void **state)
 {
@@ -745,6 +781,7 @@ main(void)
 		cmocka_unit_test(test_paused),
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_heir_paused),
+		cmocka_unit_test(test_huge),
 	};
 	int failed;
 
