@@ -591,6 +591,27 @@ has_room(const struct purse *p, const struct want *claims)
 	return true;
 }
 
+/* So much is asked for at once; what would make the purse none is not said. */
+static void
+note_want(struct part *t, int64_t amount)
+{
+	if (amount > t->most && amount <= t->left / PURSE_SHARE / 4)
+		t->most = amount;
+}
+
+/* Would there be room if it were rolled? */
+static bool
+may_fit(const struct purse *p, const struct want *claims)
+{
+	unsigned i;
+
+	for (i = 0; i < p->parts; i++)
+		if (claims[i].amount > free_of(p, i) &&
+		    claims[i].amount > target(&p->part[i]))
+			return false;
+	return true;
+}
+
 /* How one part looks to its owner. */
 static void
 give_part(struct purse *p, unsigned i, const struct want *w, struct held *out)
@@ -598,8 +619,6 @@ give_part(struct purse *p, unsigned i, const struct want *w, struct held *out)
 	struct part *t = &p->part[i];
 
 	t->given += w->amount;
-	if (w->amount > t->most)
-		t->most = w->amount;
 	if (t->counter.kind == COUNTER_RPM)
 		p->unsaid.amount[i] += w->amount; /* it stays counted */
 	else
@@ -622,7 +641,9 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	if (p == NULL || cost < 0 || cost > LEDGER_MAX - p->cost ||
 	    !may_give(p, who))
 		return false;
-	if (!has_room(p, claims) && p->op == NULL)
+	for (i = 0; i < n; i++)
+		note_want(&p->part[i], claims[i].amount);
+	if (p->op == NULL && !has_room(p, claims) && may_fit(p, claims))
 		(void)roll(p, VERB_ROLL); /* it may have its answer at once */
 	if (p->ends || !has_room(p, claims))
 		return false;

@@ -454,6 +454,28 @@ test_more_cost(void **state)
 	world_free(w);
 }
 
+/* Those that want far more than others did are given out as well. */
+static void
+test_sizes(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want small = { &daily, 10 }, large = { &daily, 5000 };
+	struct hold h;
+	int i, given = 0;
+
+	(void)state;
+	make_purse(w, &small, 1);
+	for (i = 0; i < 200; i++) {
+		h = hold_new(w);
+		ok(hold(w, &h, i % 4 == 0 ? &large : &small, 1));
+		given += h.purse != NULL && i % 4 == 0;
+		ok(release(w, &h));
+	}
+	assert_true(given > 30);
+	quiet(w);
+	world_free(w);
+}
+
 /* A window turns: settled where it was held, and new ones in the new one. */
 static void
 test_window(void **state)
@@ -772,6 +794,7 @@ main(void)
 		cmocka_unit_test(test_more),
 		cmocka_unit_test(test_more_left),
 		cmocka_unit_test(test_more_cost),
+		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_window),
 		cmocka_unit_test(test_stood_still),
 		cmocka_unit_test(test_closed),
