@@ -1222,6 +1222,12 @@ ledger_restore(struct ledger *l)
 	}
 }
 
+void
+ledger_anew(struct ledger *l)
+{
+	purses_anew(l->purses);
+}
+
 static void
 renew(struct ledger *l)
 {

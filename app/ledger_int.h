@@ -112,6 +112,10 @@ struct backend {
 /* The store has lost its leases: give it those of the live holds again. */
 void ledger_restore(struct ledger *l);
 
+/* The store may be another one, without what was acknowledged last; what was
+ * settled of late has been said to it again. */
+void ledger_anew(struct ledger *l);
+
 /* A settle or release as text, and back on its way. False: it is none. */
 void op_write(struct buf *out, const struct op *op);
 bool op_replay(struct ledger *l, const char *text, bool echo);

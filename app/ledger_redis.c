@@ -890,6 +890,7 @@ on_greet(void *arg)
 	ask_memory(b);
 	load_scripts(b);
 	echo(b);
+	ledger_anew(b->ledger);
 }
 
 /* A field of INFO, "name:value\r\n"; NULL: not there. */

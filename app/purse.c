@@ -950,6 +950,15 @@ inherit(struct purses *ps)
 	on_inherited(ps, &(const struct ledger_answer){ .err = ERR_OK });
 }
 
+/* What had no answer. */
+static void
+say_again(struct purse *p)
+{
+	p->again = false;
+	p->op->answer = (struct ledger_answer){ .which = -1, .why = "" };
+	op_run(p->op);
+}
+
 void
 purses_tick(struct purses *ps)
 {
@@ -957,14 +966,27 @@ purses_tick(struct purses *ps)
 
 	for (p = ps->first; p != NULL; p = next) {
 		next = p->next;
-		if (!p->again)
-			continue;
-		p->again = false;
-		p->op->answer = (struct ledger_answer){ .which = -1,
-			.why = "" };
-		op_run(p->op);
+		if (p->again)
+			say_again(p);
 	}
 	inherit(ps);
+}
+
+void
+purses_anew(struct purses *ps)
+{
+	struct purse *p, *next;
+
+	if (ps == NULL || ps->closing)
+		return;
+	for (p = ps->first; p != NULL; p = next) {
+		next = p->next;
+		p->heard = 0;
+		if (p->again)
+			say_again(p);
+		else if (p->op == NULL)
+			roll(p, VERB_ROLL);
+	}
 }
 
 /* ---- begin and end ---- */

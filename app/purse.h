@@ -50,6 +50,12 @@ void purses_free(struct purses *ps);
 /* Once a second: say again what had no answer, and what the dead owe. */
 void purses_tick(struct purses *ps);
 
+/*
+ * The store may not have what it has acknowledged: nothing is given out until
+ * it holds again what purses are to have.
+ */
+void purses_anew(struct purses *ps);
+
 /* Purses that are not settled yet. */
 size_t purses_count(const struct purses *ps);
 

@@ -771,6 +771,41 @@ test_huge(void **state)
 	world_free(w);
 }
 
+/*
+ * Another server in its place, which has not all that this one acknowledged
+ * last: what is given out is held there as well, however long it lasts.
+ */
+static void
+test_older_server(void **state)
+{
+	static const char *const save[] = { "SAVE", NULL };
+	struct world *w = usual();
+	const struct want claim = { &daily, 100 };
+	const int64_t actual = 60;
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 100 };
+	struct hold h = out_of_purse(w, &claim, 1, &row);
+
+	(void)state;
+	ok(sent(w, &h));
+	redis_cli(&w->server, NULL, 0, save);
+	world_run(w, PURSE_IDLE_MS + 4 * PURSE_MS);
+	assert_int_equal(held_of(w, &daily), 100);
+	redis_kill(&w->server);
+	setenv("LD_PRELOAD", SHIFT_TIME_SO, 1);
+	redis_again(&w->server, NULL);
+	unsetenv("LD_PRELOAD");
+	world_run(w, 2000);
+	world_ticks(w, 2);
+	assert_int_equal(held_of(w, &daily), 100);
+	row.cost = 60;
+	ok(settle(w, &h, &actual, &row, 1));
+	quiet(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 static int
 set_up(void **state)
 {
@@ -805,6 +840,7 @@ main(void)
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_heir_paused),
 		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_older_server),
 	};
 	int failed;
 
