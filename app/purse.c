@@ -985,7 +985,7 @@ purses_anew(struct purses *ps)
 		if (p->again)
 			say_again(p);
 		else if (p->op == NULL)
-			roll(p, VERB_ROLL);
+			(void)roll(p, VERB_ROLL);
 	}
 }
 
