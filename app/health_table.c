@@ -19,7 +19,6 @@
 #define NAME "health"
 #define MAGIC "tghealth"
 #define VERSION 4
-#define BOOT "/proc/sys/kernel/random/boot_id"
 
 #define SECOND INT64_C(1000000)
 #define IDLE (600 * SECOND) /* a slot that may go to another deployment */
@@ -32,19 +31,12 @@
 static bool
 head_make(struct table_head *head)
 {
-	ssize_t n;
-	int fd;
-
 	memset(head, 0, sizeof *head);
 	memcpy(head->magic, MAGIC, sizeof head->magic);
 	head->version = VERSION;
 	head->size = sizeof(struct table);
-	fd = open(BOOT, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, head->boot, sizeof head->boot - 1);
-	close(fd);
-	return n > 0;
+	boot_id(head->boot);
+	return head->boot[0] != '\0';
 }
 
 /* Is it a file of ours, and of nobody else's? */

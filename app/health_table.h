@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app/base/boot.h"
 #include "app/health.h"
 #include "app/health_stat.h"
 
@@ -70,7 +71,7 @@ struct model_slot {
 struct table_head {
 	char magic[8];
 	uint32_t version, size;
-	char boot[40];
+	char boot[BOOT_ID];
 };
 
 struct table {
