@@ -16,7 +16,7 @@
 
 #include "app/base/clock.h"
 #include "app/keystore_int.h"
-#include "app/ledger_sql.h"
+#include "app/sqlite_file.h"
 #include "policy/state.h"
 
 #define FILE_NAME "ledger.db"
@@ -65,25 +65,7 @@ struct file {
 static void
 shut(struct file *b)
 {
-	int i;
-
-	for (i = 0; i < S_COUNT; i++) {
-		sqlite3_finalize(b->stmt[i]);
-		b->stmt[i] = NULL;
-	}
-	sqlite3_close(b->db);
-	b->db = NULL;
-}
-
-static int
-prepare(struct file *b)
-{
-	int i, rc = SQLITE_OK;
-
-	for (i = 0; i < S_COUNT && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(b->db, texts[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &b->stmt[i], NULL);
-	return rc;
+	sqlite_shut(&b->db, b->stmt, S_COUNT);
 }
 
 /* What root makes belongs to whom the directory belongs: the workers. */
@@ -105,15 +87,11 @@ make_file(struct file *b)
 
 	if (state_dir_make(b->dir, &f) != ERR_OK)
 		return SQLITE_CANTOPEN;
-	rc = sqlite3_open_v2(b->path, &b->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite_open(&b->db, b->path, true, WAIT_LONG_MS);
 	if (rc != SQLITE_OK)
 		return rc;
-	hand_over(b);
-	sqlite3_busy_timeout(b->db, WAIT_LONG_MS);
-	rc = sql_wal(b->db);
-	return rc != SQLITE_OK ? rc :
-	    sqlite3_exec(b->db, tables, NULL, NULL, NULL);
+	hand_over(b); /* before its log is made, which then is theirs, too */
+	return sqlite_set_up(b->db, tables);
 }
 
 /* SQLITE_EMPTY: there is no file yet, or it holds no keys. */
@@ -130,16 +108,13 @@ open_file(struct file *b)
 	else if (*b->path == '\0' || stat(b->path, &st) != 0)
 		return SQLITE_EMPTY;
 	else
-		rc = sqlite3_open_v2(b->path, &b->db, SQLITE_OPEN_READWRITE |
-		    SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK && !b->make)
-		sqlite3_busy_timeout(b->db, WAIT_MS);
+		rc = sqlite_open(&b->db, b->path, false, WAIT_MS);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(b->db, "PRAGMA trusted_schema = OFF;"
 		    "PRAGMA cell_size_check = ON;"
 		    "PRAGMA wal_autocheckpoint = 0", NULL, NULL, NULL);
 	if (rc == SQLITE_OK) {
-		rc = prepare(b);
+		rc = sqlite_prepare(b->db, texts, b->stmt, S_COUNT);
 		if (rc == SQLITE_ERROR && !b->make)
 			rc = SQLITE_EMPTY; /* no such table */
 	}

@@ -1,6 +1,5 @@
 /* One file, two connections: the loop's, and that of the writing thread. */
 #include "app/ledger_journal.h"
-#include "app/ledger_sql.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +19,11 @@
 #include "app/base/limits.h"
 #include "app/base/siphash.h"
 #include "app/ledger_int.h"
+#include "app/sqlite_file.h"
 #include "policy/state.h"
 
 #define BATCH_MEMORY MIB(16) /* gathered and not yet written */
+#define WAIT_MS 2000 /* for a lock */
 #define CLAIM INT64_C(10000000)
 #define USED_KEEP (INT64_C(70) * 86400 * 1000000) /* more than a month */
 
@@ -275,16 +276,10 @@ put_back(struct journal *j, struct batch *b)
 static int
 connect_to(sqlite3 **db, const char *path, const char *sync)
 {
-	int rc = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc = sqlite_open(db, path, true, WAIT_MS);
 
-	if (rc != SQLITE_OK)
-		return rc;
-	sqlite3_busy_timeout(*db, 2000);
-	rc = sql_wal(*db);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(*db, "PRAGMA trusted_schema = OFF", NULL,
-		    NULL, NULL);
+		rc = sqlite_set_up(*db, "PRAGMA trusted_schema = OFF");
 	return rc != SQLITE_OK ? rc :
 	    sqlite3_exec(*db, sync, NULL, NULL, NULL);
 }

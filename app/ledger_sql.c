@@ -7,13 +7,12 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/base/arena.h"
 #include "app/base/limits.h"
+#include "app/sqlite_file.h"
 
-#define WAL_TRIES 100
-#define WAL_PAUSE 10000000 /* ns */
+#define WAIT_MS 5000 /* for a lock */
 #define VERSION 1
 
 static const char *const texts[SQL_COUNT] = {
@@ -733,41 +732,24 @@ make_tables(struct sqldb *d)
 	return rc;
 }
 
-int
-sql_wal(sqlite3 *db)
-{
-	const struct timespec pause = { 0, WAL_PAUSE };
-	int i, rc = SQLITE_BUSY;
-
-	for (i = 0; i < WAL_TRIES && (rc & 0xff) == SQLITE_BUSY; i++) {
-		if (i > 0)
-			nanosleep(&pause, NULL);
-		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL,
-		    NULL);
-	}
-	return rc;
-}
-
 enum err
 sql_open(struct sqldb *d, const char *path, struct fault *f)
 {
-	int i, v;
+	int v;
 
 	memset(d, 0, sizeof *d);
 	buf_init(&d->text, KIB(64));
-	if (sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+	if (sqlite_open(&d->db, path, true, WAIT_MS) != SQLITE_OK)
 		return told(d, path, f);
 	sqlite3_extended_result_codes(d->db, 0);
-	sqlite3_busy_timeout(d->db, 5000);
 	/* Of a new file: a commit writes all of each page that it touches, and
 	 * touches few bytes of a dozen of them. A checkpoint within a commit
 	 * would make a request wait for a disk. */
 	if (sqlite3_exec(d->db, "PRAGMA page_size = 1024", NULL, NULL, NULL) !=
-	    SQLITE_OK || sql_wal(d->db) != SQLITE_OK || sqlite3_exec(d->db,
+	    SQLITE_OK || sqlite_set_up(d->db,
 	    "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0;"
 	    "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
-	    "PRAGMA temp_store = MEMORY", NULL, NULL, NULL) != SQLITE_OK)
+	    "PRAGMA temp_store = MEMORY") != SQLITE_OK)
 		return told(d, path, f);
 	v = version(d->db);
 	if (v < 0 || (v == 0 && make_tables(d) != SQLITE_OK))
@@ -777,21 +759,14 @@ sql_open(struct sqldb *d, const char *path, struct fault *f)
 		return fault_set(f, ERR_INTERNAL, path,
 		    "written by another version of tollgate");
 	}
-	for (i = 0; i < SQL_COUNT; i++)
-		if (sqlite3_prepare_v3(d->db, texts[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &d->stmt[i], NULL) != SQLITE_OK)
-			return told(d, path, f);
-	return ERR_OK;
+	return sqlite_prepare(d->db, texts, d->stmt, SQL_COUNT) != SQLITE_OK ?
+	    told(d, path, f) : ERR_OK;
 }
 
 void
 sql_close(struct sqldb *d)
 {
-	int i;
-
-	for (i = 0; i < SQL_COUNT; i++)
-		sqlite3_finalize(d->stmt[i]);
-	sqlite3_close(d->db);
+	sqlite_shut(&d->db, d->stmt, SQL_COUNT);
 	buf_free(&d->text);
 	memset(d, 0, sizeof *d);
 }

@@ -79,13 +79,6 @@ struct sqldb {
 /* Returned beside SQLite's own codes: the op's names are of another time. */
 #define SQL_CLOCK (-1)
 
-/*
- * Make the file keep a write-ahead log. While another process does the same
- * SQLite says that it is locked, however long it may wait: so this waits, up
- * to some seconds. A code of SQLite.
- */
-int sql_wal(sqlite3 *db);
-
 /* Open, make the tables where they are missing. Errors in words. */
 enum err sql_open(struct sqldb *d, const char *path, struct fault *f);
 void sql_close(struct sqldb *d);

@@ -95,6 +95,7 @@ libapp_a_SOURCES += app/share.c app/share.h
 libapp_a_SOURCES += app/hmac.c app/hmac.h
 libapp_a_SOURCES += app/sigv4.c app/sigv4.h
 libapp_a_SOURCES += app/spool.c app/spool.h
+libapp_a_SOURCES += app/sqlite_file.c app/sqlite_file.h
 libapp_a_SOURCES += app/store.c app/store.h app/store_err.def app/store_int.h
 libapp_a_SOURCES += app/store_conn.c
 libapp_a_SOURCES += app/store_url.c app/store_url.h

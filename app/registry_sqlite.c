@@ -13,8 +13,8 @@
 #include <sqlite3.h>
 
 #include "app/base/clock.h"
-#include "app/ledger_sql.h"
 #include "app/registry_int.h"
+#include "app/sqlite_file.h"
 #include "policy/state.h"
 
 #define FILE_NAME "kept.db"
@@ -80,25 +80,7 @@ struct file {
 static void
 shut(struct file *b)
 {
-	int i;
-
-	for (i = 0; i < S_COUNT; i++) {
-		sqlite3_finalize(b->stmt[i]);
-		b->stmt[i] = NULL;
-	}
-	sqlite3_close(b->db);
-	b->db = NULL;
-}
-
-static int
-prepare(struct file *b)
-{
-	int i, rc = SQLITE_OK;
-
-	for (i = 0; i < S_COUNT && rc == SQLITE_OK; i++)
-		rc = sqlite3_prepare_v3(b->db, texts[i], -1,
-		    SQLITE_PREPARE_PERSISTENT, &b->stmt[i], NULL);
-	return rc;
+	sqlite_shut(&b->db, b->stmt, S_COUNT);
 }
 
 /* SQLITE_EMPTY: there is no file, and none is to be made. */
@@ -117,16 +99,11 @@ open_file(struct file *b, bool make)
 		return SQLITE_EMPTY;
 	if (state_dir_make(b->dir, &f) != ERR_OK)
 		return SQLITE_CANTOPEN;
-	rc = sqlite3_open_v2(b->path, &b->db, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite_open(&b->db, b->path, true, WAIT_MS);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_busy_timeout(b->db, WAIT_MS);
+		rc = sqlite_set_up(b->db, tables);
 	if (rc == SQLITE_OK)
-		rc = sql_wal(b->db);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(b->db, tables, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = prepare(b);
+		rc = sqlite_prepare(b->db, texts, b->stmt, S_COUNT);
 	if (rc != SQLITE_OK)
 		shut(b);
 	return rc;
