@@ -1,7 +1,8 @@
 /*
  * A door, fed with anything: a request, a newline, an answer to it, taken
- * whole and as a stream. What is written must be JSON where it is to be; an
- * answer ends once.
+ * whole and as a stream; or, where it takes forms, one with the boundary "x"
+ * and nothing behind it. What is written must be JSON or a form where it is to
+ * be; an answer ends once.
  */
 #ifndef TOLLGATE_TESTS_FUZZ_DOOR_H
 #define TOLLGATE_TESTS_FUZZ_DOOR_H
@@ -13,6 +14,7 @@
 #include "adapters/adapter.h"
 #include "app/base/arena.h"
 #include "app/base/buf.h"
+#include "app/base/form.h"
 #include "app/base/frames.h"
 #include "app/base/limits.h"
 
@@ -31,6 +33,7 @@ struct target {
 	struct provider provider;
 	struct deployment deployment;
 	struct chat chat;
+	struct form form;
 	struct stream reader, writer;
 	struct fault fault;
 	struct buf out;
@@ -49,10 +52,44 @@ must_be_json(struct target *t, const char *p, size_t len)
 		abort();
 }
 
+static void
+must_be_form(struct target *t, const struct http_call *call)
+{
+	struct form form;
+
+	if (call->body_len < FORM_HEAD && form_read(&form, t->arena,
+	    call->type, call->body, call->body_len, &t->fault) != ERR_OK)
+		abort();
+}
+
+/* A form, and its fields as the document. */
+static enum err
+read_form(struct target *t, const char *p, size_t len)
+{
+	struct buf b;
+	enum err e = form_read(&t->form, t->arena,
+	    "multipart/form-data; boundary=x", p, len, &t->fault);
+
+	if (e != ERR_OK)
+		return e;
+	buf_init(&b, MIB(16));
+	form_json(&t->form, &b);
+	t->chat.form = &t->form;
+	p = arena_dup(t->arena, b.data, b.len);
+	len = b.len;
+	buf_free(&b);
+	return p == NULL ? ERR_INTERNAL :
+	    json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
+}
+
 /* A request without a body has its query there. */
 static enum err
 read_text(struct target *t, const char *p, size_t len)
 {
+	bool form = len > 2 && memcmp(p, "--x", 3) == 0;
+
+	if (t->surface->form && (form || !t->surface->or_json))
+		return read_form(t, p, len);
 	if (!t->surface->bodiless)
 		return json_parse(&t->chat.doc, t->arena, p, len, &t->fault);
 	t->chat.query = arena_dup(t->arena, p, len);
@@ -82,7 +119,9 @@ ask(struct target *t, const char *p, size_t len)
 		if (t->to->write_request(t->arena, &t->chat, &t->deployment,
 		    &call, &t->fault) != ERR_OK)
 			break;
-		if (!t->surface->bodiless)
+		if (call.type != NULL)
+			must_be_form(t, &call);
+		else if (!t->surface->bodiless)
 			must_be_json(t, call.body, call.body_len);
 	} while (++part < call.parts && part < 4);
 	return true;
@@ -155,9 +194,10 @@ static void
 run(struct target *t, const char *text, size_t len)
 {
 	const char *cut = memchr(text, '\n', len);
-	size_t n = cut == NULL ? len : (size_t)(cut - text);
+	bool form = t->surface->form && len > 0 && text[0] == '-';
+	size_t n = cut == NULL || form ? len : (size_t)(cut - text);
 
-	if (!ask(t, text, n) || cut == NULL)
+	if (!ask(t, text, n) || n == len)
 		return;
 	answer(t, cut + 1, len - n - 1);
 	if (t->to->read_event != NULL)
