@@ -9,53 +9,29 @@ import openai
 import pytest
 
 import doors_media as media
-from books import Books, asked, billed, call, refusal, settled, spent, usd
+import pictures
+from books import asked, billed, refusal, settled, spent, usd
 from client import Call, bearer
-from house import Site, wait_until
-from servers import chosen, open_front
+from house import wait_until
+from pictures import PROMPT, RATES, client, known, partly, post, rich
 
 SPEECH = "/v1/audio/speech"
 IMAGES = "/v1/images/generations"
-FRONTS = [n for n in ("lighttpd", "apache-proxy") if n in chosen()] or \
-    chosen()[:1]
-RATES = (5000, 40000)     # n$ a token of gpt-image-1
 GPT = {"input": 5, "output": 40}
+OTHERS = pictures.others(GPT)
 EACH = 120_000_000        # n$ an image of dall-e-3
 CHAR = 15000              # n$ a character of tts-1
 TTS = {"characters": 15}
 MINI = {"input": "0.6", "audio_output": 12}
 TEXT = "Zürich is a town of words."
-PROMPT = "a red stop sign"
-
-
-OTHERS = {
-    "banana": ("gemini", "gemini", "gemini-2.5-flash-image", GPT),
-    "imagen": ("imagen", "gemini", "imagen-4.0-generate-001",
-               {"image": "0.04"}),
-    "nova": ("nova", "bedrock", "amazon.nova-canvas-v1:0",
-             {"image": "0.08"}),
-    "sd": ("stability", "bedrock", "stability.sd3-5-large-v1:0",
-           {"image": "0.08"}),
-}
-
-
-def known(p, name, provider, mode, price):
-    """A model of a provider that the catalog knows, at our address."""
-    p.doc["providers"][provider] = {
-        "base_url": p.site.upstream.base(p.site.tag(mode)), "key": "none"}
-    p.doc["models"][name] = {"targets": [
-        {"provider": provider, "model": "up-" + name, "price": price}]}
 
 
 def policy(site):
-    p = Books(site)
+    p = pictures.policy(site, GPT)
 
-    def model(name, mode, price, **row):
-        p.model(name, {"to": site.tag(mode), "price": price, **row})
+    def model(name, mode, price):
+        pictures.model(p, name, mode, price)
 
-    model("gpt-image", "m/images/openai/tag=g", GPT)
-    model("paced", "m/images/openai/300/tag=p", GPT)
-    model("cut", "m/images/openai/50/2/tag=c", GPT)
     model("cut-at-once", "m/images/openai/50/1/tag=c1", GPT)
     model("large", "m/images/openai/0/0/3000000/tag=l", GPT)
     model("dall-e-3", "m/images/dalle/tag=d", {"image": "0.12"})
@@ -65,13 +41,6 @@ def policy(site):
           {"image": "0.0014"})
     known(p, "grok", "xai", "m/images/xai/tag=x", {"image": "0.07"})
     known(p, "router", "openrouter", "m/images/router/tag=r", GPT)
-    p.model("fallback", {"to": site.tag("m/status/500/tag=f"), "price": GPT},
-            {"to": site.tag("m/images/openai/tag=f"), "price": GPT})
-    for name, (form, adapter, model_id, price) in OTHERS.items():
-        model(name, f"m/images/{form}/tag=o", price, adapter=adapter)
-        p.doc["models"][name]["targets"][0]["model"] = model_id
-        p.key("k-" + name, budget=usd(10**12) + " / day")
-    p.model("no-images", {"to": "m/ok/tag=no", "adapter": "anthropic"})
     model("tts", "m/speech/4/tag=s", TTS)
     model("tts-paced", "m/speech/5/300/tag=s", TTS)
     model("tts-silent", "m/speech/2/6000/tag=s", TTS)
@@ -85,32 +54,16 @@ def policy(site):
                              "price": TTS},
             {"to": site.tag("m/speech/4/tag=sf"), "price": TTS})
     p.key("few", budget=usd(100 * CHAR) + " / day")
-    for name in ("talker", "heard", "breaks", "leaves", "mini", "sse",
-                 "voxtral"):
-        p.key(name, budget=usd(10**12) + " / day")
-    for name in ("rich", "sdk", "stream", "leaver", "cutter", "each"):
-        p.key(name, budget=usd(10**12) + " / day")
+    rich(p, "talker", "heard", "breaks", "leaves", "mini", "sse", "voxtral",
+         "rich", "sdk", "stream", "leaver", "cutter", "each")
     p.key("poor", budget=usd(6000 * 40000) + " / day")
     return p
 
 
-@pytest.fixture(scope="module", params=FRONTS)
+@pytest.fixture(scope="module", params=pictures.FRONTS)
 def books(request, upstream):
-    with Site(upstream) as site:
-        site.tag = lambda mode: f"{mode}-{request.param}"
-        p = policy(site).write()
-        p.front = open_front(site, request.param)
+    with pictures.served(upstream, request.param, policy) as p:
         yield p
-
-
-def client(books, key):
-    return openai.OpenAI(base_url=books.front.url + "/v1", max_retries=0,
-                         api_key=books.secret[key], timeout=30)
-
-
-def post(books, key, path, body, **more):
-    return call(books.front, books.secret[key], "", path=path, body=body,
-                **more)
 
 
 def images(books, key, model, **more):
@@ -248,26 +201,12 @@ def begin(books, key, path, body, **more):
         json.dumps(body).encode(), **more)
 
 
-def partly(books, key, partials):
-    """The ledger has these partial images, and a prompt of our counting."""
-    def fits():
-        row = spent(books.site, key)
-        rest = row["cost_nano"] - partials * 100 * RATES[1]
-        return row["held_nano"] == 0 and 0 < rest < 50 * RATES[0]
-    wait_until(fits, 8, "settled")
-
-
 def test_image_client_leaves(books):
     mode = books.site.tag("m/images/openai/300/tag=p")
-    before = len(books.site.upstream.bill(mode)["aborted"])
-    with begin(books, "leaver", IMAGES, {
+    partly(books, "leaver", pictures.left(books, mode, lambda: begin(
+        books, "leaver", IMAGES, {
             "model": "paced", "prompt": PROMPT, "stream": True,
-            "partial_images": 3}) as c:
-        c.read(events=1)
-    wait_until(lambda: len(books.site.upstream.bill(mode)["aborted"]) >
-               before, 8, "aborted upstream")
-    row = books.site.upstream.bill(mode)["aborted"][-1]
-    partly(books, "leaver", row["events"])
+            "partial_images": 3})), 50)
 
 
 def test_image_broken_off(books):
@@ -278,7 +217,7 @@ def test_image_broken_off(books):
         r = c.read()
     types = [d["type"] for d in r.documents()]
     assert types == ["image_generation.partial_image"] * 2 + ["error"]
-    partly(books, "cutter", 2)
+    partly(books, "cutter", 2, 50)
     with client(books, "rich") as sdk, pytest.raises(openai.APIError):
         list(sdk.images.generate(model="cut", prompt=PROMPT, stream=True,
                                  partial_images=3))
