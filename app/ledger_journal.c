@@ -293,8 +293,13 @@ do_write(uv_work_t *req)
 	if (w->db == NULL)
 		w->rc = connect_to(&w->db, w->path,
 		    "PRAGMA synchronous = FULL");
-	if (w->rc == SQLITE_OK)
+	if (w->rc == SQLITE_OK) {
 		w->rc = write_batch(w->db, &w->batch);
+		return;
+	}
+	/* Never by one that is not set up: a write might not be on the disk. */
+	sqlite3_close(w->db);
+	w->db = NULL;
 }
 
 static void
