@@ -83,6 +83,7 @@ struct op {
 	bool echo;  /* said once more: it counts already */
 	bool said;  /* maybe before, without an answer, or by others */
 	bool grown; /* roll: the amounts are held, not the least of them */
+	bool twice; /* roll: it was answered before, which nobody heard */
 	bool heir;  /* of one that is dead */
 	bool replaces; /* hold: one that came out of a purse */
 	struct ledger_answer answer;

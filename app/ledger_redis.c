@@ -227,7 +227,8 @@ static bool
 read_rolled(struct redis *b, struct op *op, const struct store_reply *r)
 {
 	op->grown = r->count > 4 && is(&r->item[4], "1") && shut(b) == NULL;
-	return is(&r->item[0], "TWICE") || read_left(op, r, 5);
+	op->twice = is(&r->item[0], "TWICE");
+	return op->twice || read_left(op, r, 5);
 }
 
 /* Money is whole again at the end of its window. */

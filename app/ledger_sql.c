@@ -657,6 +657,7 @@ verb_roll(struct sqldb *d, struct op *op, int64_t now)
 
 	op->answer.known = true; /* also where there was nothing to settle */
 	op->grown = false;
+	op->twice = rc == SQLITE_OK && end == END_DONE;
 	return rc != SQLITE_OK || end == END_DONE ? rc : go_on(d, op, now);
 }
 

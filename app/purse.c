@@ -475,13 +475,15 @@ rolled(struct purse *p, const struct op *op)
 {
 	struct part *t;
 	unsigned i;
-	bool near = !op->grown;
+	bool near = !op->grown && !op->twice;
 
 	for (i = 0; i < p->parts; i++) {
 		t = &p->part[i];
 		t->held = op->grown ? op->part[i].amount : op->part[i].least;
-		t->left = op->part[i].left;
-		t->reset = op->part[i].reset;
+		if (!op->twice) {
+			t->left = op->part[i].left;
+			t->reset = op->part[i].reset;
+		}
 		near = near || t->left / PURSE_SHARE < least_target(t);
 		p->hold.part[i].amount = t->held;
 	}
@@ -491,6 +493,9 @@ rolled(struct purse *p, const struct op *op)
 	hold_link(p->all->ledger, &p->hold);
 	if (near && !p->ends)
 		retire(p);
+	/* What it has is not known for sure; it may be woken. */
+	if (op->twice)
+		p->ends = true;
 }
 
 void

@@ -652,6 +652,36 @@ test_paused(void **state)
 	world_free(w);
 }
 
+/* A roll of which the answer was lost tells of no limit: purses are back soon
+ * when the store is. */
+static void
+test_back(void **state)
+{
+	struct world *w = usual();
+	const struct want claim = { &daily, 100 };
+	const int64_t actual = 60;
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 60 };
+	struct hold h = out_of_purse(w, &claim, 1, &row);
+	int i;
+
+	(void)state;
+	ok(sent(w, &h));
+	kill(w->server.pid, SIGSTOP);
+	ok(settle(w, &h, &actual, &row, 1));
+	world_run(w, 300); /* the roll was sent, and is not answered */
+	kill(w->server.pid, SIGCONT);
+	for (i = 0; i < 10; i++) {
+		world_run(w, 200);
+		ledger_tick(w->l);
+	}
+	make_purse(w, &claim, 1);
+	quiet(w);
+	assert_int_equal(used_of(w, &daily), 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 /* All is lost: what was told comes from the journal, the rest is told anew. */
 static void
 test_emptied(void **state)
@@ -837,6 +867,7 @@ main(void)
 	};
 	const struct CMUnitTest redis[] = {
 		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_back),
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_heir_paused),
 		cmocka_unit_test(test_huge),
