@@ -475,6 +475,8 @@ rolled(struct purse *p, const struct op *op)
 {
 	struct part *t;
 	unsigned i;
+	/* Behind its window there is no room in any case. */
+	bool turned = ledger_now(p->all->ledger) >= p->until;
 	bool near = !op->grown && !op->twice;
 
 	for (i = 0; i < p->parts; i++) {
@@ -491,7 +493,7 @@ rolled(struct purse *p, const struct op *op)
 	p->hold.renewed = p->heard = clock_mono();
 	p->hold.cost = op->grown ? op->cost : op->least_cost;
 	hold_link(p->all->ledger, &p->hold);
-	if (near && !p->ends)
+	if (near && !p->ends && !turned)
 		retire(p);
 	/* What it has is not known for sure; it may be woken. */
 	if (op->twice)

@@ -510,6 +510,29 @@ test_window(void **state)
 	world_free(w);
 }
 
+/* A roll that meets the new window tells of no limit either. */
+static void
+test_turned(void **state)
+{
+	struct world *w = at("2026-11-28T23:59:50Z");
+	const struct want claim = { &daily, 100 };
+	const int64_t actual = 60;
+	struct usage_row row = { .day = DAY, .key = "a", .requests = 1,
+		.cost = 60 };
+	struct hold h = out_of_purse(w, &claim, 1, &row);
+
+	(void)state;
+	ok(sent(w, &h));
+	world_move(w, 20 * S);
+	ok(settle(w, &h, &actual, &row, 1));
+	world_run(w, 4 * PURSE_MS);
+	make_purse(w, &claim, 1);
+	quiet(w);
+	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 60);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
 /* A worker that stood still: its lease was charged, and that is put right. */
 static void
 test_stood_still(void **state)
@@ -861,6 +884,7 @@ main(void)
 		cmocka_unit_test(test_more_cost),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_turned),
 		cmocka_unit_test(test_stood_still),
 		cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_rest),
