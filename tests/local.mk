@@ -62,7 +62,7 @@ EXTRA_DIST += tests/lib/doors.py tests/lib/doors_audio.py tests/lib/fcgi.py test
 # The one command of CI, and what it runs against real web servers.
 EXTRA_DIST += tests/run tests/stack/books.py tests/stack/test_money.py \
 	tests/stack/test_limits.py tests/stack/test_store.py tests/stack/test_crash.py tests/stack/stores.py tests/stack/test_keys.py tests/stack/test_admin.py tests/stack/test_aborts.py tests/stack/test_usage_lies.py tests/stack/test_audio.py tests/stack/test_edits.py \
-	tests/stack/pictures.py \
+	tests/stack/pictures.py tests/stack/test_purses.py \
 	tests/stack/client.py tests/stack/conftest.py \
 	tests/stack/house.py tests/stack/sdk.cjs tests/stack/servers.py \
 	tests/stack/test_configs.py tests/stack/test_demo.py tests/stack/test_doors.py \
