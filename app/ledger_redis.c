@@ -319,6 +319,9 @@ lost(struct redis *b, const struct store_item *theirs)
 	if (known[0] != '\0' && is(theirs, known)) {
 		snprintf(b->epoch, sizeof b->epoch, "%s", known);
 		resume(b);
+		/* Our own rebuild, which has nothing to do any more, waits for
+		 * as long as the others have verbs under way. */
+		unpark(b, NULL);
 		return true;
 	}
 	if (b->lost == NULL && strcmp(b->epoch, NO_EPOCH) != 0)
