@@ -53,7 +53,8 @@ struct purse {
 	struct account unsaid; /* used, and not told yet */
 	struct account saying; /* what the roll that is under way tells */
 	struct account sent;   /* to be charged for those that are out */
-	unsigned live, waiting; /* given out; … and not sent yet */
+	unsigned users[ROWS];  /* of its rows: how many are out */
+	unsigned live;		/* given out */
 	int64_t cost;		/* of all that are given out */
 	int place;		/* in the will */
 	struct op *op;		/* under way, or to be said again */
@@ -115,23 +116,30 @@ row_of(struct account *a, const char *who)
 	return NULL;
 }
 
-/* Add to the row of who; false: there is no room for another. */
+/* The row of who, maybe a new one; NULL: there is no room for another. */
+static struct will_row *
+make_row(struct account *a, const char *who)
+{
+	struct will_row *r = row_of(a, who);
+
+	if (r != NULL || a->rows == ROWS || strlen(who) >= WILL_WHO)
+		return r;
+	r = &a->row[a->rows++];
+	memset(r, 0, sizeof *r);
+	memcpy(r->who, who, strlen(who) + 1);
+	return r;
+}
+
+/* Add to it; false: there is no room. */
 static bool
 add_row(struct account *a, const char *who, const int64_t n[5])
 {
-	struct will_row *r = row_of(a, who);
+	struct will_row *r = make_row(a, who);
 	int k;
 
-	if (r == NULL) {
-		if (a->rows == ROWS || strlen(who) >= WILL_WHO)
-			return false;
-		r = &a->row[a->rows++];
-		memset(r, 0, sizeof *r);
-		memcpy(r->who, who, strlen(who) + 1);
-	}
-	for (k = 0; k < 5; k++)
+	for (k = 0; r != NULL && k < 5; k++)
 		r->n[k] = sum(r->n[k], n[k]);
-	return true;
+	return r != NULL;
 }
 
 static bool
@@ -145,16 +153,37 @@ row_empty(const struct will_row *r)
 	return true;
 }
 
-static void
-drop_row(struct account *a, const char *who, const int64_t n[5])
+/* Of those that are out: a row for each that may be sent. */
+static bool
+enter_row(struct purse *p, const char *who)
 {
+	struct account *a = &p->sent;
+	unsigned rows = a->rows;
+	struct will_row *r = make_row(a, who);
+
+	if (r == NULL)
+		return false;
+	if (a->rows > rows)
+		p->users[r - a->row] = 0;
+	p->users[r - a->row]++;
+	return true;
+}
+
+static void
+leave_row(struct purse *p, const char *who, const int64_t n[5])
+{
+	struct account *a = &p->sent;
 	struct will_row *r = row_of(a, who);
 	int k;
 
-	for (k = 0; r != NULL && k < 5; k++)
+	if (r == NULL)
+		return;
+	for (k = 0; k < 5; k++)
 		r->n[k] = sane(r->n[k] - n[k]);
-	if (r != NULL && row_empty(r))
-		*r = a->row[--a->rows];
+	if (--p->users[r - a->row] > 0)
+		return;
+	p->users[r - a->row] = p->users[--a->rows];
+	*r = a->row[a->rows];
 }
 
 static void
@@ -192,8 +221,9 @@ add_account(struct will_settle *s, const struct account *a)
 
 	for (i = 0; i < WILL_PARTS; i++)
 		s->actual[i] = sum(s->actual[i], a->amount[i]);
-	memcpy(s->row + s->rows, a->row, a->rows * sizeof *a->row);
-	s->rows += a->rows;
+	for (i = 0; i < a->rows; i++)
+		if (!row_empty(&a->row[i]))
+			s->row[s->rows++] = a->row[i];
 }
 
 static void
@@ -572,7 +602,7 @@ arm(struct purses *ps)
 /* ---- holds ---- */
 
 static bool
-may_give(struct purse *p, const char *who)
+may_give(const struct purse *p)
 {
 	int64_t now = clock_mono();
 
@@ -580,10 +610,7 @@ may_give(struct purse *p, const char *who)
 		return false;
 	return now - p->heard < PURSE_HEARD_US &&
 	    now - p->hold.renewed < ledger_lease(p->all->ledger) / 2 &&
-	    ledger_now(p->all->ledger) < p->until &&
-	    strlen(who) < WILL_WHO &&
-	    (row_of(&p->sent, who) != NULL ||
-	    p->sent.rows + p->waiting < ROWS);
+	    ledger_now(p->all->ledger) < p->until;
 }
 
 static bool
@@ -646,7 +673,7 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	unsigned i;
 
 	if (p == NULL || cost < 0 || cost > LEDGER_MAX - p->cost ||
-	    !may_give(p, who))
+	    !may_give(p))
 		return false;
 	for (i = 0; i < n; i++)
 		note_want(&p->part[i], claims[i].amount);
@@ -656,7 +683,7 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 		return false;
 	h->part = arena_alloc(h->arena, n * sizeof *h->part);
 	h->who = arena_str(h->arena, who);
-	if (h->part == NULL || h->who == NULL)
+	if (h->part == NULL || h->who == NULL || !enter_row(p, who))
 		return false;
 	for (i = 0; i < n; i++)
 		give_part(p, i, &claims[i], &h->part[i]);
@@ -667,7 +694,6 @@ purse_hold(struct purses *ps, struct hold *h, const struct want *claims,
 	h->live = true;
 	p->live++;
 	p->cost += cost;
-	p->waiting++;
 	p->last = clock_mono();
 	arm(ps);
 	return true;
@@ -686,7 +712,6 @@ purse_sent(struct hold *h)
 	if (clock_mono() - p->hold.renewed >= ledger_lease(p->all->ledger) ||
 	    !add_row(&p->sent, h->who, n))
 		return false;
-	p->waiting--;
 	for (i = 0; i < h->parts; i++)
 		if (p->part[i].counter.kind == COUNTER_TPM ||
 		    p->part[i].counter.kind == COUNTER_MONEY)
@@ -700,7 +725,7 @@ static void
 take_in(struct hold *h)
 {
 	struct purse *p = h->purse;
-	const int64_t n[5] = { 1, 0, 0, 0, h->cost };
+	const int64_t n[5] = { h->sent, 0, 0, 0, h->sent ? h->cost : 0 };
 	unsigned i;
 
 	for (i = 0; i < h->parts; i++) {
@@ -710,10 +735,7 @@ take_in(struct hold *h)
 		    p->part[i].counter.kind == COUNTER_MONEY))
 			p->sent.amount[i] -= h->part[i].amount;
 	}
-	if (h->sent)
-		drop_row(&p->sent, h->who, n);
-	else
-		p->waiting--;
+	leave_row(p, h->who, n);
 	p->live--;
 	p->cost -= h->cost;
 	h->purse = NULL;
@@ -816,6 +838,40 @@ name_parts(struct purse *p, const struct op *op, struct will_part *will)
 	return true;
 }
 
+/* "key:NAME" of op's counters? Else it is not of that one alone. */
+static const char *
+common(const struct op *op, const char *what, const char *name)
+{
+	char scope[LEDGER_SCOPE];
+	unsigned i;
+
+	ledger_scope(scope, what, name);
+	for (i = 0; i < op->parts; i++)
+		if (strcmp(op->part[i].counter->scope, scope) == 0)
+			return name;
+	return "";
+}
+
+/* Whom a purse that was made for op is held for. */
+static const char *
+holder(struct arena *a, const struct op *op)
+{
+	char who[WHO_SIZE];
+	struct usage_row row;
+
+	memcpy(who, op->who, strlen(op->who) + 1);
+	if (!who_read(who, &row))
+		return NULL;
+	row = (struct usage_row){ .day = row.day,
+		.key = common(op, "key", row.key),
+		.team = common(op, "team", row.team),
+		.user = common(op, "user", row.user) };
+	who_write(who, &(struct usage_row){ .day = row.day,
+		.key = arena_str(a, row.key), .team = arena_str(a, row.team),
+		.user = arena_str(a, row.user) });
+	return arena_str(a, who);
+}
+
 static struct purse *
 new_purse(struct purses *ps, const struct op *op, uint64_t set)
 {
@@ -831,7 +887,7 @@ new_purse(struct purses *ps, const struct op *op, uint64_t set)
 	p->hold.live = p->hold.sent = true;
 	p->place = -1;
 	if (p->hold.arena != NULL && op_id(p->hold.id) &&
-	    (p->hold.who = arena_str(p->hold.arena, op->who)) != NULL &&
+	    (p->hold.who = holder(p->hold.arena, op)) != NULL &&
 	    name_parts(p, op, will))
 		p->place = will_begin(ps->will, will, p->parts);
 	if (p->place < 0) {

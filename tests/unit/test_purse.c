@@ -17,6 +17,7 @@
 #include "app/base/clock.h"
 #include "app/base/draw.h"
 #include "app/purse.h"
+#include "app/will.h"
 #include "policy/zone.h"
 #include "tests/unit/ledger_help.h"
 
@@ -174,6 +175,21 @@ test_sums(void **state)
 	world_free(w);
 }
 
+/* Whom something is held for; its words live as long as the test. */
+static void
+keep_holder(void *arg, enum err e, const struct usage_row *row, int64_t held)
+{
+	struct usage_row *out = arg;
+
+	assert_int_equal(e, ERR_OK);
+	if (row == NULL || held == 0)
+		return;
+	out->key = strcmp(row->key, "a") == 0 ? "a" : "another";
+	out->user = *row->user == '\0' ? "" : "somebody";
+	out->model = *row->model == '\0' ? "" : "some";
+	out->provider = *row->provider == '\0' ? "" : "some";
+}
+
 /* Rows of more users than an account has room for. */
 static void
 test_rows(void **state)
@@ -204,6 +220,60 @@ test_rows(void **state)
 	assert_int_equal(used_of(w, &daily), 500 * 7);
 	assert_int_equal(usage_of(w, DAY, DAY, NULL).cost, 500 * 7);
 	assert_int_equal(usage_of(w, DAY, DAY, NULL).requests, 500);
+	world_free(w);
+}
+
+/* A burst of the same, before the first of them is sent: one row does. */
+static void
+test_burst(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want claim = { &daily, 100 };
+	struct usage_row row = { .day = DAY, .key = "a", .cost = 100 };
+	struct hold h[WILL_ROWS / 2 + 1];
+	const int n = sizeof h / sizeof h[0];
+	int i;
+
+	(void)state;
+	make_purse(w, &claim, 1);
+	for (i = 0; i < n; i++) {
+		h[i] = hold_new(w);
+		ok(hold_as(w, &h[i], &claim, 1, &row));
+		assert_non_null(h[i].purse);
+	}
+	for (i = 0; i < n; i++)
+		ok(release(w, &h[i]));
+	quiet(w);
+	assert_int_equal(held_of(w, &daily), 0);
+	world_free(w);
+}
+
+/* What is held in advance is nobody's model or user. */
+static void
+test_holder(void **state)
+{
+	struct world *w = at(NOON);
+	const struct want claim = { &daily, 100 };
+	struct usage_row row = { .day = DAY, .key = "a", .user = "u",
+		.model = "m", .provider = "p", .requests = 1, .cost = 100 };
+	struct usage_row seen = { 0 };
+	struct hold h = hold_new(w);
+	int i;
+
+	(void)state;
+	for (i = 0; i < 200 && h.purse == NULL; i++) {
+		h = hold_new(w);
+		ok(hold_as(w, &h, &claim, 1, &row));
+		if (h.purse == NULL)
+			ok(release(w, &h));
+	}
+	ledger_usage(w->l, DAY, DAY, keep_holder, &seen);
+	world_run(w, 50);
+	assert_string_equal(seen.key, "a");
+	assert_string_equal(seen.user, "");
+	assert_string_equal(seen.model, "");
+	assert_string_equal(seen.provider, "");
+	ok(release(w, &h));
 	world_free(w);
 }
 
@@ -873,6 +943,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sums),
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_burst),
+		cmocka_unit_test(test_holder),
 		cmocka_unit_test(test_to_the_limit),
 		cmocka_unit_test(test_to_the_rate),
 		cmocka_unit_test(test_not_near),
