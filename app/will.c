@@ -621,45 +621,25 @@ will_inherit(const char *dir, const char *store, const struct will *own)
 }
 
 static void
-put_number(struct buf *b, int64_t n)
-{
-	buf_int(b, n);
-	buf_putc(b, ' ');
-}
-
-static void
-put_line(struct buf *b, const char *s)
-{
-	buf_puts(b, s);
-	buf_putc(b, '\n');
-}
-
-/* As op_write does. */
-static void
 write_settle(struct buf *b, const struct place *p, const struct will_settle *s)
 {
-	const struct part *t;
+	struct op_part part[WILL_PARTS];
+	struct op_row row[WILL_ROWS];
+	struct op op = { .verb = VERB_SETTLE, .part = part,
+		.parts = p->parts, .row = row, .rows = s->rows };
 	uint32_t i;
-	int k;
 
-	buf_puts(b, "s ");
-	buf_puts(b, s->id);
-	buf_putc(b, ' ');
-	put_number(b, p->parts);
-	buf_int(b, s->rows);
-	buf_putc(b, '\n');
-	for (i = 0; i < p->parts; i++) {
-		t = &p->part[i];
-		put_number(b, t->kind);
-		put_number(b, s->actual[i]);
-		put_number(b, t->expire);
-		put_line(b, t->name);
-	}
+	memcpy(op.id, s->id, sizeof op.id);
+	for (i = 0; i < p->parts; i++)
+		part[i] = (struct op_part){ .name = { p->part[i].name },
+			.kind = (enum counter_kind)p->part[i].kind,
+			.actual = s->actual[i],
+			.expire = { p->part[i].expire } };
 	for (i = 0; i < s->rows; i++) {
-		for (k = 0; k < 5; k++)
-			put_number(b, s->row[i].n[k]);
-		put_line(b, s->row[i].who);
+		row[i].who = s->row[i].who;
+		memcpy(row[i].n, s->row[i].n, sizeof row[i].n);
 	}
+	op_write(b, &op);
 }
 
 /* Its text, with a NUL; NULL: there is none. */

@@ -27,5 +27,5 @@ for i = first, #ARGV, 6 do
 	answer[n + 1] = text(math.max(0, int(ARGV[i + 1]) - c.used - c.held))
 	answer[n + 2] = text(reset)
 end
-call('SET', '{tollgate}:l:' .. id, table.concat(lines))
+call('SET', P .. 'l:' .. id, table.concat(lines))
 call('ZADD', KEYS[2], text(now + tonumber(ARGV[at + 1])), id)
