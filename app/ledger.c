@@ -450,16 +450,19 @@ end(struct op *op)
 
 /* A hold out of a purse that has one of its own now. The mark goes first: killed
  * between the two the worker has paid too much, not too little. */
-static void
+static bool
 replace(struct ledger *l, struct hold *h)
 {
 	struct op *op = h->sent ? op_new(l, VERB_SENT, h->id, NULL, NULL) :
 	    NULL;
 
+	if (h->sent && op == NULL)
+		return false; /* no memory: it stays what it is */
 	if (op != NULL)
 		run(l, op);
 	purse_release(h); /* (its request stays counted) */
 	h->parts = 0;
+	return true;
 }
 
 static void
@@ -478,8 +481,8 @@ asked(struct ledger *l, struct op *op)
 			op_free(op);
 		return;
 	}
-	if (op->answer.err == ERR_OK && op->replaces)
-		replace(l, h);
+	if (op->answer.err == ERR_OK && op->replaces && !replace(l, h))
+		op->answer.err = ERR_LEDGER;
 	if (op->answer.err == ERR_OK)
 		taken(l, h, op);
 	if (op->answer.err == ERR_OK && op->verb == VERB_HOLD && !h->apart)
