@@ -12,7 +12,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -654,6 +657,62 @@ test_empty_under_way(void **state)
 	world_free(w);
 }
 
+/* The lock that says that a worker of this host has a settle under way. */
+static int
+journal_busy(const struct world *w)
+{
+	char pattern[160];
+	glob_t found;
+	int fd;
+
+	snprintf(pattern, sizeof pattern, "%s/*.lock", w->server.dir);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_int_equal(found.gl_pathc, 1);
+	fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
+	globfree(&found);
+	assert_true(fd >= 0);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	return fd;
+}
+
+static void
+count_answer(void *arg, const struct ledger_answer *a)
+{
+	int *answers = arg;
+
+	assert_int_equal(a->err, ERR_OK);
+	++*answers;
+}
+
+/*
+ * Another worker makes the epoch of a new Redis while this one waits until
+ * nobody has a settle under way: what waits goes on with the next that is asked.
+ */
+static void
+test_forestalled(void **state)
+{
+	struct world *w = usual(), *other = world_join(w->server.dir, 0);
+	struct hold first = hold_new(w), second = hold_new(w);
+	const struct usage_row who = { .day = DAY, .key = "a" };
+	int answers = 0, fd = journal_busy(w);
+
+	(void)state;
+	ledger_hold(w->l, &first, &claim, 1, &who, count_answer, &answers);
+	world_run(w, 50);
+	assert_int_equal(answers, 0);
+	close(fd);
+	spend(other);
+	fd = journal_busy(w);
+	ledger_hold(w->l, &second, &claim, 1, &who, count_answer, &answers);
+	world_run(w, 100);
+	assert_int_equal(answers, 2);
+	close(fd);
+	release(w, &first);
+	release(w, &second);
+	world_leave(other);
+	world_free(w);
+}
+
 /* Two hosts: nothing is admitted before both have told what they used. */
 static void
 test_two_hosts(void **state)
@@ -1056,6 +1115,7 @@ main(void)
 		cmocka_unit_test(test_empty_unwritten),
 		cmocka_unit_test(test_empty_under_way),
 		cmocka_unit_test(test_two_hosts),
+		cmocka_unit_test(test_forestalled),
 		cmocka_unit_test(test_late_host),
 		cmocka_unit_test(test_owed_by_the_dead),
 		cmocka_unit_test(test_lost_writes),
