@@ -147,7 +147,7 @@ bool op_id(char out[LEDGER_ID]);
 void hold_link(struct ledger *l, struct hold *h);
 void hold_unlink(struct hold *h);
 
-/* How long one lasts, µs. */
+/* How long a lease lasts, µs. */
 int64_t ledger_lease(const struct ledger *l);
 
 /*
