@@ -358,6 +358,7 @@ def test_replaced_and_stopped(host, figure):
     # that ends says 500.)
     assert {s for _, _, s in load.others(0, stopped - 0.2)} <= {503}
     assert {s for _, _, s in load.others()} <= {500, 503}
+    assert sum(s == 500 for _, _, s in load.others()) <= CLIENTS
     assert not load.others(started), load.others(started)[:5]
     assert len(load.others(0, stopped - 0.2)) <= CLIENTS
     slow = max(r[1] for r in load.said)
